@@ -162,7 +162,30 @@ def test_positions_that_are_ignored_count_for_nothing():
 
     assert not np.array_equal(fitted(first), fitted(wrong))
     everything = [np.full(len(row), -100) for row in IDS]
-    assert fitted(everything).tolist() == [0.0, 0.0]
+    with pytest.raises(tl.TutelageError, match="no position of the training rows counts"):
+        fitted(everything)
+
+
+def test_padded_logits_and_teachers_of_ones_own_lose_their_padding():
+    network = louder(bert("TokenClassification", 16, 0))
+    teacher = tl.as_teacher(network, classes=CLASSES, positions="tokens")
+    with torch.no_grad():
+        logits = network(**{name: torch.as_tensor(np.asarray(rows)) for name, rows in PADDED.items()}).logits
+
+    class Own:
+        form, fingerprint = teacher.form, "own"
+
+        def answer(self, rows):
+            with torch.no_grad():
+                return network(**{name: torch.from_numpy(array) for name, array in rows.padded().items()}).logits.numpy()
+
+    def fitted(labels, **options):
+        student = tl.TorchStudent(bert("TokenClassification", 8, 1), classes=CLASSES, positions="tokens")
+        return student.fit(PADDED, labels, epochs=2, batch_size=16, **options).fit_.losses
+
+    expected = fitted(teacher)
+    for losses in (fitted(logits, kind="logits"), fitted(Own()), fitted(tl.record(Own(), RAGGED))):
+        np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
 def test_a_causal_model_is_shifted_by_its_truth():

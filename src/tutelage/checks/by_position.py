@@ -14,9 +14,8 @@ import numpy as np
 
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import Sample, SampleAnswers
-from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.position_truth import ignored_names
+from tutelage.data.position_truth import check_same_positions, ignored_names
 
 MOST_POSITIONS = 20_000
 """The most positions that are looked at."""
@@ -34,7 +33,7 @@ def of_positions(
         one_a_row: whether one position of each row is looked at, or many.
 
     Raises:
-        ShapeError: a row with another number of labels than answers.
+        ShapeError: a row with other labels than answers.
     """
     if not isinstance(answered.answers, PositionAnswers):
         yield from check(answered)
@@ -62,11 +61,8 @@ def left_out(answered: SampleAnswers) -> Iterator[Finding]:
 
 def _drawn(answered: SampleAnswers, seed: int, *, one_a_row: bool) -> SampleAnswers | Finding:
     answers, labels = answered.answers, answered.sample.labels
-    if labels is not None and not np.array_equal(labels.lengths, answers.counts):
-        row = int(np.flatnonzero(labels.lengths != answers.counts)[0])
-        raise ShapeError(
-            f"row {row} of the sample has {labels.lengths[row]} labels and {answers.counts[row]} answers; expected one for each position."
-        )
+    if labels is not None:
+        check_same_positions(labels, answers.shapes, "the sample")
     places = np.arange(len(answers.values)) if labels is None else np.flatnonzero(~ignored_names(labels.values))
     if not len(places):
         why = "every label is -100 or None" if len(answers.values) else "the rows have none"

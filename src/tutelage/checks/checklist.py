@@ -13,9 +13,10 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import number
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
-from tutelage.core.position_answers import checked, joined
+from tutelage.core.position_answers import joined
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
+from tutelage.data.structures.given_answers import checked_answers
 
 
 def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> None:
@@ -55,11 +56,11 @@ def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> 
     names, fingerprint, copied = row_names(batch), teacher.fingerprint, copy.deepcopy(batch)
 
     def check_same(answers: Any, failure: str) -> None:
-        difference = largest_difference(teacher.form, first, checked(teacher.form, answers, rows.count))
+        difference = largest_difference(teacher.form, first, checked_answers(teacher.form, answers, batch, rows.count))
         if not difference <= tolerance:
             raise BadInput(f"{name} {failure} (the difference is up to {difference:.3g}, allowed {tolerance:g}).")
 
-    returned = checked(teacher.form, teacher.answer(batch), rows.count)
+    returned = checked_answers(teacher.form, teacher.answer(batch), batch, rows.count)
     first = copy.deepcopy(returned)
     check_same(teacher.answer(batch), "gives other answers when it is called again")
     if not np.array_equal(row_names(batch), names):
@@ -67,7 +68,8 @@ def check_teacher(teacher: Any, inputs: Any, *, tolerance: float = ROUNDING) -> 
     check_same(teacher.answer(copied), "answers a copy of the rows differently")
     half = rows.count // 2
     ends = ((0, half), (half, rows.count))
-    parts = [copy.deepcopy(checked(teacher.form, teacher.answer(rows.part(*each)), each[1] - each[0])) for each in ends]
+    given = [(rows.part(*each), each[1] - each[0]) for each in ends]
+    parts = [copy.deepcopy(checked_answers(teacher.form, teacher.answer(part), part, count)) for part, count in given]
     check_same(joined(parts), "answers a row differently in another batch")
     for finding in check_padding(teacher, batch):
         if finding.severity == "error":

@@ -17,11 +17,11 @@ from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
-from tutelage.core.position_answers import checked
 from tutelage.data.given_truth import by_position, given_truth, in_words
 from tutelage.data.position_truth import ignored_names, names_of_positions
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows
 
 MOST_CELLS = 8_000_000
@@ -235,7 +235,7 @@ def concatenated(parts: list[Any]) -> Any:
 def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
     """The checked answers, or a finding that reports why there are none."""
     try:
-        answers = checked(teacher.form, teacher.answer(sample.inputs), sample.count)
+        answers = checked_answers(teacher.form, teacher.answer(sample.inputs), sample.inputs, sample.count)
     except Exception as error:  # a teacher is foreign code: any exception of it is a finding
         sentence = f"queried with {sample.count} rows, the teacher raised {type(error).__name__}: {error}"
         if isinstance(error, TutelageError):

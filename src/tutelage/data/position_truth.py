@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.position_answers import AXES
+from tutelage.data.structures.given_answers import without_padding
 from tutelage.data.structures.structured import Ragged, StructuredRows
 
 IGNORED = -100
@@ -20,20 +23,24 @@ def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
     """The class name of every position that the attention mask leaves, as it was given; arguments and errors as `truth_of_positions`."""
     if form.task not in ("binary", "multiclass"):
         raise BadInput(f"y by position is the class of each, and these answers are {form.task}; leave y out, and use a teacher's answers.")
+    axes = AXES[form.positions or "tokens"]
     if not hasattr(y, "__len__") or not hasattr(y, "__iter__") or isinstance(y, str | bytes | dict):
         raise ShapeError(f"y is a {type(y).__name__}; expected the class names of each row, (tokens,) or (height, width).")
-    given = [_names_of(row) for row in y]
+    given = [_names_of(row, axes) for row in y]
     count = len(rows)
     if len(given) != count:
         raise ShapeError(f"y has {len(given)} rows and X has {count}; expected the same rows in the same order.")
     counting = rows.counting() if isinstance(rows, StructuredRows) else None
     if counting is not None and form.positions == "tokens":
-        given = [_masked(labels, counting[[row]].values, rows.width, row) for row, labels in enumerate(given)]
+        given = [without_padding(labels, counting, row, (rows.width,), "y", "labels") for row, labels in enumerate(given)]
+    sizes = np.array([labels.shape for labels in given], np.int64) if axes == 2 and all(labels.ndim == 2 for labels in given) else None
+    lengths = np.array([labels.size for labels in given], dtype=np.int64)
+    found = Ragged(_joined([labels.reshape(-1) for labels in given]), lengths, sizes)
     if shapes is not None:
-        _check_shapes(given, shapes)
-    if whole and repeats_tokens(_joined([row.reshape(-1) for row in given]), rows):
+        check_same_positions(found, shapes)
+    if whole and repeats_tokens(found.values, rows):
         raise BadInput(REPEATED)
-    return Ragged(_joined([labels.reshape(-1) for labels in given]), np.array([labels.size for labels in given], dtype=np.int64))
+    return found
 
 
 def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None, *, whole: bool = True) -> Ragged:
@@ -54,7 +61,40 @@ def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
     ignored = ignored_names(names.values)
     codes = np.full(len(names.values), IGNORED, dtype=np.int64)
     codes[~ignored] = form.of_each_position.codes(names.values[~ignored]) if (~ignored).any() else 0
-    return Ragged(codes, names.lengths)
+    return replace(names, values=codes)
+
+
+def check_same_positions(truth: Ragged, shapes: NDArray[np.int64], what: str = "y") -> None:
+    """Check that there is a label for each answer.
+
+    Args:
+        truth: the labels of each row.
+        shapes: (rows, 1) lengths, or (rows, 2) heights and widths, of the answers to each row.
+        what: the subject of the error.
+
+    Raises:
+        ShapeError: a row with other positions, or a picture of another height or width.
+    """
+    sizes = truth.shapes if shapes.shape[1] == 2 else None
+    wrong = np.flatnonzero(truth.lengths != shapes.prod(axis=1) if sizes is None else np.any(sizes != shapes, axis=1))
+    if not len(wrong):
+        return
+    row = int(wrong[0])
+    shape, size = tuple(shapes[row].tolist()), None if sizes is None else tuple(sizes[row].tolist())
+    found = f"{truth.lengths[row]} labels" if size is None else f"shape {size}"
+    expected = f"{shape[0]} answers" if len(shape) == 1 else f"answers of height {shape[0]} and width {shape[1]}"
+    remedy = "" if size is None else f" {size_remedy(shape, size)}"
+    raise ShapeError(f"row {row} of {what} has {found}, and {expected}; expected one for each.{remedy}")
+
+
+def size_remedy(answered: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    """What to do about answers to pictures of another height and width than is expected."""
+    if answered == expected[::-1]:
+        return "Height comes before width; transpose the one that has them the other way round."
+    return (
+        "Bring a network's answers to this size with output=, such as "
+        f"output=lambda returned: torch.nn.functional.interpolate(returned.logits, size={expected})."
+    )
 
 
 def ignored_names(labels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -64,11 +104,14 @@ def ignored_names(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(labels == IGNORED) if labels.dtype.kind in "iuf" else np.zeros(len(labels), dtype=bool)
 
 
-def _names_of(row: Any) -> NDArray[Any]:
-    """The class names of a row; a list of texts among which -100 stands keeps both."""
-    if hasattr(row, "detach"):
-        return tensor_array(row)
-    array = np.asarray(row) if hasattr(row, "dtype") else np.array(row, dtype=object)
+def _names_of(row: Any, axes: int) -> NDArray[Any]:
+    """The class names of a row, (tokens,) or (height, width), also of one channel; a list of texts among which -100 stands keeps both."""
+    array = tensor_array(row) if hasattr(row, "detach") else np.asarray(row) if hasattr(row, "dtype") else np.array(row, dtype=object)
+    if array.ndim == axes + 1 and 1 in (array.shape[0], array.shape[-1]):
+        array = array[0] if array.shape[0] == 1 else array[..., 0]
+    if array.ndim > axes:
+        expected = "(tokens,)" if axes == 1 else "(height, width)"
+        raise ShapeError(f"a row of y has shape {array.shape}; expected one class name for each position, {expected}.")
     if array.ndim == 0:
         raise ShapeError(
             f"y has one label per row ({row!r}), and the answers have one for each position; pass the class names of each token or pixel."
@@ -82,14 +125,6 @@ def _joined(rows: list[NDArray[Any]]) -> NDArray[Any]:
     if len(kinds) > 1 and not kinds <= set("biuf"):
         rows = [labels.astype(object) for labels in rows]
     return np.concatenate([labels for labels in rows if labels.size] or [np.zeros(0, np.int64)])
-
-
-def _masked(labels: NDArray[Any], counts: NDArray[np.bool_], width: int | None, row: int) -> NDArray[Any]:
-    """The labels of a row at the positions that its mask leaves; they may be padded as far as the row was."""
-    labels = labels.reshape(-1)
-    if len(labels) != len(counts) and len(labels) != width:
-        raise ShapeError(f"row {row} of y has {len(labels)} labels, and the row has {len(counts)} positions; expected one for each.")
-    return labels[: len(counts)][counts]
 
 
 REPEATED = (
@@ -111,11 +146,3 @@ def repeats_tokens(labels: NDArray[Any], rows: Any) -> bool:
         return False
     learnt = ~ignored_names(labels)
     return len(set(tokens[learnt].tolist())) > 1 and labels[learnt].tolist() == tokens[learnt].tolist()
-
-
-def _check_shapes(given: list[NDArray[Any]], shapes: NDArray[np.int64]) -> None:
-    for row, (labels, shape) in enumerate(zip(given, shapes.tolist(), strict=True)):
-        if labels.size != np.prod(shape) or (labels.ndim > 1 and len(shape) > 1 and labels.shape[:2] != tuple(shape)):
-            found = labels.shape if labels.ndim > 1 else f"{labels.size} labels"
-            expected = f"{shape[0]} answers" if len(shape) == 1 else f"answers of height {shape[0]} and width {shape[1]}"
-            raise ShapeError(f"row {row} of y has {f'shape {found}' if labels.ndim > 1 else found}, and {expected}; expected one for each.")

@@ -37,7 +37,7 @@ def hint(student_layer: str, teacher_layer: str | None = None) -> Objective:
         >>> sorted(objective.needs)
         ['student:body.0', 'teacher', 'teacher:features.2']
     """
-    return _at_layers("hint", _projected_hint, student_layer, teacher_layer, build=_projector, relates_rows=False, by_token=True)
+    return _of_vectors("hint", _projected_hint, student_layer, teacher_layer)
 
 
 def cosine_distance(student_layer: str, teacher_layer: str | None = None) -> Objective:
@@ -62,8 +62,7 @@ def cosine_distance(student_layer: str, teacher_layer: str | None = None) -> Obj
         >>> print(objective(replace(batch, modules=modules)).total.round(decimals=2))
         tensor([0.0000, 0.2900])
     """
-    build = _projector
-    return _at_layers("cosine_distance", _projected_cosine, student_layer, teacher_layer, build=build, relates_rows=False, by_token=True)
+    return _of_vectors("cosine_distance", _projected_cosine, student_layer, teacher_layer)
 
 
 def attention_maps(student_layer: str, teacher_layer: str | None = None) -> Objective:
@@ -130,7 +129,15 @@ def attention_transfer(student_layer: str, teacher_layer: str | None = None) -> 
         >>> tl.losses.attention_transfer("conv2", "layer3").paths("teacher")
         ('layer3',)
     """
-    return _at_layers("attention_transfer", features.attention_transfer, student_layer, teacher_layer, relates_rows=False)
+    return _at_layers(
+        "attention_transfer",
+        _attention_where_learnt,
+        student_layer,
+        teacher_layer,
+        extra_reads=("places",),
+        relates_rows=False,
+        whole_rows=True,
+    )
 
 
 def relational_distance(student_layer: str, teacher_layer: str | None = None) -> Objective:
@@ -247,6 +254,11 @@ MOST_UNITS = 10**6
 Build = Callable[[str, str, Signals, int], "nn.Module"]
 
 
+def _of_vectors(name: str, loss: Callable[..., Tensor], student_layer: str, teacher_layer: str | None) -> Objective:
+    """A loss of each row, token or place of a feature map, after the student's vectors are projected to the teacher's."""
+    return _at_layers(name, loss, student_layer, teacher_layer, build=_projector, relates_rows=False, by_token=True, whole_rows=True)
+
+
 def _at_layers(
     name: str,
     loss: Callable[..., Tensor],
@@ -282,34 +294,50 @@ def _projector(student_layer: str, teacher_layer: str, signals: Signals, rows: i
 
 
 def _layers(student_layer: str, teacher_layer: str, signals: Signals) -> tuple[Tensor, Tensor]:
-    """The two layers of a batch as a term reads them."""
-    student, teacher = signals.layer("student", student_layer), signals.layer("teacher", teacher_layer)
+    """The two layers of a batch, of whole rows."""
+    student = signals.layer("student", student_layer, whole_rows=True)
+    teacher = signals.layer("teacher", teacher_layer, whole_rows=True)
     if student is None or teacher is None:
         raise BadInput(f"the batch lacks the student's layer {student_layer!r} or the teacher's {teacher_layer!r}; pass both in Signals.")
     return student, teacher
 
 
 def _projected_hint(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """The loss of every row; of every token, if the layers have tokens."""
-    student = project(upcast(student_hidden))  # the projector is outside the network's autocast
-    if student.ndim != 3 or student.shape != teacher_hidden.shape:
-        return features.hint(student, teacher_hidden)
-    return features.hint(student.flatten(0, 1), teacher_hidden.flatten(0, 1)).view(student.shape[:2])
+    """The loss of every row, token or place of a feature map."""
+    # The projector is outside the network's autocast.
+    student, teacher = features.same_size(project(upcast(student_hidden)), upcast(teacher_hidden))
+    if student.ndim not in (3, 4) or student.shape != teacher.shape:
+        return features.hint(student, teacher)
+    return (student - teacher).square().mean(dim=1 if student.ndim == 4 else -1)
 
 
 def _projected_cosine(project: nn.Module, student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
-    """The loss of every row, token or place of a feature map; the mean over the places of a map."""
-    student, maps = project(upcast(student_hidden)), student_hidden.ndim == 4
-    if maps:
-        student, teacher_hidden = (hidden.flatten(2).transpose(1, 2) for hidden in features.same_size(student, teacher_hidden))
-    losses = features.cosine_distance(student, teacher_hidden)
-    return losses.mean(dim=1) if maps else losses
+    """The loss of every row, token or place of a feature map."""
+    student, teacher = features.same_size(project(upcast(student_hidden)), upcast(teacher_hidden))
+    if student.ndim == 4:
+        student, teacher = student.movedim(1, -1), teacher.movedim(1, -1)
+    return features.cosine_distance(student, teacher)
+
+
+def _attention_where_learnt(student_hidden: Tensor, teacher_hidden: Tensor, places: Tensor | None) -> Tensor:
+    """The loss of every row, over the places of its maps where a pixel counts."""
+    if places is None or places.ndim != 3 or student_hidden.ndim != 4 or teacher_hidden.ndim != 4:
+        return features.attention_transfer(student_hidden, teacher_hidden)
+    student, teacher = features.same_size(upcast(student_hidden), upcast(teacher_hidden))
+    count = features.shares(places, student.shape[2:]) > 0
+    losses = features.attention_transfer(student * count[:, None], teacher * count[:, None])  # a place of zeros adds nothing
+    return losses * count[0].numel() / count.flatten(1).sum(dim=1).clamp_min(1)
 
 
 def _memory(student_layer: str, teacher_layer: str, signals: Signals, rows: int, *, settings: dict[str, Any]) -> nn.Module:
     from tutelage.losses.functional.contrast import ContrastiveMemory
 
     student, teacher = _layers(student_layer, teacher_layer, signals)
+    if signals.places is not None:
+        raise BadInput(
+            "contrastive compares rows, of which it keeps a memory, and these answers belong to tokens or pixels; use hint, "
+            "cosine_distance or similarity_preserving."
+        )
     if signals.tokens is not None and (student.ndim == 3 or teacher.ndim == 3):
         raise ShapeError(
             f"contrastive embeds whole layers, and {student_layer!r} or {teacher_layer!r} has tokens, of which rows have different "

@@ -21,7 +21,7 @@ from tutelage.losses.top_targets import TopTargets
 HEAVIEST = 1e30
 """The largest weight of a term; a loss times more overflows in float32."""
 
-NEVER_MISSING = frozenset({"student", "tokens"})
+NEVER_MISSING = frozenset({"student", "tokens", "places"})
 """Signals that every batch has, or that may be None."""
 
 ONE_CLASS_A_ROW: tuple[Task, ...] = ("binary", "multiclass")
@@ -37,7 +37,7 @@ class Term:
         loss: called with the signals that it reads, in order, and the settings as keywords; returns one value per example, (batch,),
             or (copies, batch). If the term builds a module, the module is the first argument.
         reads: the signals: "student", "teacher" (their answers), "labels", "index", "student:PATH" or "teacher:PATH" (a hidden layer),
-            "tokens" (which of them count; None if all do).
+            "tokens" (which of them count; None if all do), "places" (which positions the losses are about; None if they are about rows).
         settings: keyword arguments of `loss`, such as the temperature.
         weight: a number, 0 or more, a `Schedule` of it, or a (copies, 1, 1) tensor for one per copy.
         prepare: converts the teacher's answers, (rows, columns), to what `loss` reads as "teacher", row by row; called once for
@@ -49,8 +49,9 @@ class Term:
         relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
         reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): the answers of
             student and teacher are then (..., k + 1), or (..., k + 2) for a term that reads labels, since the true class is among them.
-        by_token: whether `loss` may return a value for each token of a row, (batch, tokens), which are averaged over those that count.
-        whole_rows: whether it reads hidden layers of whole rows also where there is an answer for each token.
+        by_token: whether `loss` may return a value for each token of a row, (batch, tokens), or for each place of feature maps, (batch,
+            height, width); those that count are averaged.
+        whole_rows: whether it reads hidden layers of whole rows also where there is an answer for each token or pixel.
 
     Raises:
         BadInput: a weight that is negative or not finite.
@@ -99,7 +100,8 @@ class Term:
                 "take objective.at(share), with the share of the training that is done, from 0 to 1."
             )
         loss = self.loss(*self._inputs(signals), **self.settings)
-        loss = signals.of_tokens(loss) if self.by_token and loss.ndim == 2 else loss
+        if self.by_token or self._is_of_rows(signals):
+            loss = signals.of_examples(loss)
         rows = signals.student_answers.shape[:-1]
         if loss.shape not in (rows, rows[-1:]):
             raise ShapeError(
@@ -115,6 +117,11 @@ class Term:
         """
         loss, weight = self(signals), self.weight
         return loss if isinstance(weight, Schedule) or (isinstance(weight, float) and weight == 1.0) else loss * weight
+
+    def _is_of_rows(self, signals: Signals) -> bool:
+        """Whether it compares layers of whole rows, and the losses are about positions."""
+        layers = [(side, path) for side, colon, path in (name.partition(":") for name in self.reads) if colon]
+        return signals.places is not None and bool(layers) and (self.whole_rows or not signals.has_places(layers))
 
     @cached_property
     def scheduled(self) -> dict[str, Schedule]:
@@ -153,7 +160,7 @@ class Term:
     def _inputs(self, signals: Signals) -> list[Any]:
         inputs = [read(signals) for read in self._readers]
         for name, value in zip(self.reads, inputs, strict=True):
-            if value is None and name != "tokens":
+            if value is None and name not in NEVER_MISSING:
                 raise BadInput(f"{self.name} reads {_description(name)}, and this batch has none; pass them in Signals.")
         if self.build is not None:
             if signals.modules is None or self.name not in signals.modules:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tutelage.core.errors import ShapeError
+from tutelage.losses.functional import features
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,8 +33,7 @@ class Signals:
         prepared: the targets of these rows from `Objective.prepare`, by term; they are not computed again.
         modules: the projectors and memory banks from `Objective.modules`, by term.
         tokens: (batch, tokens) bool, which tokens of each row count in hidden layers; None if all do.
-        at_positions: takes the positions that the losses are about out of a layer of tokens or pixels, (positions, width); None if
-            they are about rows.
+        places: (batch, tokens) or (batch, height, width) bool, the positions that the losses are about; None if they are about rows.
 
     Example:
         >>> import torch
@@ -50,7 +52,7 @@ class Signals:
     prepared: Mapping[str, Tensor] = field(default_factory=dict)
     modules: nn.ModuleDict | None = None
     tokens: Tensor | None = None
-    at_positions: Callable[[Tensor], Tensor] | None = None
+    places: Tensor | None = None
 
     def layer(self, side: str, path: str, *, whole_rows: bool = False) -> Tensor | None:
         """The output of a layer, with zeros for the tokens that do not count; that of each position, where the losses are about positions.
@@ -59,23 +61,63 @@ class Signals:
             side: "student" or "teacher".
             path: the module path.
             whole_rows: take whole rows in any case.
+
+        Raises:
+            ShapeError: a layer of other tokens or pixels than the losses are about.
         """
         found = (self.student_hidden if side == "student" else self.teacher_hidden).get(path)
         if found is None:
             return None
-        if self.at_positions is not None and not whole_rows:
-            return self.at_positions(found)
+        if self.places is not None and not whole_rows and found.ndim == self.places.ndim + 1:
+            return self._at_places(found, f"the {side}'s layer {path!r}")
         if self.tokens is not None and found.ndim == 3 and found.shape[:2] == self.tokens.shape:
             return found.masked_fill(~self.tokens[:, :, None], 0.0)
         return found
 
-    def of_tokens(self, losses: Tensor) -> Tensor:
-        """The losses of tokens, (batch, tokens), as those of rows, by their mean, or of the positions that the losses are about."""
-        if self.at_positions is not None:
-            return self.at_positions(losses[:, :, None])[:, 0]
-        if self.tokens is None or self.tokens.shape != losses.shape:
-            return losses.mean(dim=1)
-        return losses.masked_fill(~self.tokens, 0.0).sum(dim=1) / self.tokens.sum(dim=1).clamp_min(1)
+    def _at_places(self, layer: Tensor, what: str) -> Tensor:
+        """(positions, width) what a layer gives for the positions that the losses are about."""
+        places, maps = cast("Tensor", self.places), layer.ndim == 4
+        found, expected = tuple(layer.shape[2:] if maps else layer.shape[1:2]), tuple(places.shape[1:])
+        if found != expected:
+            of = "maps of height and width" if maps else "a number of tokens of"
+            raise ShapeError(
+                f"{what} has {of} {' x '.join(map(str, found))}, and the answers have {' x '.join(map(str, expected))}; a loss that "
+                "relates positions reads a layer of the same. Name such a layer, or use hint, cosine_distance or attention_transfer."
+            )
+        return (layer.movedim(1, -1) if maps else layer)[places]
+
+    def of_examples(self, losses: Tensor) -> Tensor:
+        """Losses as one value for each row, or for each position that the losses are about.
+
+        Args:
+            losses: (batch,) of rows; (batch, tokens) of tokens; or (batch, height, width) of the places of feature maps of any size.
+
+        Returns:
+            (batch,) the mean over those of a row that count; or (positions,) those of the positions. A place of a map of another size
+            counts by its share of positions that the losses are about, and each of these gets the mean of its row, as a row's loss is.
+        """
+        places, tokens = self.places, self.tokens
+        if places is not None and losses.shape == places.shape:
+            return losses[places]
+        if losses.ndim == 3 and places is not None and places.ndim == 3:
+            losses = _mean_of(losses, features.shares(places, losses.shape[1:]))
+        elif losses.ndim > 1 and tokens is not None and tokens.shape == losses.shape:
+            losses = _mean_of(losses, tokens)
+        elif losses.ndim > 1:
+            losses = losses.flatten(1).mean(dim=1)
+        return losses if places is None else losses.index_select(0, places.nonzero()[:, 0])
+
+    def has_places(self, layers: Iterable[tuple[str, str]]) -> bool:
+        """Whether one of these layers, (side, path), has the axes of the positions that the losses are about."""
+        found = [(self.student_hidden if side == "student" else self.teacher_hidden).get(path) for side, path in layers]
+        return self.places is not None and any(layer is not None and layer.ndim == self.places.ndim + 1 for layer in found)
+
+
+def _mean_of(losses: Tensor, shares: Tensor) -> Tensor:
+    """(batch,) the mean of the losses of each row by how much they count; 0 where none does."""
+    counted = losses.masked_fill(shares == 0, 0.0) * shares
+    total = shares.flatten(1).sum(dim=1)
+    return counted.flatten(1).sum(dim=1) / total.masked_fill(total == 0, 1)
 
 
 class Losses(NamedTuple):

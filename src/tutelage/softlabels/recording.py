@@ -17,13 +17,14 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import check_place, is_draft, locked
 from tutelage.core.identity.fingerprints import identified
-from tutelage.core.position_answers import Answers, PositionAnswers, checked, joined
+from tutelage.core.position_answers import Answers, PositionAnswers, joined
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.softlabels.encoding import Encoding, EncodingCost
 from tutelage.softlabels.folder import LabelFolder, open_labels, write_manifest
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
@@ -135,7 +136,7 @@ def _in_memory(teacher: Teacher, rows: Rows, top_k: int | None) -> SoftLabels:
     encoding = None if top_k is None else Encoding("float32", top_k).fitted_to(teacher.form)
     parts = []
     for start, stop, part in query_parts(rows, teacher.form):
-        answers = checked(teacher.form, teacher.answer(part), stop - start)
+        answers = checked_answers(teacher.form, teacher.answer(part), part, stop - start)
         parts.append((answers if encoding is None else encoding.stored(answers, teacher.form)[0], row_names(part)))
     answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
     return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
@@ -221,7 +222,7 @@ class _Recording:
                     continue
                 encoded: list[Future[tuple[Answers, EncodingCost]]] = []
                 for first, last, part in query_parts(inputs, self.teacher.form, stop - start):
-                    answers = checked(self.teacher.form, self.teacher.answer(part), last - first)
+                    answers = checked_answers(self.teacher.form, self.teacher.answer(part), part, last - first)
                     if provenance is None or index == first == 0:
                         self._check_unchanged()
                     provenance = provenance or self._provenance(self._encoding_of(answers))
@@ -260,7 +261,8 @@ class _Recording:
         """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
         if self.top_k is None and recorded.top_k is not None:  # if it was not requested then either, the teacher itself answers so
             rows = self.rows.part(0, 1)
-            return Encoding(self.dtype or recorded.dtype, self._encoding_of(checked(self.teacher.form, self.teacher.answer(rows), 1)).top_k)
+            answers = checked_answers(self.teacher.form, self.teacher.answer(rows), rows, 1)
+            return Encoding(self.dtype or recorded.dtype, self._encoding_of(answers).top_k)
         return Encoding(self.dtype or recorded.dtype, self.top_k)
 
     def _provenance(self, encoding: Encoding) -> Provenance:
@@ -294,7 +296,7 @@ class _Recording:
             return
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
-        now = encoding.decoded(encoding.stored(checked(form, self.teacher.answer(inputs), count), form)[0], form)
+        now = encoding.decoded(encoding.stored(checked_answers(form, self.teacher.answer(inputs), inputs, count), form)[0], form)
         recorded = encoding.decoded(shard.stored[:count], form)
         different = np.flatnonzero(differ(recorded, now, form, half=encoding.dtype == "float16"))
         if len(different):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -96,11 +95,11 @@ class BatchLoss:
         device = batch.device.type
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
             answers = called(self.network, self.output, batch)
-        rows, at_positions = batch.rows, None
+        rows, places = batch.rows, None
         student = _complete(self.student_hidden, self.objective.paths("student"), "student")
         if self.learnt is not None:
-            batch, answers, of_row = self.learnt.of(batch, answers)
-            rows, at_positions = rows[of_row], partial(self.learnt.hidden, batch)
+            batch, answers, places = self.learnt.of(batch, answers)
+            rows, places = rows[places.nonzero()[:, 0]], places.to(answers.device)
         from_teacher = {} if self.teacher is None else self.teacher(batch)
         index = batch.rows if batch.places is None else batch.places  # of views, all answers have the truth of their row
         labels = batch.labels if self.labels is None else self.labels.index_select(0, index.to(self.labels.device))
@@ -112,7 +111,7 @@ class BatchLoss:
             index=index,
             modules=self.modules,
             tokens=_counting(batch.inputs) if student else None,
-            at_positions=at_positions,
+            places=places,
             **from_teacher,
         )
         return signals, rows

@@ -34,6 +34,7 @@ class Validation:
         weights: how much each row, or each position that counts, counts, of mean 1; None if all count alike.
         positions: what an answer belongs to; the targets are then those of the positions that count.
         kept: (positions,) which of the positions that the attention mask leaves count; None if all do.
+        check: raises an error for answers to other positions than the targets have; None without positions.
         batch_size: rows that the network answers at once.
     """
 
@@ -44,6 +45,7 @@ class Validation:
     weights: Tensor | None = None
     positions: Positions | None = None
     kept: Tensor | None = None
+    check: Callable[[PositionAnswers], None] | None = None
     batch_size: int = torch_runtime.BATCH_ROWS
 
     def _answers(self, network: nn.Module) -> Tensor:
@@ -53,6 +55,8 @@ class Validation:
         rows = self.inputs if isinstance(self.inputs, StructuredRows | Tensor) else torch_runtime.tensor_of(self.inputs)
         rows = torch_runtime.network_input(network, rows) if isinstance(rows, Tensor) else rows
         found = answers_to(network, rows, positions=self.positions, batch_size=self.batch_size, output=self.output)
+        if self.check is not None and isinstance(found, PositionAnswers):
+            self.check(found)
         answers = torch.from_numpy(found.dense() if isinstance(found, PositionAnswers) else found).to(torch_runtime.device_of(network))
         return answers if self.kept is None else answers[self.kept]
 

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 
@@ -75,6 +78,56 @@ def test_missing_and_contradictory_declarations_are_refused(options, message):
 def test_answers_that_contradict_the_declarations_are_refused(function, error):
     with pytest.raises(error, match="the function's answers"):
         as_teacher(function, kind="probabilities", classes=(0, 1)).answer(X)
+
+
+TAGS = ("a", "b")
+PADDED = {"ids": [[7, 8, 9], [4, 0, 0], [0, 5, 6]], "attention_mask": [[1, 1, 1], [1, 0, 0], [0, 1, 1]]}
+
+
+def of_tokens(function):
+    return as_teacher(function, kind="logits", classes=TAGS, positions="tokens")
+
+
+def each_token(rows):
+    """Logits of each token: its id and 0."""
+    ids = np.asarray(rows["ids"], dtype=float)
+    return np.stack([ids, 0 * ids], axis=-1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        each_token,
+        lambda rows: list(each_token(rows)),
+        lambda rows: torch.from_numpy(each_token(rows)),
+        lambda rows: [row[np.asarray(mask) > 0] for row, mask in zip(each_token(rows), rows["attention_mask"], strict=True)],
+        lambda rows: PositionAnswers.of_rows([np.array([[token, 0.0] for token in row if token]) for row in rows["ids"]]),
+    ],
+)
+def test_padding_and_what_the_mask_leaves_out_have_no_answers(function):
+    answers = of_tokens(function).answer(PADDED)
+    assert [row[:, 0].tolist() for row in answers] == [[7, 8, 9], [4], [5, 6]]
+    assert [row[:, 0].tolist() for row in record(of_tokens(function), PADDED).answers] == [[7, 8, 9], [4], [5, 6]]
+    padded = {name: np.pad(rows, ((0, 0), (0, 2))) for name, rows in PADDED.items()}
+    assert np.array_equal(of_tokens(function).answer(padded).values, answers.values)
+
+
+def test_another_number_of_answers_than_tokens_is_one_sentence():
+    with pytest.raises(ShapeError, match="row 0 of the function's answers has 4 answers, and the row has 3 positions"):
+        of_tokens(lambda rows: np.zeros((len(rows["ids"]), 4, 2))).answer(PADDED)
+    with pytest.raises(ShapeError, match=r"expected \(rows, tokens, classes\)"):
+        of_tokens(lambda rows: np.zeros((len(rows["ids"]), 2))).answer(PADDED)
+
+
+def test_rows_of_different_lengths_without_a_mask_are_not_padded_together():
+    def mean(rows):
+        return np.stack([rows["ids"].mean(axis=1), rows["ids"].shape[1] + 0 * rows["ids"].mean(axis=1)], axis=1)
+
+    rows = {"ids": [[1.0, 3.0], [5.0], [2.0, 4.0], [7.0]]}
+    teacher = as_teacher(mean, kind="logits", classes=TAGS)
+    np.testing.assert_array_equal(teacher.answer(rows), [[2, 2], [5, 1], [3, 2], [7, 1]])
+    answers = of_tokens(each_token).answer(rows)
+    assert [row[:, 0].tolist() for row in answers] == rows["ids"]
 
 
 def test_exceptions_of_the_function_are_not_caught():

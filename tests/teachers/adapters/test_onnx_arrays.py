@@ -9,19 +9,19 @@ from tutelage.teachers.adapt import as_teacher
 CLASSES = ("a", "b")
 
 
-def graph(*, rows="rows", tokens="tokens") -> bytes:
+def graph(*, rows="rows", tokens="tokens", weights="weights") -> bytes:
     """Logits of each token: its number and that of its weight."""
     ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [rows, tokens])
-    weights = helper.make_tensor_value_info("weights", TensorProto.FLOAT, [rows, tokens])
+    second = helper.make_tensor_value_info(weights, TensorProto.FLOAT, [rows, tokens])
     axis = helper.make_tensor("axis", TensorProto.INT64, [1], [2])
     nodes = [
         helper.make_node("Cast", ["ids"], ["numbers"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["numbers", "axis"], ["first"]),
-        helper.make_node("Unsqueeze", ["weights", "axis"], ["second"]),
+        helper.make_node("Unsqueeze", [weights, "axis"], ["second"]),
         helper.make_node("Concat", ["first", "second"], ["logits"], axis=2),
     ]
     out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [rows, tokens, 2])
-    made = helper.make_graph(nodes, "g", [ids, weights], [out], [axis])
+    made = helper.make_graph(nodes, "g", [ids, second], [out], [axis])
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
@@ -46,7 +46,15 @@ def test_a_graph_of_a_fixed_number_of_rows_or_tokens_is_filled_up():
     fixed = teacher(rows=2)
     assert [row[:, 0].tolist() for row in fixed.answer(ROWS)] == [[1, 2, 3], [4], [5, 6]]
     with pytest.raises(BadInput, match="takes 2 positions for 'ids', and a row has 3"):
-        teacher(tokens=2).answer(ROWS)
+        teacher(tokens=2).answer({name: rows[::2] for name, rows in ROWS.items()})
+
+
+def test_what_a_graph_of_a_fixed_number_of_tokens_is_filled_up_with_has_no_answers():
+    fixed = teacher(tokens=4, weights="attention_mask")
+    rows = {"ids": [[1, 2, 0, 0], [5, 6, 0, 0]], "attention_mask": [[1, 1, 0, 0], [1, 1, 0, 0]]}
+    assert [row[:, 0].tolist() for row in fixed.answer(rows)] == [[1, 2], [5, 6]]
+    with pytest.raises(BadInput, match="takes 4 positions for 'ids', and a row has 1; rows are padded only with an attention_mask"):
+        teacher(tokens=4).answer(ROWS)
 
 
 @pytest.mark.parametrize(

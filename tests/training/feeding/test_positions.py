@@ -3,12 +3,12 @@ import pytest
 import torch
 from torch import nn
 
-from tutelage.core.errors import ShapeError
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.position_truth import IGNORED
 from tutelage.data.structures.structured import Ragged
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
-from tutelage.losses.hidden_terms import hint
+from tutelage.losses.hidden_terms import attention_transfer, contrastive, cosine_distance, hint, similarity_preserving
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.feeds import Batch
@@ -24,7 +24,7 @@ def test_the_layout_agrees_with_answers_and_truth():
     assert layout.places(torch.tensor([1, 0])).tolist() == [2, 0, 1]
     assert layout.count(torch.tensor([0])) == 1
     assert layout_of(None, None) is None
-    with pytest.raises(ShapeError, match="row 0 has 2 answers and 1 labels"):
+    with pytest.raises(ShapeError, match="row 0 of y has 1 labels, and 2 answers"):
         layout_of(answers, Ragged(np.array([0, 1, 1]), np.array([1, 2])))
 
 
@@ -33,12 +33,12 @@ def test_only_positions_that_are_learnt_are_taken_out_of_a_batch():
     inputs = {"attention_mask": torch.tensor([[1, 1, 1], [1, 0, 0]])}
     batch = Batch(inputs, torch.tensor([1, 0]))
     layout = Layout(np.array([1, 3]), np.array([True, True, False, True]))
-    taken, flat, of_row = LearntPositions("tokens", layout).of(batch, answers)
+    taken, flat, places = LearntPositions("tokens", layout).of(batch, answers)
     assert flat[:, 0].tolist() == [0, 4, 6]
-    assert of_row.tolist() == [0, 0, 1]
+    assert places.tolist() == [[True, False, True], [True, False, False]]
     assert taken.places is not None
     assert taken.places.tolist() == [1, 3, 0]
-    with pytest.raises(ShapeError, match="answers 4 positions of a batch of 2 rows, and the answers or the ground truth have 2"):
+    with pytest.raises(ShapeError, match="answers 4 positions of 2 rows, and the answers or the ground truth have 2"):
         LearntPositions("tokens", Layout(np.array([1, 1]))).of(batch, answers)
 
 
@@ -97,10 +97,120 @@ def test_layers_with_positions_are_matched_where_they_are_learnt():
     assert np.isfinite(fitted.fit_.losses).all()
 
 
-def test_every_batch_without_a_learnt_position_costs_nothing():
-    truth = np.full((24, 6, 5), IGNORED)
-    student = TorchStudent(segmenter(1), classes=["back", "front"], positions="pixels").fit(PICTURES, y=truth, epochs=2)
-    assert student.fit_.losses.tolist() == [0.0, 0.0]
+def by_truth(seed: int = 1) -> TorchStudent:
+    return TorchStudent(segmenter(seed), classes=["back", "front"], positions="pixels")
+
+
+NAMES = np.where(PICTURES[:, 0] > 0, "front", "back").astype(object)
+ALL_IGNORED = np.full((24, 6, 5), IGNORED)
+
+
+def test_a_batch_without_a_learnt_position_costs_nothing():
+    truth = NAMES.copy()
+    truth[4:] = None
+    still = {"epochs": 1, "batch_size": 4, "optimizer": lambda weights: torch.optim.SGD(weights, 0.0)}
+    alone = by_truth().fit(PICTURES[:4], y=truth[:4], **still)
+    assert by_truth().fit(PICTURES, y=truth, **still).fit_.losses[0] == pytest.approx(alone.fit_.losses[0], rel=1e-5)
+
+
+def test_a_training_without_a_learnt_position_is_refused():
+    with pytest.raises(BadInput, match="no position of the training rows counts: all 720 labels are -100 or None"):
+        by_truth().fit(PICTURES, y=ALL_IGNORED, epochs=1)
+    teacher = as_teacher(segmenter(0), classes=["back", "front"], positions="pixels")
+    with pytest.raises(BadInput, match="no position of the training rows counts"):
+        TorchStudent(segmenter(1)).fit(PICTURES, teacher, ALL_IGNORED, epochs=1)
+    with pytest.raises(BadInput, match="no position of the validation rows counts: all 720"):
+        by_truth().fit(PICTURES, y=NAMES, validation=(PICTURES, ALL_IGNORED), epochs=1)
+    sparse = ALL_IGNORED.astype(object)
+    sparse[0, 0, 0] = "front"
+    with pytest.raises(BadInput, match=r"no position of the (training|validation) rows counts"):
+        by_truth().fit(PICTURES, y=sparse, validation=0.5, epochs=1)
+
+
+def test_pictures_on_their_side_are_refused():
+    turned = NAMES.transpose(0, 2, 1)
+    teacher = as_teacher(segmenter(0), classes=["back", "front"], positions="pixels")
+    with pytest.raises(ShapeError, match=r"height 6 and width 5, and the answers or the ground truth have height 5 and width 6.*transpose"):
+        by_truth().fit(PICTURES, y=turned, epochs=1)
+    with pytest.raises(ShapeError, match=r"row 0 of y has shape \(5, 6\), and answers of height 6 and width 5"):
+        TorchStudent(segmenter(1)).fit(PICTURES, teacher, turned, epochs=1)
+    for validation in ((PICTURES, turned), (PICTURES, turned, teacher)):
+        with pytest.raises(ShapeError, match="height 6 and width 5"):
+            by_truth().fit(PICTURES, y=NAMES, validation=validation, epochs=1)
+    with pytest.raises(ShapeError, match="height 5 and width 6"):
+        TorchStudent(segmenter(1)).fit(PICTURES, teacher, epochs=1, validation=(PICTURES.transpose(0, 1, 3, 2), NAMES))
+
+
+def test_truth_of_one_channel_is_the_truth():
+    plain = by_truth().fit(PICTURES, y=NAMES, epochs=1)
+    for truth in (NAMES[:, None], NAMES[..., None]):
+        assert by_truth().fit(PICTURES, y=truth, epochs=1).fit_.losses.tolist() == plain.fit_.losses.tolist()
+
+
+class Coarse(nn.Module):
+    """Answers of half the size, as a segmenter of Hugging Face gives them; `full` enlarges them."""
+
+    def __init__(self, width: int = 4, *, full: bool = True, seed: int = 0) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.body = nn.Conv2d(1, width, 3, stride=2, padding=1)
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.head = nn.Conv2d(width, 2, 1)
+        self.full = full
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        hidden = self.body(pictures)
+        answers = self.head(hidden) + 0 * self.pool(hidden).mean()
+        return nn.functional.interpolate(answers, size=pictures.shape[2:]) if self.full else answers
+
+
+def test_answers_of_another_size_say_how_to_enlarge_them():
+    student = TorchStudent(Coarse(full=False), classes=["back", "front"], positions="pixels")
+    with pytest.raises(ShapeError, match=r"height 3 and width 3, .*interpolate\(returned.logits, size=\(6, 5\)\)"):
+        student.fit(PICTURES, y=NAMES, epochs=1)
+    teacher = record(as_teacher(Coarse(full=False), classes=["back", "front"], positions="pixels"), PICTURES)
+    with pytest.raises(ShapeError, match=r"interpolate\(returned.logits, size=\(6, 5\)\)"):
+        TorchStudent(segmenter(1)).fit(PICTURES, teacher, NAMES, epochs=1)
+
+
+@pytest.mark.parametrize("term", [hint("body"), cosine_distance("body"), attention_transfer("body"), similarity_preserving("pool")])
+def test_layers_of_another_size_are_matched_where_pixels_are_learnt(term):
+    """Pictures of which nothing is learnt change no loss."""
+    teacher = as_teacher(Coarse(8), classes=["back", "front"], positions="pixels")
+    truth = NAMES.copy()
+    truth[:, :, 3:] = None
+    truth[6:] = None
+    objective = soft_cross_entropy() + term
+
+    def loss(rows: slice) -> float:
+        fitted = TorchStudent(Coarse(4, seed=1), objective).fit(PICTURES[rows], teacher, truth[rows], epochs=1, batch_size=24)
+        return float(fitted.fit_.losses[0])
+
+    if not term.terms[0].relates_rows:
+        assert loss(slice(None)) == pytest.approx(loss(slice(6)), rel=1e-5)
+    assert np.isfinite(loss(slice(None)))
+
+
+def test_a_hint_at_another_size_is_the_mean_over_the_pixels_that_are_learnt():
+    even = np.random.default_rng(1).normal(size=(8, 1, 6, 8)).astype(np.float32)
+    learnt = np.random.default_rng(2).random((8, 6, 8)) < 0.6
+    truth = np.full((8, 6, 8), "back", dtype=object)
+    truth[~learnt] = None
+    own, other = Coarse(4, seed=1), Coarse(4)
+    with torch.no_grad():
+        squares = (own.body(torch.from_numpy(even)) - other.body(torch.from_numpy(even))).square().mean(1, keepdim=True)
+    expected = nn.functional.interpolate(squares, size=(6, 8))[:, 0].numpy()[learnt].mean()
+    teacher = as_teacher(other, classes=["back", "front"], positions="pixels")
+    fitted = TorchStudent(own, hint("body") + 0.0 * hard_cross_entropy()).fit(even, teacher, truth, epochs=1, batch_size=8)
+    assert fitted.fit_.losses[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_relations_between_positions_need_a_layer_of_their_size():
+    teacher = as_teacher(Coarse(8), classes=["back", "front"], positions="pixels")
+    with pytest.raises(ShapeError, match="the student's layer 'body' has maps of height and width 3 x 3, and the answers have 6 x 5"):
+        TorchStudent(Coarse(4), similarity_preserving("body") + soft_cross_entropy()).fit(PICTURES, teacher, epochs=1)
+    with pytest.raises(BadInput, match="contrastive compares rows"):
+        TorchStudent(Coarse(4), contrastive("pool") + soft_cross_entropy()).fit(PICTURES, teacher, epochs=1)
 
 
 def test_answers_of_another_size_are_refused():

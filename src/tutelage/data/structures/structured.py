@@ -30,10 +30,12 @@ class Ragged:
     Attributes:
         values: (positions, ...) those of the first row, then those of the second, and so on.
         lengths: (rows,) the length of each row, 0 or more.
+        shapes: (rows, 2) height and width of each row, if they are pictures, whose values stand line by line; None if they are not.
     """
 
     values: NDArray[Any]
     lengths: NDArray[np.int64]
+    shapes: NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, rows: Sequence[Any], name: str) -> Ragged:
@@ -59,7 +61,9 @@ class Ragged:
     @classmethod
     def joined(cls, parts: Sequence[Ragged]) -> Ragged:
         """The rows of several parts, in their order."""
-        return cls(np.concatenate([part.values for part in parts]), np.concatenate([part.lengths for part in parts]))
+        shapes = [part.shapes for part in parts if part.shapes is not None]
+        of_all = np.concatenate(shapes) if len(shapes) == len(parts) else None
+        return cls(np.concatenate([part.values for part in parts]), np.concatenate([part.lengths for part in parts]), of_all)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -67,7 +71,8 @@ class Ragged:
     def __getitem__(self, rows: Any) -> Ragged:
         """Some of the rows, by a slice or an array."""
         lengths = self.lengths[rows]
-        return Ragged(self.values[ranges(self.starts[rows], lengths)], lengths)
+        shapes = None if self.shapes is None else self.shapes[rows]
+        return Ragged(self.values[ranges(self.starts[rows], lengths)], lengths, shapes)
 
     def padded(self, fill: float = 0, length: int | None = None) -> NDArray[Any]:
         """(rows, longest, ...) with `fill` after the end of each row; `length` is at least the longest."""

@@ -13,12 +13,13 @@ from tutelage.core.answers import AnswerForm, columns_in_order, label_array, lab
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.core.position_answers import PositionAnswers, checked, probabilities_of
+from tutelage.core.position_answers import PositionAnswers, probabilities_of
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.given_truth import rows_and_truth
 from tutelage.data.position_truth import truth_of_positions
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.row_names import row_names
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.aligning.answer_forms import check_positions, declared_form
 from tutelage.evaluation.aligning.own_decisions import own_decisions
@@ -58,7 +59,8 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
         y = y if y is None or is_frame(y) else target_array(y)
     form = student_form(student, teacher, y) if declared is None else declared
     check_positions(student, form, teacher)
-    answers = probabilities_of(form, checked(form, student_outputs(student, form, inputs), rows.count, "the student's answers"))
+    outputs = student_outputs(student, form, inputs)
+    answers = probabilities_of(form, checked_answers(form, outputs, inputs, rows.count, "the student's answers"))
     if isinstance(answers, PositionAnswers):
         return _with_positions(form, teacher, answers, inputs, y, weights)
     return _one_per_row(student, form, teacher, answers, inputs, y, weights)
@@ -66,7 +68,7 @@ def align(student: Any, teacher: Teacher | None, X: Any, y: Any = None, weights:
 
 def _answers_of(teacher: Teacher, inputs: Any, rows: int) -> Any:
     """The teacher's answers as probabilities, or values; it is asked last, as its answers may cost."""
-    return probabilities_of(teacher.form, checked(teacher.form, teacher.answer(inputs), rows))
+    return probabilities_of(teacher.form, checked_answers(teacher.form, teacher.answer(inputs), inputs, rows))
 
 
 def _one_per_row(

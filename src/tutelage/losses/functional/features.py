@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -137,6 +139,16 @@ def projector(student_hidden: Tensor, teacher_hidden: Tensor) -> nn.Module:
     else:
         layer = torch.nn.Conv2d(student_units, teacher_units, 1) if maps else torch.nn.Linear(student_units, teacher_units)
     return layer.to(student_hidden.device, upcast(student_hidden).dtype)
+
+
+def shares(places: Tensor, size: Sequence[int]) -> Tensor:
+    """(batch, height, width) of a size: the share of each place of a smaller or larger picture that counts.
+
+    Args:
+        places: (batch, height, width) bool, which pixels count.
+        size: height and width.
+    """
+    return torch.nn.functional.adaptive_avg_pool2d(places[:, None].float(), (size[0], size[1]))[:, 0]
 
 
 def check_same_rows(student_hidden: Tensor, teacher_hidden: Tensor) -> None:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.identity.fingerprints import fingerprint_of
-from tutelage.core.position_answers import Answers, checked
+from tutelage.core.position_answers import Answers, joined
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.teachers.inputs import row_count
 
@@ -56,13 +59,20 @@ class FunctionTeacher:
     def answer(self, inputs: Any) -> Answers:
         """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught.
 
-        Rows of several inputs reach the function as a dict or a tuple of arrays, each padded to its longest row.
+        Rows of several inputs reach the function as a dict or a tuple of arrays, each padded to its longest row; without an attention
+        mask, which tells padding, rows of each length on their own. Answers to padding, and to what the mask leaves out, are left out.
         """
-        inputs = StructuredRows.of(inputs) if is_structure(inputs) else inputs
-        rows, what = row_count(inputs), "the function's answers"
-        answers = self.function(inputs.plain() if isinstance(inputs, StructuredRows) else inputs)
+        rows = StructuredRows.of(inputs) if is_structure(inputs) else inputs
+        if not isinstance(rows, StructuredRows) or rows.may_be_padded:
+            return self._answers(rows)
+        groups = rows.batches(len(rows))
+        return joined(self._answers(rows[group]) for group in groups)[np.argsort(np.concatenate(groups), kind="stable")]
+
+    def _answers(self, rows: Any) -> Answers:
+        count, what = row_count(rows), "the function's answers"
+        answers = self.function(rows.plain() if isinstance(rows, StructuredRows) else rows)
         as_they_are = self.form.positions is not None or isinstance(answers, TopAnswers)
-        return checked(self.form, answers, rows, what) if as_they_are else self.form.take(answers, rows, what)
+        return checked_answers(self.form, answers, rows, count, what) if as_they_are else self.form.take(answers, count, what)
 
 
 def function_teacher(function: Callable[[Any], Any], declared: Declared) -> FunctionTeacher:

@@ -11,7 +11,7 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.structures.network_answers import by_batch
-from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure, mask_of
 from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
 
@@ -46,7 +46,11 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
     def ask(part: Any) -> NDArray[Any]:
         feeds = {one.name: typed(_filled(values, size), one) for one, values in zip(graph_inputs, _values(graph_inputs, part), strict=True)}
         (answers,) = session.run([output], feeds)
-        return np.asarray(answers)[: len(part)]
+        found = np.asarray(answers)[: len(part)]
+        counting = part.counting() if isinstance(part, StructuredRows) else None
+        longest = 0 if counting is None else int(counting.lengths.max(initial=0))
+        fixed = {values.shape[1] for values in feeds.values() if values.ndim > 1}  # padded as far as the graph's own lengths
+        return found[:, :longest] if form.positions == "tokens" and longest and fixed == {found.shape[1]} else found
 
     with errors_as_bad_input("the ONNX file"):
         answers = by_batch(rows, ask, positions=form.positions, batch_size=size or BATCH_ROWS)
@@ -80,6 +84,11 @@ def _values(graph_inputs: Any, part: Any) -> list[NDArray[Any]]:
         if isinstance(field, Ragged) and length is not None and int(field.lengths.max(initial=0)) > length:
             longest = int(field.lengths.max())
             raise BadInput(f"the ONNX file takes {length} positions for {one.name!r}, and a row has {longest}; cut it.")
+        if isinstance(field, Ragged) and length is not None and mask_of(name) not in part.fields and int(field.lengths.min()) < length:
+            raise BadInput(
+                f"the ONNX file takes {length} positions for {one.name!r}, and a row has {int(field.lengths.min())}; rows are padded only "
+                "with an attention_mask, which tells padding."
+            )
         found.append(part.padded_field(name, length))
     return found
 

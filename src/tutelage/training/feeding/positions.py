@@ -13,7 +13,7 @@ from torch import Tensor
 from tutelage.core.answer_kinds import Positions
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers, ranges
-from tutelage.data.position_truth import IGNORED
+from tutelage.data.position_truth import IGNORED, check_same_positions, size_remedy
 from tutelage.data.structures.network_answers import valid_positions
 from tutelage.data.structures.structured import DECODER, DECODER_MASK, MASK, Ragged, StructuredRows
 from tutelage.training.feeding.feeds import Batch
@@ -28,10 +28,12 @@ class Layout:
     Attributes:
         counts: (rows,) how many positions each row has.
         kept: (positions,) whether the position is learnt; None if all are.
+        shapes: (rows, 1) lengths, or (rows, 2) heights and widths; None if the heights and widths are not known.
     """
 
     counts: NDArray[np.int64]
     kept: NDArray[np.bool_] | None = None
+    shapes: NDArray[np.int64] | None = None
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -48,6 +50,47 @@ class Layout:
         if self.kept is None:
             return int(self.counts[rows.numpy()].sum())
         return int(self.kept[self.places(rows)].sum())
+
+    def check_learnt(self, what: str) -> None:
+        """Check that a position of these rows is learnt; `what` is the subject of the error.
+
+        Raises:
+            BadInput: none is.
+        """
+        total = int(self.counts.sum())
+        if not total or (self.kept is not None and not self.kept.any()):
+            why = f"all {total} labels are -100 or None" if total else "the attention mask leaves none"
+            raise BadInput(f"no position of {what} counts: {why}; pass rows with tokens or pixels that count.")
+
+    def check_all(self, answers: PositionAnswers) -> None:
+        """Check that a network's answers to all rows are at the positions that they have, as `check_answers`."""
+        self.check_answers(np.arange(len(self.counts)), answers.shapes)
+
+    def check_answers(self, rows: NDArray[np.intp], shapes: NDArray[np.int64]) -> None:
+        """Check that a network answers these rows at the positions that they have.
+
+        Args:
+            rows: of the data.
+            shapes: (rows, 1) lengths, or (rows, 2) heights and widths, of the network's answers.
+
+        Raises:
+            ShapeError: it does not.
+        """
+        if self.shapes is not None and shapes.shape[1] == 2:
+            expected = self.shapes[rows]
+            wrong = np.flatnonzero((expected != shapes).any(axis=1))
+            if len(wrong):
+                (height, width), found = expected[wrong[0]].tolist(), tuple(shapes[wrong[0]].tolist())
+                raise ShapeError(
+                    f"the network answers pictures of height {found[0]} and width {found[1]}, and the answers or the ground truth have "
+                    f"height {height} and width {width}; expected the same tokens or pixels. {size_remedy(found, (height, width))}"
+                )
+        answered, counted = int(shapes.prod(axis=1).sum()), int(self.counts[rows].sum())
+        if (shapes.prod(axis=1) != self.counts[rows]).any():
+            raise ShapeError(
+                f"the network answers {answered} positions of {len(rows)} rows, and the answers or the ground truth have {counted}; "
+                "expected the same tokens or pixels."
+            )
 
 
 @dataclass(frozen=True)
@@ -68,20 +111,20 @@ class LearntPositions:
     weighed: Weighed = "alone"
 
     def of(self, batch: Batch, answers: Tensor) -> tuple[Batch, Tensor, Tensor]:
-        """The batch with the places of its positions; the answers to them, (positions, classes); and (positions,) their rows in the batch.
+        """The batch with the places of its positions; the answers to them, (positions, classes); and which of its positions they are.
+
+        Returns:
+            The batch; the answers; (batch, tokens) or (batch, height, width) bool, the positions that are learnt.
 
         Raises:
-            ShapeError: another number of positions than were recorded, or than the ground truth has.
+            ShapeError: other positions than were recorded, or than the ground truth has.
         """
-        flat, of_row = self._flat(batch, answers)
-        labels, kept, places = batch.labels, None, None
+        valid = self._valid(batch, answers)
+        flat = answers.movedim(1, -1).flatten(0, 2) if self.positions == "pixels" else answers[valid.to(answers.device)]
+        labels, kept, places, learnt = batch.labels, None, None, valid
         if self.layout is not None:
+            self.layout.check_answers(batch.rows.numpy(), self._shapes(valid))
             found = self.layout.places(batch.rows)
-            if len(found) != len(flat):
-                raise ShapeError(
-                    f"the network answers {len(flat)} positions of a batch of {len(batch.rows)} rows, and the answers or the ground "
-                    f"truth have {len(found)}; expected the same tokens or pixels."
-                )
             kept = None if self.layout.kept is None else torch.from_numpy(self.layout.kept[found])
             if labels is not None:
                 kept = self._kept(labels, found)
@@ -93,9 +136,10 @@ class LearntPositions:
             kept = (labels != IGNORED).cpu()
             labels = labels[kept.to(labels.device)]
         if kept is not None:
-            flat, of_row = flat[kept.to(flat.device)], of_row[kept]
-        taken = Batch(batch.inputs, batch.rows, labels, batch.answers, batch.originals, places, kept)
-        return taken, flat, of_row
+            flat = flat[kept.to(flat.device)]
+            learnt = valid.clone()  # that the gradient of the answers still needs
+            learnt[valid] = kept
+        return Batch(batch.inputs, batch.rows, labels, batch.answers, batch.originals, places, kept), flat, learnt
 
     def _kept(self, labels: Tensor, places: NDArray[np.int64]) -> Tensor:
         """Which positions of a batch are learnt, by the ground truth in the batch, which may be drawn at random.
@@ -124,20 +168,17 @@ class LearntPositions:
             )
         return kept
 
-    def _flat(self, batch: Batch, answers: Tensor) -> tuple[Tensor, Tensor]:
-        rows = len(batch.rows)
+    def _valid(self, batch: Batch, answers: Tensor) -> Tensor:
+        """(batch, tokens) or (batch, height, width) bool, the positions that the attention mask leaves."""
         if self.positions == "pixels":
-            pixels = answers.shape[2] * answers.shape[3]
-            return answers.movedim(1, -1).flatten(0, 2), torch.arange(rows).repeat_interleave(pixels)
-        valid = torch.from_numpy(valid_positions(answers.shape[1], rows, _counting(batch.inputs), padded=False))
-        return answers[valid.to(answers.device)], torch.arange(rows).repeat_interleave(valid.sum(dim=1))
+            return torch.ones((len(batch.rows), *answers.shape[2:]), dtype=torch.bool)
+        return torch.from_numpy(valid_positions(answers.shape[1], len(batch.rows), _counting(batch.inputs), padded=False))
 
-    def hidden(self, batch: Batch, layer: Tensor) -> Tensor:
-        """The outputs of a layer for the positions that are learnt, (positions, width); a layer without positions stays as it is."""
-        if (self.positions == "tokens" and layer.ndim == 3) or (self.positions == "pixels" and layer.ndim == 4):
-            flat, _ = self._flat(batch, layer)
-            return flat if batch.kept is None else flat[batch.kept.to(flat.device)]
-        return layer
+    def _shapes(self, valid: Tensor) -> NDArray[np.int64]:
+        """(rows, 1) lengths, or (rows, 2) heights and widths, of a batch."""
+        if self.positions == "pixels":
+            return np.full((len(valid), 2), tuple(valid.shape[1:]), np.int64)
+        return valid.sum(dim=1).numpy()[:, None]
 
 
 def _counting(inputs: Any) -> Ragged | None:
@@ -152,14 +193,14 @@ def layout_of(answers: PositionAnswers | None, truth: Ragged | None, counts: NDA
     """The positions of all rows, from the teacher's answers and the ground truth, after checking that they agree; None without both.
 
     Raises:
-        ShapeError: a row with another number of answers than labels.
+        ShapeError: a row with other answers than labels.
     """
     if answers is None and truth is None:
         return None if counts is None else Layout(counts)
-    if answers is not None and truth is not None and not np.array_equal(answers.counts, truth.lengths):
-        row = int(np.flatnonzero(answers.counts != truth.lengths)[0])
-        raise ShapeError(f"row {row} has {answers.counts[row]} answers and {truth.lengths[row]} labels; expected one for each position.")
     if truth is None:
-        return Layout(answers.counts)  # type: ignore[union-attr]
+        return Layout(answers.counts, shapes=answers.shapes)  # type: ignore[union-attr]
+    if answers is not None:
+        check_same_positions(truth, answers.shapes)
     kept = truth.values != IGNORED
-    return Layout(truth.lengths, None if kept.all() else kept)
+    shapes = truth.shapes if answers is None else answers.shapes
+    return Layout(truth.lengths, None if kept.all() else kept, shapes)

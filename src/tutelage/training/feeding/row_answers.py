@@ -10,10 +10,11 @@ from torch.utils.data import DataLoader, default_collate
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
-from tutelage.core.position_answers import Answers, checked, joined
+from tutelage.core.position_answers import Answers, joined
 from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.torch_data.loader_rows import numbered_parts
 from tutelage.data.views import Views
 from tutelage.softlabels.folder import LabelFolder
@@ -35,7 +36,7 @@ def answers_to(teacher: Teacher, data: Any) -> Answers:
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
     parts = query_parts(rows, teacher.form)
-    return joined(checked(teacher.form, teacher.answer(part), stop - start) for start, stop, part in parts)
+    return joined(checked_answers(teacher.form, teacher.answer(part), part, stop - start) for start, stop, part in parts)
 
 
 def recorded_of_items(X: Any, dataset: Any, recorded: Any) -> tuple[Names, Answers]:
@@ -75,7 +76,8 @@ def soft_labels_of(X: Any, answers: Any, form: AnswerForm) -> SoftLabels:
     rows = as_rows(X, by_position=by_position(form))
     array = answers.detach().cpu().numpy() if hasattr(answers, "detach") else answers
     names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
-    return SoftLabels(checked(form, array, rows.count, "labels"), form, names, schema=rows.schema)
+    whole = rows.part(0, rows.count) if form.positions is not None else None
+    return SoftLabels(checked_answers(form, array, whole, rows.count, "labels"), form, names, schema=rows.schema)
 
 
 def _names_of(rows: Rows, recorded: Any) -> Names:

@@ -123,9 +123,14 @@ class TrainingData:
         Args:
             form: the form of the student's answers.
             shared: whether a step has several batches, or several processes.
+
+        Raises:
+            BadInput: none is learnt. ShapeError: a row with other answers than labels.
         """
         if form.positions is None:
             return None
+        if self.layout is not None:
+            self.layout.check_learnt("the training rows")
         read = None if self.read is None else self.read.truth
         weighed: Weighed = "classes" if isinstance(self.weights, Ragged) else "counts" if shared else "alone"
         return LearntPositions(form.positions, self.layout, read, weighed)
@@ -231,9 +236,14 @@ class TrainingData:
 
     def _validation_by_asking(self, form: AnswerForm, network: nn.Module) -> Validation:
         """Validation rows of several inputs, or whose answers have positions: those that are not learnt do not count."""
-        learnt = None if self.layout is None else self.layout.kept
-        kept = None if learnt is None else torch.from_numpy(learnt).to(torch_runtime.device_of(network))
-        return Validation(self.rows, **self._targets(form, network, learnt), positions=form.positions, kept=kept)
+        layout = self.layout
+        if layout is None:
+            return Validation(self.rows, **self._targets(form, network), positions=form.positions)
+        layout.check_learnt("the validation rows")
+        kept = None if layout.kept is None else torch.from_numpy(layout.kept).to(torch_runtime.device_of(network))
+        return Validation(
+            self.rows, **self._targets(form, network, layout.kept), positions=form.positions, kept=kept, check=layout.check_all
+        )
 
 
 def _tensor_feed(network: nn.Module, rows: Tensor) -> TensorFeed:

@@ -90,6 +90,8 @@ class StructuredFeed:
             yield Batch(self._inputs(chosen, rows), rows, originals=chosen)
 
     def _inputs(self, chosen: StructuredRows, rows: Tensor) -> Inputs:
+        if self._whole is None:
+            return tensors_of(chosen, self.network)
         if isinstance(self._whole, dict):
             return {name: tensor.index_select(0, rows.to(tensor.device)) for name, tensor in self._whole.items()}
-        return tensors_of(chosen, self.network)
+        return tuple(tensor.index_select(0, rows.to(tensor.device)) for tensor in self._whole)

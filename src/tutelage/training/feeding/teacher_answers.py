@@ -17,8 +17,9 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import LabelMismatch
-from tutelage.core.position_answers import PositionAnswers, checked
+from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.row_names import Names, row_names
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.losses.objective import Objective
 from tutelage.losses.top_targets import TopTargets
@@ -90,7 +91,8 @@ def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
 
     def answers(batch: Batch) -> NDArray[Any] | TopAnswers:
         given = batch.as_in_data
-        found = checked(form, teacher.answer(given if isinstance(given, StructuredRows) else tensor_array(given)), len(batch.rows))
+        asked = given if isinstance(given, StructuredRows) else tensor_array(given)
+        found = checked_answers(form, teacher.answer(asked), asked, len(batch.rows))
         if isinstance(found, PositionAnswers):
             return found.values if batch.kept is None else found.values[batch.kept.numpy()]
         return found

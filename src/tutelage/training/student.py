@@ -129,7 +129,7 @@ class TorchStudent:
         Args:
             X: (rows, ...) array or tensor, several inputs as a mapping or a tuple (see `StructuredRows`), `Views`, a map-style torch
                 Dataset or a DataLoader (of inputs, or of pairs of inputs and ground truth), or an IterableDataset, which is read once,
-                into memory.
+                into memory. Where answers have positions, a Dataset is read once before the training, for how many each row has.
             labels: soft labels recorded on these rows, or a live teacher (anything that `as_teacher` takes); both give the same result.
                 A live teacher is queried once for all rows, in eval mode; if X is a Dataset, it is queried for every batch, with the
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.

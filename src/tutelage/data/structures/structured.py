@@ -61,7 +61,9 @@ class Ragged:
     @classmethod
     def joined(cls, parts: Sequence[Ragged]) -> Ragged:
         """The rows of several parts, in their order."""
-        return cls(np.concatenate([part.values for part in parts]), np.concatenate([part.lengths for part in parts]))
+        shapes = [part.shapes for part in parts if part.shapes is not None]
+        of_all = np.concatenate(shapes) if len(shapes) == len(parts) else None
+        return cls(np.concatenate([part.values for part in parts]), np.concatenate([part.lengths for part in parts]), of_all)
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -15,7 +15,7 @@ import numpy as np
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import Sample, SampleAnswers
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.position_truth import check_same_positions, ignored_names
+from tutelage.data.truth.position_truth import check_same_positions, ignored_names
 
 MOST_POSITIONS = 20_000
 """The most positions that are looked at."""

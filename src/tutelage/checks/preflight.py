@@ -37,9 +37,9 @@ from tutelage.core.arguments import flag, seed_of, texts, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names
 from tutelage.data.rows import as_rows
+from tutelage.data.truth.given_truth import by_position
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 

@@ -17,12 +17,12 @@ from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
-from tutelage.data.given_truth import by_position, given_truth, in_words
-from tutelage.data.position_truth import ignored_names, names_of_positions
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.truth.given_truth import by_position, given_truth, in_words
+from tutelage.data.truth.position_truth import ignored_names, names_of_positions
 
 MOST_CELLS = 8_000_000
 """The most numbers of answers that are looked at: 64 MB in float64, of which some checks make several copies."""

@@ -11,7 +11,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice, number, seed_of, text, whole
 from tutelage.core.contracts import Teacher
-from tutelage.data.given_truth import rows_and_truth
+from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.evaluation.aligning.alignment import align, as_taken
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation

@@ -16,10 +16,10 @@ from tutelage.core.arguments import one_of_type
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
-from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema
+from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.softlabels.rounding import differ
 

@@ -13,9 +13,9 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import AXES
-from tutelage.data.given_truth import by_position
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher

@@ -20,11 +20,11 @@ from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, PositionAnswers, joined
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
-from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, RunningName, data_name, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
 from tutelage.data.structures.given_answers import checked_answers
+from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding, EncodingCost
 from tutelage.softlabels.folder import LabelFolder, open_labels, write_manifest
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput
-from tutelage.data.position_truth import IGNORED
 from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
+from tutelage.data.truth.position_truth import IGNORED
 
 
 def next_tokens(X: Any, *, ids: str = "input_ids", classes: Sequence[Any] | None = None) -> list[NDArray[Any]]:

@@ -14,11 +14,11 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.position_answers import Answers, joined
-from tutelage.data.given_truth import by_position
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.network_answers import answers_to
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.truth.given_truth import by_position
 
 ROWS_AT_ONCE = 10_000
 """About how many rows of a Dataset, a table or a file are in memory at once."""

@@ -8,8 +8,8 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSa
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.given_truth import rows_and_truth
 from tutelage.data.rows import as_rows
+from tutelage.data.truth.given_truth import rows_and_truth
 
 RNG = np.random.default_rng(0)
 ROWS, Y = RNG.normal(size=(25, 4)).astype(np.float32), RNG.integers(0, 3, 25)

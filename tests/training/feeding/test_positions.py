@@ -5,8 +5,8 @@ from torch import nn
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.position_truth import IGNORED
 from tutelage.data.structures.structured import Ragged
+from tutelage.data.truth.position_truth import IGNORED
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.hidden_terms import attention_transfer, contrastive, cosine_distance, hint, similarity_preserving
 from tutelage.softlabels.recording import record

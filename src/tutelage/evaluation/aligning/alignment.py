@@ -15,12 +15,12 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import PositionAnswers, probabilities_of
 from tutelage.data.fingerprint import fingerprint
-from tutelage.data.given_truth import rows_and_truth
-from tutelage.data.position_truth import truth_of_positions
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.truth.given_truth import rows_and_truth
+from tutelage.data.truth.position_truth import truth_of_positions
 from tutelage.evaluation.aligning.answer_forms import check_positions, declared_form
 from tutelage.evaluation.aligning.own_decisions import own_decisions
 from tutelage.evaluation.aligning.position_alignment import counted, same_positions

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.position_truth import IGNORED
+from tutelage.data.truth.position_truth import IGNORED
 
 
 @dataclass(frozen=True, eq=False)

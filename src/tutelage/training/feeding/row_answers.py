@@ -11,11 +11,11 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError
 from tutelage.core.position_answers import Answers, joined
-from tutelage.data.given_truth import by_position
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.torch_data.loader_rows import numbered_parts
+from tutelage.data.truth.given_truth import by_position
 from tutelage.data.views import Views
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels

@@ -19,12 +19,12 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.data.given_truth import by_position, given_truth, in_words
-from tutelage.data.position_truth import truth_of_positions
 from tutelage.data.row_names import Names
 from tutelage.data.rows import as_rows, is_hugging_face
 from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
 from tutelage.data.torch_data.loader_rows import is_loader
+from tutelage.data.truth.given_truth import by_position, given_truth, in_words
+from tutelage.data.truth.position_truth import truth_of_positions
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder

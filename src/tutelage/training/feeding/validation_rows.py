@@ -9,10 +9,10 @@ from torch.utils.data import Dataset
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
-from tutelage.data.given_truth import rows_and_truth
 from tutelage.data.rows import is_hugging_face
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.torch_data.loader_rows import is_loader
+from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.data.views import Views
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.sources import TrainingData, training_data, truth_of

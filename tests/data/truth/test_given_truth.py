@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import tutelage as tl
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
-from tutelage.data.given_truth import given_truth, in_words, named, rows_and_truth
+from tutelage.data.truth.given_truth import given_truth, in_words, named, rows_and_truth
 
 datasets = pytest.importorskip("datasets")
 WORDS, NUMBERS = of_classes("logits", ("neg", "pos")), of_classes("logits", (0, 1))

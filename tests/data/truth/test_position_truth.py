@@ -4,8 +4,8 @@ import torch
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
-from tutelage.data.position_truth import IGNORED, truth_of_positions
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.truth.position_truth import IGNORED, truth_of_positions
 
 TOKENS = AnswerForm("logits", "multiclass", ("O", "B", "I"), positions="tokens")
 PIXELS = AnswerForm("logits", "binary", (0, 1), positions="pixels")

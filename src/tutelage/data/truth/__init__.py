@@ -1,0 +1,1 @@
+"""The ground truth that comes with rows, and that of every token or pixel."""

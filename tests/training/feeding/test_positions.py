@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
@@ -134,6 +135,11 @@ def test_pictures_on_their_side_are_refused():
         by_truth().fit(PICTURES, y=turned, epochs=1)
     with pytest.raises(ShapeError, match=r"row 0 of y has shape \(5, 6\), and answers of height 6 and width 5"):
         TorchStudent(segmenter(1)).fit(PICTURES, teacher, turned, epochs=1)
+    codes = torch.from_numpy((turned == "front").astype(np.int64))
+    paired = TensorDataset(torch.from_numpy(PICTURES), codes)
+    for rows in (paired, DataLoader(paired, batch_size=8)):
+        with pytest.raises(ShapeError, match=r"have height 5 and width 6.*transpose"):
+            TorchStudent(segmenter(1), classes=[0, 1], positions="pixels").fit(rows, epochs=1)
     for validation in ((PICTURES, turned), (PICTURES, turned, teacher)):
         with pytest.raises(ShapeError, match="height 6 and width 5"):
             by_truth().fit(PICTURES, y=NAMES, validation=validation, epochs=1)

@@ -3,9 +3,10 @@ import json
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from recorded_rows import ROWS, Linear
 
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import AnswerForm, of_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
 from tutelage.core.files import write_text
 from tutelage.core.position_answers import PositionAnswers
@@ -15,23 +16,6 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record
 from tutelage.softlabels.shards import MANIFEST, shard_path
-
-ROWS = np.random.default_rng(0).normal(size=(25, 3))
-
-
-class Linear:
-    """A teacher whose logits are the row itself."""
-
-    form = of_classes("logits", ["ä", 'b"', "c"])
-    fingerprint = "linear"
-
-    def answer(self, inputs):
-        return np.asarray(inputs)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return record(Linear(), ROWS, tmp_path / "labels", shard_rows=10)
 
 
 def test_a_finished_folder_is_a_teacher_for_its_rows(folder):

@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from recorded_rows import ROWS, Linear
 
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import of_classes
@@ -15,23 +16,6 @@ from tutelage.data.row_names import row_names
 from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record
 from tutelage.softlabels.shards import MANIFEST, read_shard, shard_path
-
-ROWS = np.random.default_rng(0).normal(size=(25, 3))
-
-
-class Linear:
-    """A teacher whose logits are the row itself."""
-
-    form = of_classes("logits", ["ä", 'b"', "c"])
-    fingerprint = "linear"
-
-    def answer(self, inputs):
-        return np.asarray(inputs)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return record(Linear(), ROWS, tmp_path / "labels", shard_rows=10)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64"])

@@ -110,7 +110,7 @@ class BatchLoss:
             teacher_hidden={} if self.teacher_hidden is None else self.teacher_hidden(batch),
             index=index,
             modules=self.modules,
-            tokens=_counting(batch.inputs) if student else None,
+            tokens=_tokens_of(batch.inputs) if student else None,
             places=places,
             **from_teacher,
         )
@@ -124,7 +124,7 @@ class BatchLoss:
         return self.modules or nn.ModuleDict()
 
 
-def _counting(inputs: Inputs) -> Tensor | None:
+def _tokens_of(inputs: Inputs) -> Tensor | None:
     """(batch, tokens) which tokens the attention mask says count; None without one."""
     mask = inputs.get(MASK) if isinstance(inputs, dict) else None
     return None if mask is None or mask.ndim != 2 else mask != 0

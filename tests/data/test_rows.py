@@ -217,3 +217,8 @@ def test_some_rows_are_read_in_their_order_and_in_the_types_of_a_schema(suffix, 
     assert some.schema == rows.schema
     texts = some.reread(Schema((Column("a", "text"), Column("b", "number"))))
     assert [float(cell) for cell in texts.part(0, 3)["a"]] == VALUES[[5, 1, 6], 0].tolist()
+
+
+def test_a_list_of_mappings_is_refused_with_the_mapping_that_is_taken():
+    with pytest.raises(BadInput, match=r"a list of mappings; pass one mapping of lists"):
+        as_rows([{"input_ids": [1, 2]}, {"input_ids": [3]}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -149,6 +149,11 @@ def _of_hugging_face(data: Any) -> Rows:
 
 
 def _of_values(data: Any, by_position: bool) -> Rows:
+    if isinstance(data, list | tuple) and data and isinstance(data[0], Mapping):
+        raise BadInput(
+            f"the rows are a {type(data).__name__} of mappings; pass one mapping of lists, {{name: [row[name] for row in rows], ...}}, or "
+            "a Dataset whose items are such mappings."
+        )
     if hasattr(data, "detach"):
         check_dense(data)
         return _sliced(data, "tensor", data.ndim)

@@ -69,6 +69,7 @@ def test_a_test_row_under_another_identifier_is_a_leak():
     assert severity(preflight(FOREST, FRAME, Y, test=fresh), "leak") == "ok"
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize(
     "test", [FRAME[FRAME.columns[::-1]], FRAME.assign(more=1), FRAME.astype({"x": str})], ids=["order", "more", "texts"]
 )
@@ -91,6 +92,7 @@ def test_the_same_rows_in_arrays_are_a_leak():
     assert severity(preflight(teacher, rows, test=again), "leak") == "error"
 
 
+@pytest.mark.exhaustive
 def test_columns_that_the_student_is_not_given_are_left_out():
     rows = FRAME.assign(outcome=Y)
     found = preflight(FOREST, rows, Y, test=rows.assign(day="x", outcome="unknown"), drop=["id", "day", "outcome"])

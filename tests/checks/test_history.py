@@ -34,6 +34,7 @@ def check_bug_is_found(bad, good, digits, check, expected, **options):
     return next(finding for finding in found.findings if finding.check == check)
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize(
     ("change", "kind", "correct", "check", "expected"),
     [
@@ -103,6 +104,7 @@ def test_altered_answers_are_found(digits, change, kind, correct, check, expecte
     assert finding.remedy
 
 
+@pytest.mark.exhaustive
 def test_classes_sorted_as_texts_are_reported_with_the_order_to_declare(digits):
     """'10' sorts before '2', so columns sorted as texts are not in the order of the numbers."""
     numbered = digits.labels + 1
@@ -198,6 +200,7 @@ def test_stored_answers_queried_with_other_rows(digits):
     assert preflight(labels, digits.rows[::-1], digits.labels[::-1]).ok
 
 
+@pytest.mark.exhaustive
 def test_one_logit_as_minus_f_and_f(digits):
     """deepbridge: [-f, f] doubles the margin, that is, halves the temperature."""
     rows, truth = digits.rows, (digits.labels >= 5).astype(int)
@@ -227,6 +230,7 @@ def test_a_top_k_log_without_its_rest(digits):
     check_bug_is_found(digits.teacher(top_four, "probabilities"), digits.teacher(softmax, "probabilities"), digits, "top-k", "warning")
 
 
+@pytest.mark.exhaustive
 def test_softmax_over_multilabel_answers(digits):
     """haitongli 8, torchdistill 211: multilabel answers are one Bernoulli distribution per label."""
     labels = np.column_stack([digits.labels >= 5, digits.labels % 2 == 0, digits.labels > 0]).astype(int)

@@ -24,6 +24,7 @@ def found(teacher, rows, truth):
     return finding
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("model", [RandomForestClassifier(50, random_state=0), DecisionTreeClassifier(random_state=0)])
 def test_a_teacher_is_found_on_its_training_rows_and_on_no_others(model):
     model = model.fit(X[SEEN], Y[SEEN])
@@ -38,6 +39,7 @@ def test_a_model_that_learns_no_noise_is_not_found_on_its_training_rows():
     assert found(LogisticRegression().fit(X[SEEN], Y[SEEN]), X[SEEN], Y[SEEN]).severity == "ok"
 
 
+@pytest.mark.exhaustive
 def test_a_regressor_is_found_too():
     rows, truth = make_friedman1(800, noise=3.0, random_state=0)
     model = RandomForestRegressor(50, random_state=0).fit(rows[:400], truth[:400])
@@ -45,6 +47,7 @@ def test_a_regressor_is_found_too():
     assert found(model, rows[400:], truth[400:]).severity == "ok"
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("noise", [0.1, 1.0])
 @pytest.mark.parametrize(
     "function",

@@ -33,6 +33,7 @@ SOUND = {
 }
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.slow
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
 @pytest.mark.parametrize("name", sorted(SOUND))
@@ -54,6 +55,7 @@ def test_sound_regressors_pass(regressor):
     assert {"scale", "baseline", "repeatable", "constant"} <= {finding.check for finding in found.findings}
 
 
+@pytest.mark.exhaustive
 def test_a_sound_network_passes(digits):
     found = preflight(
         calling(digits.network()), digits.rows[:300], digits.labels[:300], test=digits.rows[300:], test_labels=digits.labels[300:]
@@ -106,6 +108,7 @@ def test_texts_and_sparse_rows_are_checked(form):
     assert severity(found, "leak") == "ok"
 
 
+@pytest.mark.exhaustive
 def test_rows_of_a_file_are_drawn_in_parts_and_the_sample_is_reported(tmp_path, digits, monkeypatch):
     monkeypatch.setattr("tutelage.checks.sampling.BLOCK_ROWS", 100)
     pd.DataFrame(digits.rows).rename(columns=str).to_parquet(tmp_path / "rows.parquet")
@@ -116,6 +119,7 @@ def test_rows_of_a_file_are_drawn_in_parts_and_the_sample_is_reported(tmp_path, 
     assert "200 of 600 rows, seed 3" in str(found)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.fitted_anew
 def test_the_same_seed_gives_the_same_findings(digits):
     first, second = (preflight(digits.teacher(), digits.rows, digits.labels, rows=150, seed=1) for _ in range(2))

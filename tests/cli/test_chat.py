@@ -187,6 +187,7 @@ def test_log_probabilities_and_a_prompt_of_ones_own(endpoint, tmp_path, capsys):
     assert endpoint.bodies[0]["messages"][0]["content"].startswith("1. spam\n2. ham? ")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_run_that_goes_on_asks_nothing_again_even_without_a_cache(endpoint, tmp_path):
     texts = mails(tmp_path / "mails.jsonl", 240)
@@ -199,6 +200,7 @@ def test_a_run_that_goes_on_asks_nothing_again_even_without_a_cache(endpoint, tm
     assert len(endpoint.bodies) == 240
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default:.*among those on which the student was trained")
 def test_a_language_model_is_distilled_into_a_classifier(endpoint, tmp_path, capsys):

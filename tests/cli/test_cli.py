@@ -106,6 +106,7 @@ def test_only_tiny_fashion_accepts_a_folder_of_data(capsys, tmp_path):
     assert "Download the four files of Fashion-MNIST again" in output
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "message"),
@@ -126,6 +127,7 @@ def test_an_unusable_cache_entry_names_the_remedy(change, message, moons, capsys
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_json_on_standard_output_is_the_only_output(moons, capsys, tmp_path):
     options = ["run", *moons.options, "--out", str(tmp_path / "run"), "--cache", str(moons.cache), "--json", "-"]

@@ -21,6 +21,7 @@ def distilled(flowers):
     return folders
 
 
+@pytest.mark.exhaustive
 def test_several_seeds_are_compared_over_seeds_and_rows(distilled, flowers, capsys):
     capsys.readouterr()
     assert main(["compare", *distilled, "--data", flowers.test, "--metric", "brier", "--json"]) == 0
@@ -74,6 +75,7 @@ def test_answers_are_kept_row_by_row(flowers, tmp_path):
     assert {"row", "student_prediction", "student_probability_setosa", "teacher_prediction", "teacher_probability_setosa"} <= set(found)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")
 def test_weights_of_classes_are_named_by_every_command(distilled, flowers, capsys, tmp_path):
     out = str(tmp_path / "weighted")
@@ -93,6 +95,7 @@ def test_weights_of_classes_are_named_by_every_command(distilled, flowers, capsy
     assert "weights of classes" not in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")
 def test_a_run_is_measured_on_the_rows_of_its_file_that_have_their_truth(flowers, capsys, user_error, tmp_path):
     rows = pd.concat([pd.read_parquet(flowers.rows), pd.read_csv(flowers.test)], ignore_index=True)
@@ -118,6 +121,7 @@ def test_a_run_is_measured_on_the_rows_of_its_file_that_have_their_truth(flowers
     assert "holds no ground truth in 'species'; pass rows that have it" in user_error("evaluate", out, "--data", gaps)
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("unlabelled", ["pool", "drop"])
 def test_rows_of_a_pool_that_were_learnt_from_are_counted(unlabelled, flowers, tmp_path):
     rows = pd.concat([pd.read_parquet(flowers.rows), pd.read_csv(flowers.test)], ignore_index=True)

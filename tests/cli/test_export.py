@@ -13,6 +13,7 @@ def few_rows(monkeypatch):
     monkeypatch.setattr(edge_cases, "ROWS", 300)
 
 
+@pytest.mark.exhaustive
 def test_the_end_of_the_file_decides_what_is_written(flowers, here, capsys):
     assert main(["export", flowers.run, "student.py"]) == 0
     printed = capsys.readouterr().out
@@ -53,6 +54,7 @@ def test_what_cannot_be_exported_is_one_sentence(flowers, here, user_error, argu
     assert sentence in user_error("export", flowers.run, *arguments)
 
 
+@pytest.mark.exhaustive
 def test_bench_shows_the_student_beside_its_file(flowers, here, capsys):
     assert main(["bench", flowers.run, "--to", "py", "--seconds", "0.05"]) == 0
     printed = capsys.readouterr().out

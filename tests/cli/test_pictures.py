@@ -34,6 +34,7 @@ def run(*arguments):
     assert main([str(argument) for argument in arguments]) == 0
 
 
+@pytest.mark.exhaustive
 def test_pictures_go_through_all_commands(files, capsys):
     run("preflight", "of_pictures:left", *OF_TEACHER, "--data", "rows.npz", "--truth", "side", "--test", "test.npz")
     run("record", "of_pictures:left", *OF_TEACHER, "--data", "rows.npz", "--truth", "side", "--into", "labels")

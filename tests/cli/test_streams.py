@@ -40,6 +40,7 @@ def shell(line: str, cwd: Path) -> subprocess.CompletedProcess:
 RECORD = "tutelage record teacher.skops --data rows.parquet --into"
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize(
     ("line", "status", "sentence"),
     [
@@ -61,6 +62,7 @@ def test_output_that_cannot_be_written_ends_in_one_sentence(folder, line, status
     assert "Exception" not in done.stderr
 
 
+@pytest.mark.exhaustive
 def test_a_closed_standard_error_does_not_stop_the_work(folder):
     done = shell(f"{RECORD} quiet 2>&-", folder)
     assert done.returncode == 0

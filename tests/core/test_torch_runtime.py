@@ -72,6 +72,7 @@ print(faults())
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
 def test_reused_memory_is_not_cleared_again_by_the_kernel():

@@ -341,6 +341,7 @@ def test_weights_need_shared_rows_and_levels_are_between_0_and_1():
         paired_difference(a, b, shared_rows=True, level=1)
 
 
+@pytest.mark.exhaustive
 def test_looks_at_more_seeds_give_no_more_false_verdicts_when_the_first_spends_less():
     """Verdicts between equals at 5 seeds, and again at 10 on the same rows, at the shares of 5 % that the looks may spend."""
     false = 0

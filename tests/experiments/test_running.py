@@ -112,6 +112,7 @@ def test_a_second_run_makes_nothing_again_and_finds_the_same(recipe, request, tm
     assert again["comparisons"] == finished.results["comparisons"]
 
 
+@pytest.mark.exhaustive
 def test_fresh_trains_again_and_a_run_replaces_the_run_before_it(moons, tmp_path, monkeypatch):
     trained = []
 
@@ -161,6 +162,7 @@ def test_the_page_needs_no_network_and_names_every_arm(finished):
     assert len(page) < 3_000_000
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize(
     ("recipe", "arm", "columns"),
     [("moons", "tree-soft", 2), ("mnist", "student-soft", 10), ("friedman", "tree-soft-transfer", 1), ("friedman", "linear-soft", 1)],
@@ -209,6 +211,7 @@ def test_export_of_a_damaged_record_is_one_sentence(content, moons, tmp_path, ca
     assert not (tmp_path / "student.onnx").exists()
 
 
+@pytest.mark.exhaustive
 def test_export_needs_no_report_extra_and_run_asks_for_it_first(moons, tmp_path, monkeypatch, capsys):
     found = errors.find_spec
     monkeypatch.setattr(errors, "find_spec", lambda name: None if name in ("jinja2", "matplotlib") else found(name))

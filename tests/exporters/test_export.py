@@ -128,6 +128,7 @@ def test_every_target_is_a_module_with_the_same_three_functions():
         assert all(callable(getattr(target, function)) for function in ("write", "runtimes", "rounding"))
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("end", [".onnx", ".c", ".js", ".py", ".sql"])
 def test_the_size_of_a_file_is_known_before_it_is_proven(end, tmp_path):
     X, y = load_iris(return_X_y=True, as_frame=True)

@@ -26,6 +26,7 @@ def make_few_loans() -> None:
     loans["main"](Path())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_first_commands_lead_from_a_pickled_pipeline_to_a_report_and_exported_files(tmp_path, monkeypatch):
     if not any(map(shutil.which, ("gcc", "clang"))):

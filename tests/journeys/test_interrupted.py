@@ -23,6 +23,7 @@ def _until(process: subprocess.Popen, stage: str) -> None:
     raise AssertionError(f"the run ended before {stage}")
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "stage", "number", "status"),
@@ -41,6 +42,7 @@ def test_a_stopped_run_says_so_in_one_sentence_and_leaves_nothing_half_written(r
     assert list(tmp_path.glob("cache/*")) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_result(moons, tmp_path):
     process = _started("moons", tmp_path)

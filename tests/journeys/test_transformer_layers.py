@@ -58,6 +58,7 @@ def fitted(kind, objective, rows, y, *, teacher=None, classes=None, **training):
     return student.fit(rows, teacher, y, epochs=2, batch_size=8, lr=0.01, threads=1)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_layers_of_a_teacher_of_other_classes_teach_a_classifier_and_padding_changes_nothing(name):
     objective = OBJECTIVES[name] + tl.losses.hard_cross_entropy()

@@ -80,6 +80,7 @@ def matrix(answers) -> np.ndarray:
     return answers.dense() if isinstance(answers, tl.PositionAnswers) else np.asarray(answers)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_transformer_is_recorded_learnt_saved_and_exported_without_a_wrapper(kind, tmp_path):
     classes, positions = KINDS[kind]
@@ -166,6 +167,7 @@ def test_positions_that_are_ignored_count_for_nothing():
         fitted(everything)
 
 
+@pytest.mark.exhaustive
 def test_padded_logits_and_teachers_of_ones_own_lose_their_padding():
     network = louder(bert("TokenClassification", 16, 0))
     teacher = tl.as_teacher(network, classes=CLASSES, positions="tokens")

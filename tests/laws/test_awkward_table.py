@@ -117,6 +117,7 @@ def lasting(text):
     }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:these are the rows on which the student was trained")
 def test_every_command_gives_the_same_from_csv_and_parquet(teacher, capsys):
     frame(LEARNABLE).to_parquet("t.parquet")
@@ -144,6 +145,7 @@ def test_a_column_that_no_student_takes_is_refused_by_name(name, holder, tmp_pat
             student_sees(HOLDERS[holder](table, tmp_path))
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.filterwarnings("ignore:these are the rows on which the student was trained")
 @pytest.mark.parametrize("name", ["list", "struct", "bytes", "infinite", "large decimals"])
 def test_every_command_names_such_a_column(name, teacher, capsys):

@@ -125,6 +125,7 @@ def moderate(rows):
     return rows[((sizes == 0) | ~np.isfinite(sizes) | ((sizes > 1e-100) & (sizes < 1e100))).all(axis=1)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_every_family_answers_alike_in_postgresql(of_families, tmp_path):
     if not postgresql.PROGRAMS:
@@ -146,6 +147,7 @@ def of_random_students():
     return jobs
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("end", OF_ANY_STUDENT)
 def test_random_students_answer_alike(end, of_random_students, tmp_path):
     if lacking(end):
@@ -180,6 +182,7 @@ def written_bytes() -> dict[str, str]:
     return found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_another_process_writes_the_same_bytes():
     command = [sys.executable, "-c", WRITES, str(Path(__file__).parent)]

@@ -82,6 +82,7 @@ def test_a_training_leaves_the_process_as_it_was(call):
     assert process_settings() == settings
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.slow
 def test_freed_memory_goes_back_to_the_system_after_a_prediction():

@@ -44,6 +44,7 @@ def finished_shards(folder: Path) -> set[int]:
     return {int(path.name[5:10]) for path in folder.glob("part-*.parquet")}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
     alone, killed = tmp_path / "alone", tmp_path / "killed"

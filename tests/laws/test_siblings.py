@@ -99,6 +99,7 @@ def test_paths_are_str_or_path_and_get_the_suffix_that_they_lack(kind, tmp_path)
     assert tl.open_teacher(str(tmp_path / "student.onnx"), kind="probabilities", classes=["no", "yes"]).form.classes == ("no", "yes")
 
 
+@pytest.mark.exhaustive
 def test_two_students_compare_as_their_evaluations_do():
     small, large = tl.SoftTree(max_leaf_nodes=2).fit(X, LABELS), tl.SoftLogistic().fit(X, LABELS)
     expected = tl.compare(tl.evaluate(small, FOREST, X, Y), tl.evaluate(large, FOREST, X, Y))

@@ -56,6 +56,7 @@ def teach(folder: Path, log: Path, seconds: float) -> None:
     save_file(student.network.state_dict(), folder / "student.safetensors")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_killed_and_resumed_is_as_left_alone(tmp_path):
     alone, killed, log = tmp_path / "alone", tmp_path / "killed", tmp_path / "steps.log"

@@ -125,6 +125,7 @@ print(megabytes("VmHWM") - before)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of the process from /proc")
 def test_no_numbers_for_all_rows_and_classes_are_held():
     found = subprocess.run([sys.executable, "-c", _CHILD], capture_output=True, text=True, check=True)

@@ -62,3 +62,9 @@ def test_trials_within_the_limits_come_first():
         Trial(3, "tree", {}, None),
     ]
     assert [trial.number for trial in ranked(trials)] == [1, 2, 0]
+
+
+def test_of_those_within_the_limits_the_ones_with_latency_to_spare_come_first():
+    trials = [Trial(0, "tree", {}, 0.1, excess={"latency": -0.1}), Trial(1, "tree", {}, 0.2, excess={"latency": -0.3})]
+    trials.append(Trial(2, "tree", {}, 0.05, excess={"latency": 0.01}))
+    assert [trial.number for trial in ranked(trials)] == [1, 0, 2]

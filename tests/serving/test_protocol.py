@@ -71,6 +71,7 @@ def _allow_files(count):
         resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("begun", [b"", b"\r\n", b"POST /v1/answer HTTP/1.1\r\nhost: x\r\n"])
 def test_a_request_that_trickles_in_is_given_up(begun, server):
     with connected(server) as connection:
@@ -148,6 +149,7 @@ def test_a_client_that_leaves_costs_nothing(server, table):
     assert server.metric('tutelage_waiting_rows{model="student"}') == 0
 
 
+@pytest.mark.exhaustive
 def test_a_client_that_does_not_read_is_given_up(server):
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -17,6 +17,7 @@ from tutelage.serving.app import create_app
 from tutelage.serving.server import allow_files, listen
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_loses_no_request_that_was_accepted(number, started, table):
@@ -80,6 +81,7 @@ print(app.state.service.metrics.requests, app.state.service.metrics.cut_off)
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_teacher_that_hangs_does_not_keep_the_server_from_stopping(table, cascade):
     command = [sys.executable, "-c", _HANGS, str(cascade), str(table.folder / "teacher.skops")]

@@ -71,6 +71,7 @@ def test_a_shard_of_other_classes_is_refused(tmp_path):
         record(Renamed(), ROWS, first.path, top_k=4, shard_rows=10)
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize(("classes", "top_k"), [(50_257, 32), (50_257, 50), (151_936, 32), (151_936, 50)])
 def test_an_entry_takes_at_most_four_and_a_half_bytes(tmp_path, classes, top_k):
     rng, rows = np.random.default_rng(0), 400

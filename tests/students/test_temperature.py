@@ -60,6 +60,7 @@ def teachers():
 place_of = {row.tobytes(): place for place, row in enumerate(X)}
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("soft_weight", [1.0, 0.5])
 @pytest.mark.parametrize("teacher", ["true probabilities", "hard zeros"])
 @pytest.mark.parametrize("name", sorted(STUDENTS))

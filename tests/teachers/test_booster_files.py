@@ -74,6 +74,7 @@ def test_without_a_python_to_start_the_remedy_is_named(path, whole, monkeypatch)
         open_teacher(str(path))
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("engine", ["lightgbm", "xgboost"])
 def test_a_file_of_a_model_of_categories_opens(engine, tmp_path):
     module = pytest.importorskip(engine)
@@ -88,6 +89,7 @@ def test_a_file_of_a_model_of_categories_opens(engine, tmp_path):
     assert open_teacher(str(path)).answer(frame).shape == (100, 2)
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("objective", ["reg:squarederror", "multi:softprob"])
 @pytest.mark.parametrize("suffix", ["json", "ubj"])
 def test_a_model_with_a_vector_in_each_leaf_opens(objective, suffix, tmp_path):

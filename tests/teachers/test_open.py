@@ -42,6 +42,7 @@ SAVED = {
 }
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("name", SAVED)
 def test_the_opened_teacher_answers_like_the_saved_model(tmp_path, name):
     save, model = SAVED[name]
@@ -59,6 +60,7 @@ def test_declarations_are_passed_on(tmp_path):
         open_teacher(str(tmp_path / "booster.txt"), kind="logits")
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("name", SAVED)
 @pytest.mark.parametrize(
     "damage", [lambda whole: b"", lambda whole: b"hello\n", lambda whole: whole[: len(whole) // 2]], ids=["empty", "other", "half"]
@@ -213,3 +215,9 @@ def test_a_language_model_is_opened_by_its_name():
 def test_a_language_model_is_told_its_classes_and_nothing_else(given, sentence):
     with pytest.raises(BadInput, match=sentence):
         open_teacher("chat:m-1", **given)
+
+
+@pytest.mark.parametrize("name", ["chat:", "chat: "])
+def test_a_language_model_without_a_name_is_said_to_have_none(name):
+    with pytest.raises(BadInput, match="names no model; expected chat:MODEL"):
+        open_teacher(name)

@@ -126,6 +126,7 @@ def teach_tokens(path, environment=None):
     save(student, backend, reports, path)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("teach", [teach, teach_tokens])
 def test_two_processes_teach_the_same_student_as_one(tmp_path, teach):

@@ -48,6 +48,7 @@ def training(checkpoint, *, stop_at=None, schedule="cycle", epochs=5):
     return done, network.state_dict(), len(steps)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["cycle", "steps", "lambda", "chain"])
 @pytest.mark.parametrize("every", [0, 1, 3])

@@ -32,6 +32,7 @@ class Counting:
         return self.teacher.answer(inputs)
 
 
+@pytest.mark.exhaustive
 def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     problem = Problem(Counting(), "teacher", row_set(X[100:], Y[100:]), pool=row_set(X[:50] + 1))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from tutelage.core.arguments import number
 from tutelage.core.quantities import BYTES, MICROSECONDS, quantity
+
+FREE = 0.25
+"""The share of the latency limit that a chosen student leaves free if any does: the same file takes longer at other moments."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Limits:
     Attributes:
         size: bytes of the file: a number, or a text such as "64kB" (kB, MB: powers of ten; KiB, MiB: powers of two).
         latency: microseconds that the file takes for one row, on one thread: a number, or a text such as "20us" or "1.5ms". The upper end
-            of the measured interval has to meet it.
+            of the measured interval has to meet it; students that leave a quarter of it free are preferred.
         drop: how much worse than the teacher: percentage points of accuracy; for values, per cent of the teacher's squared error.
 
     Raises:
@@ -46,6 +50,11 @@ class Limits:
         """
         found = {"size": size, "latency": latency, "drop": drop}
         return {name: _beyond(found[name], limit) for name, limit in asdict(self).items() if limit is not None}
+
+
+def distance(excess: Mapping[str, float]) -> tuple[float, bool]:
+    """How far a student is from the limits: the largest excess, 0 if it meets all; then whether it leaves too little latency free."""
+    return max([0.0, *excess.values()]), excess.get("latency", -1.0) > -FREE
 
 
 def _beyond(figure: float | None, limit: float) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import require
+from tutelage.search.limits import FREE, distance
 
 _QUIET = Lock()
 STARTUP = 5
@@ -96,10 +97,15 @@ def _next(optuna: Any, space: Mapping[str, Any], trials: Sequence[Trial], *, see
                 value=None if worst else trial.loss,
                 params=settings,
                 distributions=given,
-                constraints={name: trial.excess.get(name, 0.0) for name in limits},
+                constraints={name: _pursued(trial, name) for name in limits},
             )
         )
     return dict(study.ask(dict(space)).params)
+
+
+def _pursued(trial: Trial, limit: str) -> float:
+    """The excess of one limit as the sampler is told it: latency has to be left free as well. 0 if it was not measured."""
+    return trial.excess.get(limit, 0.0) + (FREE if limit == "latency" and limit in trial.excess else 0.0)
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
@@ -120,11 +126,10 @@ def front(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that were trained, the best first: those within all limits by loss, then those nearest to the limits."""
+    """The trials that were trained, the best first: within all limits with latency to spare, within all, nearest to them."""
 
     def key(trial: Trial) -> tuple[Any, ...]:
-        beyond = max((value for value in trial.excess.values() if value > 0), default=0.0)
         loss = math.inf if trial.loss is None else trial.loss
-        return (beyond, loss, trial.scores.get("nll_nats", 0.0), trial.size_bytes or 0, trial.number)
+        return (*distance(trial.excess), loss, trial.scores.get("nll_nats", 0.0), trial.size_bytes or 0, trial.number)
 
     return sorted((trial for trial in trials if trial.loss is not None), key=key)

@@ -77,10 +77,11 @@ def open_teacher(
     name = str(name)
     declared: dict[str, Any] = {"classes": classes, "kind": kind, "task": task, "version": version}
     if name.startswith(CHAT):
+        model = language_model(name)
         Declared(**{**declared, "classes": None}).only(of="a language model behind an endpoint")
         if classes is None:
             raise BadInput(f"{name} does not name its classes: pass classes=, the names that it may answer with.")
-        return chat(name.removeprefix(CHAT), classes)
+        return chat(model, classes)
     if path.suffix in _WEIGHTS:
         raise BadInput(
             f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "
@@ -103,6 +104,18 @@ def open_teacher(
         raise
     except Exception as error:  # what a damaged file makes of a model raises anything when the model is read
         raise DamagedFile(f"{path} holds a model that cannot be read ({one_line(error)}). Save the model again.") from error
+
+
+def language_model(name: str) -> str:
+    """The model that "chat:MODEL" names.
+
+    Raises:
+        BadInput: it names none.
+    """
+    model = name.removeprefix(CHAT).strip()
+    if not model:
+        raise BadInput(f"{name} names no model; expected {CHAT}MODEL, such as {CHAT}gpt-5-mini.")
+    return model
 
 
 def imported(name: str, expected: str) -> Any:

@@ -21,7 +21,7 @@ from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
 from tutelage.teachers.endpoints.chat import chat
 from tutelage.teachers.inputs import errors_as_bad_input
-from tutelage.teachers.open import CHAT, open_teacher
+from tutelage.teachers.open import CHAT, language_model, open_teacher
 
 SAMPLE_ROWS = 1000
 """Number of rows used to find out with which columns a recording was made."""
@@ -148,6 +148,7 @@ def cached_beside(options: SourceOptions, name: str, folder: Path) -> SourceOpti
 
 def _chat(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     """A language model behind an endpoint; its classes are those of the ground truth if none are named."""
+    model = language_model(name)
     options.refuse("kind", "task", "teacher_version", *OF_A_LOG, of=f"the language model {name}")
     given = {option: value for option in OF_A_CHAT if (value := getattr(options, option)) is not None}
     classes = _classes_of(data, name) if options.classes is None else options.classes
@@ -156,7 +157,7 @@ def _chat(name: str, data: TableFile, options: SourceOptions) -> Teacher:
             given["prompt"] = options.prompt.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise BadInput(f"prompt= names {options.prompt}, which cannot be read ({one_line(error)}); name a text file.") from error
-    return chat(name.removeprefix(CHAT), classes, **given)
+    return chat(model, classes, **given)
 
 
 def _classes_of(data: TableFile, name: str) -> tuple[Any, ...]:

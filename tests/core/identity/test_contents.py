@@ -230,6 +230,7 @@ def test_layers_of_every_kind_have_a_hash_that_follows_their_weights(layer):
     assert content_hash(layer) != before
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_hash_of_a_function_is_the_same_in_every_process(tmp_path):
     (tmp_path / "mine.py").write_text(

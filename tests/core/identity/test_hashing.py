@@ -15,6 +15,7 @@ from tutelage.core.identity.hashing import content_hash
 TREE = DecisionTreeClassifier(random_state=0).fit(np.arange(20.0).reshape(-1, 1), np.arange(20) // 5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_tree_from_a_file_has_the_same_hash_in_every_process(tmp_path):
     skops.io.dump(TREE, tmp_path / "tree.skops")

@@ -155,6 +155,7 @@ def test_a_tenth_of_the_rows_says_where_to_begin_and_is_not_tested():
     assert same == found
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("period", [5, 10, 20])
 @pytest.mark.parametrize("first", [0, 3])
 def test_rows_that_come_in_turn_from_several_sources_keep_the_rate(period, first):

@@ -6,6 +6,7 @@ import pytest
 from tutelage.experiments.demo import friedman as recipe
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_each_student_learns_from_its_own_targets():
     draw = recipe._draw(0)
@@ -20,6 +21,7 @@ def test_each_student_learns_from_its_own_targets():
     assert list(students) == list(recipe.ARMS)[1:]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_pool_is_what_makes_the_tree_beat_the_tuned_one(friedman):
     r2 = {arm["name"]: np.mean(arm["test_r2"]) for arm in friedman.results["arms"]}
@@ -30,6 +32,7 @@ def test_the_pool_is_what_makes_the_tree_beat_the_tuned_one(friedman):
     assert verdicts["linear-soft", "linear-hard-tuned"] == "no difference"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_it_runs_on_a_machine_without_torch_and_says_what_is_missing(friedman, python_without_torch):
     assert (friedman.folder / "report.html").exists()  # made by that Python

@@ -9,6 +9,7 @@ from tutelage.experiments.demo.few_labels import SETTINGS
 from tutelage.experiments.demo.mnist_students import SMOOTHINGS, TEMPERATURES, StudentTraining
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_validation_and_not_test_chooses_the_candidate(mnist):
     for name in ("student-hard", "student-soft", "student-argmax"):
@@ -21,6 +22,7 @@ def test_validation_and_not_test_chooses_the_candidate(mnist):
     assert not {name for one in does for name in one.__code__.co_names if name.startswith("test")}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_nothing_is_chosen_for_the_students_without_labels(mnist):
     for name in recipe.WITHOUT_LABELS:
@@ -29,6 +31,7 @@ def test_nothing_is_chosen_for_the_students_without_labels(mnist):
     assert recipe.UNTUNED["student-argmax-no-labels"].smoothing == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_each_number_of_labels_is_compared_with_both_students_without_labels(mnist):
     table = mnist.results["by_labels"]
@@ -38,6 +41,7 @@ def test_each_number_of_labels_is_compared_with_both_students_without_labels(mni
     assert (mnist.results["comparisons"][0]["a"], mnist.results["comparisons"][0]["b"]) == (table["taught"][0], table["rows"][1]["alone"])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_quick_run_learns(mnist):
     assert mnist.arm("teacher")["test_accuracy"][0] > 0.88

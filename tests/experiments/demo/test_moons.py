@@ -35,6 +35,7 @@ def test_each_tree_learns_from_its_own_targets():
     assert isinstance(trees["tree-hard-tuned"], SoftTree)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_known_order_of_the_arms_holds(moons):
     accuracy = {arm["name"]: np.mean(arm["test_accuracy"]) for arm in moons.results["arms"]}
@@ -44,6 +45,7 @@ def test_the_known_order_of_the_arms_holds(moons):
     assert accuracy["tree-hard"] + 0.02 < accuracy["tree-soft"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_published_figures_stand_beside_the_arms_that_have_one(moons):
     published = {arm["name"]: arm["published"] for arm in moons.results["arms"] if arm["published"]}

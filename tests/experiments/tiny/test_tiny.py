@@ -103,6 +103,7 @@ def test_students_answer_densely_where_the_pictures_want_it(tmp_path):
             assert errors.tolist() == student_training.held_out.score(learnt).tolist()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_networks_in_processes_of_their_own_are_the_same_to_the_bit(tmp_path):
     images = load_mnist()

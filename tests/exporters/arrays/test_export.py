@@ -34,6 +34,7 @@ def student(network: nn.Module, positions=None) -> TorchStudent:
     return TorchStudent(network, classes=["a", "b", "c"], positions=positions)
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("positions", [None, "tokens"])
 def test_the_file_names_its_inputs_and_answers_as_the_student_whatever_the_length(positions, tmp_path):
     fitted = student(Mean(tokens=positions is not None), positions)
@@ -51,12 +52,14 @@ def test_the_file_names_its_inputs_and_answers_as_the_student_whatever_the_lengt
     assert ".py" not in content
 
 
+@pytest.mark.exhaustive
 def test_a_network_that_takes_padding_for_tokens_is_not_exported(tmp_path):
     with pytest.raises(ParityError, match="change with the padding of a row"):
         export(student(Mean(looks=False)), tmp_path / "s.onnx", check_on=ROWS)
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.exhaustive
 def test_pixels_are_exported_with_their_probabilities(tmp_path):
     torch.manual_seed(0)
     fitted = TorchStudent(nn.Conv2d(1, 2, 3, padding=1), classes=["back", "front"], positions="pixels")
@@ -86,6 +89,7 @@ def test_a_network_without_classes_is_not_exported(tmp_path):
         export(TorchStudent(Mean()), tmp_path / "s.onnx", check_on=ROWS)
 
 
+@pytest.mark.exhaustive
 def test_a_flipped_byte_is_seen_when_the_file_is_read(tmp_path):
     export(student(Mean(tokens=True), "tokens"), tmp_path / "s.onnx", check_on=ROWS)
     model = onnx.load(tmp_path / "s.onnx")

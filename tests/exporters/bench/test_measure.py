@@ -20,6 +20,7 @@ def result():
     return bench(TREE, X, to=["py"], teacher=forest, seconds=0.2)
 
 
+@pytest.mark.exhaustive
 def test_every_contender_is_measured_in_turn_in_its_own_process(result):
     assert [one.name for one in result.contenders] == ["teacher", "student", "student.py"]
     teacher, student, file = result.contenders
@@ -46,6 +47,7 @@ def test_the_table_has_a_row_for_each_and_says_where_it_ran(result):
     assert [str(column.header) for column in table.columns][1] == "1 row, µs"
 
 
+@pytest.mark.exhaustive
 def test_what_cannot_be_measured_is_named_and_refused_if_it_was_asked_for():
     result = bench(TREE, X, seconds=0.02)
     assert any(reason.startswith("pte: a SoftTree cannot be written for ExecuTorch") for reason in result.skipped)
@@ -65,6 +67,7 @@ def test_a_ratio_is_taken_over_blocks_in_which_both_took_turns():
     assert (middle, low, high) == (pytest.approx(2), pytest.approx(2), pytest.approx(2))
 
 
+@pytest.mark.exhaustive
 def test_stored_answers_of_a_language_model_are_not_timed():
     with serving() as endpoint:
         found = bench(TREE, X, to=["py"], teacher=asker(endpoint), seconds=0.05)

@@ -52,6 +52,7 @@ def fitted(network, rows, **options):
     return TorchStudent(network, **options).fit(rows, y=np.arange(len(rows)) % 3, epochs=1, seed=0)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("network", [mlp((3, 5, 4)), nn.Sequential(nn.Linear(3, 4), nn.Softplus())])
 def test_the_file_contains_no_local_paths(network):
@@ -98,6 +99,7 @@ def test_a_convolutional_network_is_exported_in_eval_mode_for_any_number_of_rows
         np.testing.assert_allclose(file.answer(rows[:count]), student.predict_proba(rows[:count]), atol=1e-6)
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "rows", "output"),
@@ -131,6 +133,7 @@ def test_code_that_cannot_be_followed_is_refused_in_one_sentence(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_exporting_restores_the_training_mode():
     network = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Softplus()).train()

@@ -77,6 +77,7 @@ STUDENTS = {
 }
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("classes", [2, 3, 10])
 @pytest.mark.parametrize("name", [name for name in STUDENTS if name != "scaled"])
 def test_a_file_answers_and_decides_as_its_student(name, classes, tmp_path):
@@ -214,6 +215,7 @@ def trained(name, *, task="multiclass", classes=3, temperature=1.0, rows=FRAME, 
     return TrainedStudent(taught.student, task, form.classes, taught.answer_temperature, as_rows(rows).schema)
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("name", ["tree", "forest", "logistic", "mlp", "boosting"])
@@ -223,6 +225,7 @@ def test_what_the_command_line_trains_is_exported(name, classes, temperature, tm
     assert "missing values" not in parity.refused
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("outputs", [1, 2])
 @pytest.mark.parametrize("name", ["tree", "forest", "linear"])
 def test_trained_regressors_are_exported(name, outputs, tmp_path):
@@ -232,6 +235,7 @@ def test_trained_regressors_are_exported(name, outputs, tmp_path):
     assert (output.name, output.shape[1]) == ("prediction", outputs)
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("name", ["tree", "logistic"])
 def test_students_of_a_matrix_and_of_labels_are_exported(name, tmp_path):
     rows = np.nan_to_num(FRAME.to_numpy(dtype=np.float64))
@@ -273,6 +277,7 @@ def layers(inputs, outputs):
     return nn.Sequential(nn.Linear(inputs, 4), nn.ReLU(), nn.BatchNorm1d(4), nn.Linear(4, outputs))
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("module", [layers, Own])
 def test_torch_networks_are_exported_with_the_steps_before_them(module, tmp_path):
     far = FRAME[["far", "whole"]]

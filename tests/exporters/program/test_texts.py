@@ -34,6 +34,7 @@ def terms_of(student, rows):
     return [step.operation for step in program_of(subject, checked).steps if isinstance(step.operation, Terms)]
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize(
     "student",
     [
@@ -51,6 +52,7 @@ def test_a_student_of_texts_answers_as_its_file(student, tmp_path):
     assert proof.worst_difference < 1e-6
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize(
     "vectorizer",
     [

@@ -171,6 +171,7 @@ def test_rounding_of_a_network_on_large_rows_is_allowed():
     assert compared(NETWORK, LARGE, shift_of_large_rows(1e-4)).worst_difference < 1e-6
 
 
+@pytest.mark.exhaustive
 def test_a_full_disk_and_a_kill_leave_no_file(tmp_path):
     code = """
 import os, resource, signal, sys

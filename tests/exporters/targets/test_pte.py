@@ -40,6 +40,7 @@ def test_what_is_not_installed_is_named_with_both_commands(tmp_path, monkeypatch
         export(small_convolution(), tmp_path / "student.pte", check_on=PICTURES)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_a_convolution_runs_in_executorch_as_in_torch_for_any_number_of_rows(tmp_path):
     pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")

@@ -32,6 +32,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("kind", ["table", "values", "text", "picture"])
 def test_every_kind_is_equal_to_its_student_in_python(request, shown, kind):
     page = shown(request.getfixturevalue(kind).playground)
@@ -61,6 +62,7 @@ def test_a_slider_moves_with_the_keyboard(shown, table):
     page.check_equal(table)
 
 
+@pytest.mark.exhaustive
 def test_menus_switches_and_dates_change_the_row(shown, table):
     page = shown(table.playground)
     for city in ("Bonn", "Oslo", "Rome"):
@@ -80,6 +82,7 @@ def test_menus_switches_and_dates_change_the_row(shown, table):
     assert page.row() == {column.name: spelt(column, column.start) for column in table.playground.columns}
 
 
+@pytest.mark.exhaustive
 def test_a_row_of_the_page_is_taken_by_a_server_and_from_a_file(shown, tmp_path):
     moments = pd.to_datetime("2020-01-01 12:30") + pd.to_timedelta(TURNS * 12_345, unit="m")
     frame = pd.DataFrame({"when": moments, "took": pd.to_timedelta(TURNS * 7 - 900, unit="h"), "member": TURNS % 3 == 0, "n": TURNS % 7})
@@ -101,6 +104,7 @@ def test_a_row_of_the_page_is_taken_by_a_server_and_from_a_file(shown, tmp_path)
             assert (pd.Timestamp(row["when"]).tz_localize(None), pd.Timedelta(row["took"]), row["member"]) == tuple(expected.values())[:3]
 
 
+@pytest.mark.exhaustive(every=5)
 @pytest.mark.parametrize("kind", ["in line", "named", "HW", "CHW", "HWC"])
 def test_a_picture_of_the_page_is_taken_by_a_server(shown, tmp_path, kind):
     random = np.random.default_rng(0)
@@ -115,6 +119,7 @@ def test_a_picture_of_the_page_is_taken_by_a_server(shown, tmp_path, kind):
     assert answered.tolist() == pytest.approx(list(page.shares().values()), abs=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_a_recorded_row_with_a_gap_that_training_had_not_can_be_changed(shown, table):
     first, *others = table.playground.examples
     cells = [None, *first.row[1:]]
@@ -129,6 +134,7 @@ def test_a_recorded_row_with_a_gap_that_training_had_not_can_be_changed(shown, t
     page.check_equal(table)
 
 
+@pytest.mark.exhaustive
 def test_a_recorded_row_comes_with_the_answer_of_the_teacher(shown, table):
     page = shown(table.playground)
     assert page.page.locator(".teacher-said").inner_text() == ""
@@ -142,6 +148,7 @@ def test_a_recorded_row_comes_with_the_answer_of_the_teacher(shown, table):
     assert page.page.locator(".teacher-said").inner_text() == ""
 
 
+@pytest.mark.exhaustive
 def test_columns_are_ordered_by_what_they_change(shown, table):
     page = shown(table.playground)
     page.settle()
@@ -158,6 +165,7 @@ def test_columns_are_ordered_by_what_they_change(shown, table):
     assert len(found) >= 2
 
 
+@pytest.mark.exhaustive
 def test_a_value_is_shown_as_a_number(shown, values):
     page = shown(values.playground)
     for press in ("End", "Home", "ArrowRight"):
@@ -223,6 +231,7 @@ def test_a_stroke_of_the_mouse_is_answered(shown, picture):
     page.check_equal(picture)
 
 
+@pytest.mark.exhaustive
 def test_a_finger_draws_on_a_narrow_screen(shown, picture):
     page = shown(picture.playground, **TOUCH)
     x, y, size = drawn(page)
@@ -237,6 +246,7 @@ def test_a_finger_draws_on_a_narrow_screen(shown, picture):
     assert page.page.locator(".decision strong").inner_text() == "down"
 
 
+@pytest.mark.exhaustive(every=6)
 @pytest.mark.parametrize("shape", [(1, 8, 12), (3, 8, 12), (8, 12, 3)])
 @pytest.mark.parametrize("bright", [False, True])
 def test_pictures_with_channels_are_drawn_in_each(shown, tried, shape, bright):
@@ -262,6 +272,7 @@ def test_pictures_with_channels_are_drawn_in_each(shown, tried, shape, bright):
     page.check_equal(tried(student, made, lambda given: np.array(given).reshape(len(given), *shape)))
 
 
+@pytest.mark.exhaustive
 def test_the_keyboard_draws(shown, picture):
     page = shown(replace(picture.playground, examples=()))
     assert np.abs(page.row()).max() == 0
@@ -275,6 +286,7 @@ def test_the_keyboard_draws(shown, picture):
     assert np.abs(page.row()).max() == 0
 
 
+@pytest.mark.exhaustive
 def test_a_recorded_picture_is_shown_as_it_is(shown, picture):
     page = shown(picture.playground)
     for place in range(3):
@@ -285,6 +297,7 @@ def test_a_recorded_picture_is_shown_as_it_is(shown, picture):
         assert stored == 784
 
 
+@pytest.mark.exhaustive
 def test_a_student_that_answers_otherwise_here_cannot_be_tried(shown, table):
     first, *others = table.playground.checks
     wrong = replace(table.playground, checks=(replace(first, answers=first.answers[::-1]), *others))
@@ -298,6 +311,7 @@ def test_a_student_that_answers_otherwise_here_cannot_be_tried(shown, table):
     assert "on 20 of 20 made rows" in shown(failing).check()
 
 
+@pytest.mark.exhaustive
 def test_rows_that_a_cascade_leaves_to_its_teacher_are_said(shown, table):
     confidence = table.student.predict_proba(table.data).max(axis=1)
     ends = [confidence.argmin(), confidence.argmax()]
@@ -347,6 +361,7 @@ def test_the_browser_lets_nothing_out_and_no_other_script_in(shown, table):
     assert {url for url in page.requests if not url.startswith("file:")} <= {url for url, _ in page.refused}
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("settings", [TOUCH, {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}], ids=["narrow", "wide"])
 def test_hostile_names_and_many_columns_and_classes(shown, settings, fits):
     random = np.random.default_rng(0)
@@ -372,6 +387,7 @@ def test_hostile_names_and_many_columns_and_classes(shown, settings, fits):
     fits(page.page, scripts=2)
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("kind", ["table", "values", "text", "picture"])
 def test_every_kind_fits_narrow_and_wide_screens(request, shown, fits, kind):
     playground = request.getfixturevalue(kind).playground

@@ -72,6 +72,7 @@ def test_costs_that_cannot_be_used_are_refused(cascade_and_rows, argument):
         cascade.bill(rows, **argument)
 
 
+@pytest.mark.exhaustive
 def test_a_language_model_is_billed_the_time_of_its_requests():
     def slow(body):
         return Reply(completion(body, by_word(body)), wait=0.02)

@@ -387,6 +387,7 @@ def test_sparse_rows_are_refused_for_xgboost():
         as_teacher(NAMELESS["xgboost"]).answer(sparse.csr_matrix(X))
 
 
+@pytest.mark.exhaustive
 def test_categories_are_read_from_the_file_of_a_model(tmp_path):
     for engine, suffix in (("lightgbm", "txt"), ("xgboost", "json"), ("catboost", "cbm")):
         booster, rows = MODELS[engine]

@@ -125,6 +125,7 @@ def models(functions):
     yield graph.SerializeToString(), {}, ROWS
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_teacher_has_one_fingerprint_before_and_after_it_answers_and_in_every_process(tmp_path, monkeypatch):

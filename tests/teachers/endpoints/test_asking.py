@@ -76,6 +76,7 @@ def test_a_failure_that_does_not_pass_stops_everything(reply, sentence):
     assert failed.value.__context__ is None
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("votes", [1, 3])
 def test_settings_that_are_rejected_stop_everything(votes):
     sentence = r"status 400 \(bad temperature\) to the text of row 0 and 19 more, and has answered no other .* change model, prompt="
@@ -260,6 +261,7 @@ def rejecting(reply, *texts):
     return lambda body: reply if text_of(body) in texts else "ham"
 
 
+@pytest.mark.exhaustive(every=6)
 @pytest.mark.parametrize("status", [400, 403, 422, 451])
 @pytest.mark.parametrize("row", [0, 7, 19])
 def test_a_text_that_a_filter_rejects_has_no_answer_and_the_others_have(status, row, tmp_path):
@@ -289,6 +291,7 @@ def test_all_texts_that_a_filter_rejects_have_no_answer():
     assert len(endpoint.bodies) == 20
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("votes", [1, 3])
 def test_a_text_that_is_rejected_between_others_that_are_answered_has_no_answer(votes):
     with serving(rejecting(TOO_LONG, TEXTS[0], TEXTS[7])) as endpoint:
@@ -325,6 +328,7 @@ def test_several_choices_are_asked_for_again_after_a_text_that_is_rejected():
     assert [body.get("n", 1) for body in endpoint.bodies] == [3, 3, 3, 3, 1, *[3] * 16]
 
 
+@pytest.mark.exhaustive(every=6)
 @pytest.mark.parametrize(
     "reply",
     [

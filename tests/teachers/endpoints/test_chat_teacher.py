@@ -256,6 +256,7 @@ tl.record(teacher, [f"text {number}" for number in range(30)], sys.argv[3])
 """
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda end: end.name)
 def test_a_process_that_is_stopped_anywhere_loses_no_answer(end, tmp_path):
     texts = [f"text {number}" for number in range(30)]

@@ -59,6 +59,7 @@ class Items(Dataset):
         return self.items[row]
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("labelled", [True, False])
 @pytest.mark.parametrize("settings", [{}, {"sample_weight": np.linspace(0.1, 2, 24)}, {"accumulate": 4}])
 @pytest.mark.parametrize("kind", ["recorded", "live", "truth"])

@@ -119,6 +119,7 @@ def test_predict_and_export_of_the_folder_know_the_threshold(distilled, tmp_path
     assert "It defers rows of a confidence below" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_evaluate_and_compare_name_the_rows_that_calibrated_the_threshold(distilled, tmp_path, capsys):
     split = pq.read_table(distilled.folder / "split.parquet").to_pandas().query("source == 'rows'")
     places = split.query("part == 'calibration'")["row"].to_numpy()
@@ -157,6 +158,7 @@ def test_a_run_goes_on_only_with_the_same_rate(distilled):
         tl.distill(TEACHER, X[300:], Y[300:], into=distilled.folder, **{**SMALL, "cascade": 0.9})
 
 
+@pytest.mark.exhaustive
 def test_a_stopped_run_goes_on_to_the_same_threshold_and_files(distilled, tmp_path, monkeypatch):
     def stopped(*given):
         raise KeyboardInterrupt
@@ -176,6 +178,7 @@ def test_a_run_without_a_cascade_has_none(finished, tmp_path):
         finished.cascade()
 
 
+@pytest.mark.exhaustive
 def test_a_rate_that_no_student_reaches_is_said_and_the_files_have_no_threshold(tmp_path):
     rows, truth = make_classification(2400, 12, n_informative=10, n_classes=4, flip_y=0.3, random_state=0)
     teacher = RandomForestClassifier(20, random_state=0).fit(rows, truth)  # it knows all rows by heart

@@ -65,6 +65,7 @@ def test_the_curve_of_a_planted_gain_rises_and_the_advice_rests_on_it(planted):
     assert {"more rows", "better teacher"} <= {one.about for one in planted.record.advice}
 
 
+@pytest.mark.exhaustive
 def test_more_seeds_are_a_second_look_that_is_said_and_corrected(teacher, planted):
     rows = {"pool": X[POOL], "test": (X[TEST], Y[TEST])}
     again = tl.distill(teacher, X[GIVEN], Y[GIVEN], **rows, into=planted.folder, **{**SMALL, "seeds": 6})
@@ -75,12 +76,14 @@ def test_more_seeds_are_a_second_look_that_is_said_and_corrected(teacher, plante
     assert [len(arm.seeds) for arm in again.arms if arm.kind != "teacher"] == [6] * (len(again.arms) - 1)
 
 
+@pytest.mark.exhaustive
 def test_a_teacher_whose_answers_were_exchanged_between_rows_is_refused(tmp_path):
     teacher = forest(X[OTHER], np.random.default_rng(0).permutation(Y[OTHER]))
     with pytest.raises(SelfCheckFailed, match="accuracy"):
         tl.distill(teacher, X[GIVEN], Y[GIVEN], test=(X[TEST], Y[TEST]), into=tmp_path / "run", **SMALL)
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize("train", [None, X[TEST]])
 def test_a_teacher_that_was_trained_on_the_test_rows_is_called_out(train, tmp_path):
     few = {**SMALL, "trials": 1, "seeds": 2}
@@ -92,6 +95,7 @@ def test_a_teacher_that_was_trained_on_the_test_rows_is_called_out(train, tmp_pa
     assert "too good" in found.verdict
 
 
+@pytest.mark.exhaustive
 def test_weights_count_in_the_test_figures(teacher, unchecked, tmp_path):
     weights = np.r_[np.ones(500), np.full(500, 1e-6)]
     given = {"sample_weight": np.ones(200), "test": (X[TEST], Y[TEST], weights), "into": tmp_path / "run", **SMALL}

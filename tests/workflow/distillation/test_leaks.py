@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.linear_model import LogisticRegression
 
 from tutelage.cli import main
@@ -12,6 +13,7 @@ from tutelage.cli import main
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.exhaustive
 def test_rows_equal_only_in_the_columns_of_the_teacher_do_not_stop_the_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame(RNG.normal(size=(240, 3)), columns=["a", "b", "c"])

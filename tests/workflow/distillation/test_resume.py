@@ -122,6 +122,7 @@ def kill_and_compare(place, kills):
     assert all(path.read_bytes() == content for path, content in stored.items())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_a_killed_run_goes_on_to_the_same_results(tmp_path):
     # in a process without threads, which can be forked
@@ -138,6 +139,7 @@ class Stopped(Exception):
     pass
 
 
+@pytest.mark.exhaustive
 def test_a_stopped_run_of_torch_networks_goes_on_to_the_same_results(half_moons, tmp_path, monkeypatch):
     estimator, calls = tl.TorchClassifier(layers, epochs=3, batch_size=32), []
     settings = {"students": {"net": (estimator, {"width": [2, 4], "learning_rate": [0.01, 0.05]})}}
@@ -175,6 +177,7 @@ def test_a_finished_run_is_read_and_not_made_again(half_moons, finished, copied)
     assert {path: path.stat().st_mtime_ns for path in copied.rglob("*")} == before
 
 
+@pytest.mark.exhaustive
 def test_more_exports_go_on(half_moons, finished, copied):
     found = half_moons.distill(copied, export=["py", "js"])
     assert [export.file for export in found.record.exports] == ["student.py", "student.js"]
@@ -203,6 +206,7 @@ def test_changed_inputs_are_refused_by_name(half_moons, finished, name):
         half_moons.distill(finished.folder, **changed(half_moons))
 
 
+@pytest.mark.exhaustive
 def test_measured_latencies_are_reused(half_moons, tmp_path):
     distill = partial(half_moons.distill, tmp_path / "run", y=None, limits=tl.Limits(latency="1s"))  # few arms
     distill()

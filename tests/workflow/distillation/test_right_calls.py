@@ -32,6 +32,7 @@ def frames(half_moons):
     return replace(half_moons, X=X, teacher=clone(half_moons.teacher).fit(X[150:], half_moons.y[150:]))
 
 
+@pytest.mark.exhaustive
 def test_columns_of_test_rows_and_pool_may_be_in_another_order(frames, tmp_path):
     rows, others = {"X": frames.X[:100], "y": frames.y[:100]}, frames.X[100:]
     given = {"test": (others, frames.y[100:]), "pool": others + 0.01}
@@ -40,6 +41,7 @@ def test_columns_of_test_rows_and_pool_may_be_in_another_order(frames, tmp_path)
     assert figures(in_order) == figures(in_another)
 
 
+@pytest.mark.exhaustive
 def test_equal_rows_in_another_order_of_columns_are_found(frames, tmp_path):
     test = (pd.concat([frames.X[:60] + 0.01, frames.X[60:70]])[["b", "a"]], frames.y[:70])
     found = frames.distill(tmp_path / "run", test=test)
@@ -53,6 +55,7 @@ def test_without_ground_truth_the_teacher_is_not_compared_with_itself(half_moons
     assert "difference from the teacher" not in found.answer
 
 
+@pytest.mark.exhaustive
 def test_a_plain_model_that_is_better_is_in_the_answer_though_its_student_was_not_asked_for(tmp_path):
     rows = np.random.default_rng(0).normal(size=(1200, 6))
     truth = (rows.sum(axis=1) > 0).astype(int)
@@ -103,6 +106,7 @@ def test_pictures_keep_their_shape_and_type_from_teacher_to_file(tmp_path):
     assert tl.evaluate(student, teacher, rows, BRIGHT[:100]).rows == 100
 
 
+@pytest.mark.exhaustive
 def test_a_series_or_an_array_of_texts_is_a_list_of_texts(half_moons, tmp_path):
     words = np.random.default_rng(0).choice(["fine", "good", "bad", "poor"], size=(300, 4))
     texts, truth = [" ".join(row) for row in words], np.isin(words, ["fine", "good"]).sum(axis=1) > 2

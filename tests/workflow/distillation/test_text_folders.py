@@ -9,6 +9,7 @@ from sklearn.pipeline import make_pipeline
 from tutelage.cli import main
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")
 def test_every_command_takes_the_folder_of_a_student_of_texts(unchecked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -48,6 +48,7 @@ def unmeasured(monkeypatch):
     monkeypatch.setattr(Judge, "latency", lambda *arguments, **settings: None)
 
 
+@pytest.mark.exhaustive
 def test_a_network_of_own_code_needs_its_function_in_python_and_its_export_nowhere(unmeasured, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     students = {"net": (tl.TorchClassifier(Own, epochs=3), {"activation": [nn.Tanh, nn.ReLU]})}
@@ -64,6 +65,7 @@ def test_a_network_of_own_code_needs_its_function_in_python_and_its_export_nowhe
     assert 'tl.load_student("student.skops", network=build)' in loading[-1]["code"]
 
 
+@pytest.mark.exhaustive
 def test_pictures_of_bytes_reach_a_convolution_in_their_shape_and_so_do_its_files(unmeasured, unchecked, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     teacher = tl.as_teacher(halves, kind="probabilities", classes=["left", "right"])

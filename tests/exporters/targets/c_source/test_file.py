@@ -56,6 +56,7 @@ def test_hostile_names_compile_without_warnings(compiler, tmp_path):
     compile_strictly(path, compiler)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_hostile_names_are_answered_as_by_the_student(tmp_path):
     needs("gcc")
@@ -144,6 +145,7 @@ def test_a_class_that_c_cannot_name_is_refused():
         c_file(job_of(student, X), [])
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.slow
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_students_of_each_family_compile_without_warnings(compiler, tmp_path):

@@ -169,6 +169,7 @@ def test_labels_and_values(tmp_path):
     assert b"predictProba" not in files["student.d.ts"]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.skipif(TSC is None, reason="tsc is not installed")
 def test_types_accept_rows_and_refuse_what_is_none(student, tmp_path):
@@ -200,6 +201,7 @@ def test_types_accept_rows_and_refuse_what_is_none(student, tmp_path):
     assert ran.returncode == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_a_page_imports_the_module_and_answers_as_the_student(student, tmp_path):

@@ -42,6 +42,7 @@ def few_rows(monkeypatch):
     monkeypatch.setattr(edge_cases, "ROWS", 100)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize(
     ("student", "scaled"),
     [(tl.SoftLogistic(), True), (tl.SoftTree(max_leaf_nodes=8), False), (tl.SoftBoosting(n_estimators=3, n_jobs=1), False)],
@@ -101,6 +102,7 @@ def test_categories_of_texts_and_numbers_have_their_codes(unseen, missing):
     np.testing.assert_array_equal(answers(alone, [[3], [4], [np.nan]], [[], [], []])[:, 0], [5, -1, -2])
 
 
+@pytest.mark.exhaustive
 def test_a_student_that_tells_an_empty_text_from_a_missing_one_is_refused(tmp_path):
     frame = pd.DataFrame({"town": ["", "a", None, "b"] * 30, "size": RNG.normal(size=120)})
     columns = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough")

@@ -53,6 +53,7 @@ def network(rows, layers):
     return whole
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("case", range(len(LAYERS)))
 def test_layers_compute_what_torch_computes(case, double, tmp_path):

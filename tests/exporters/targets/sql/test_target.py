@@ -42,6 +42,7 @@ def test_every_row_comes_back_with_its_answers(tmp_path):
     np.testing.assert_allclose(found[["probability_0", "probability_1"]], student.predict_proba(FRAME))
 
 
+@pytest.mark.exhaustive
 def test_categories_and_gaps_of_a_table(tmp_path):
     frame = pd.DataFrame({"size": np.where(X[:, 0] > 1, np.nan, X[:, 0]), "colour": RNG.choice(["red", "it's", None], 120)})
     shares = RNG.dirichlet(np.ones(3), 120)

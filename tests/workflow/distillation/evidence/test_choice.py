@@ -34,6 +34,19 @@ def test_those_beyond_the_limits_are_not_chosen_while_another_meets_them():
     assert "of those within the limits" in reason
 
 
+def test_latency_that_is_left_free_comes_before_accuracy():
+    every = [arm("answers", 0.95, 0.95, latency=-0.1), arm("labels", 0.7, 0.7, latency=-0.4)]
+    chosen, reason = choose(every, JUDGE)
+    assert chosen.arm.name == "labels"
+    assert "of those within the limits that leave 25 % of the latency free" in reason
+
+
+def test_the_reason_says_so_if_no_latency_is_left_free():
+    chosen, reason = choose([arm("answers", 0.95, 0.95, latency=-0.1), arm("labels", 0.7, 0.7, latency=-0.2)], JUDGE)
+    assert chosen.arm.name == "answers"
+    assert "none of which leaves 25 % of the latency free for slower moments" in reason
+
+
 def test_if_none_meets_the_limits_the_nearest_is_chosen():
     every = [arm("answers", 0.95, 0.95, latency=0.5), arm("labels", 0.7, 0.7, latency=0.2)]
     chosen, reason = choose(every, JUDGE)

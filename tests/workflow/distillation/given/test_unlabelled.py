@@ -140,6 +140,7 @@ def test_rows_that_have_their_truth_are_as_they_were():
     assert (found.given, found.test, found.unlabelled) == (given, test, None)
 
 
+@pytest.mark.exhaustive
 def test_a_run_counts_them_and_says_what_each_row_was_for(tmp_path):
     run = tl.distill(
         TEACHER, X, TRUTHS["floats with NaN"], unlabelled="pool", students=["tree"], trials=1, seeds=2, export="py", into=tmp_path / "run"
@@ -151,6 +152,7 @@ def test_a_run_counts_them_and_says_what_each_row_was_for(tmp_path):
     assert (table["part"] == "pool").tolist() == GAPS.tolist()
 
 
+@pytest.mark.exhaustive
 def test_values_of_recorded_answers_have_gaps_too():
     truth = X[:, 0] + 0.1 * RNG.normal(size=300)
     answers = tl.record(LinearRegression().fit(X, truth), X)

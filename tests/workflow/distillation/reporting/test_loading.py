@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 import tutelage as tl
 from tutelage.data.schema import Schema
@@ -10,6 +11,7 @@ from tutelage.workflow.distillation.reporting.loading import how_to_load
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.exhaustive
 def test_all_inputs_of_an_onnx_file_are_named(tmp_path):
     names = [f"column {place}" for place in range(12)]
     rows = pd.DataFrame(RNG.normal(size=(60, 12)), columns=names).assign(city=["Rome", "Bern"] * 30)

@@ -36,6 +36,7 @@ class Recorder(types.ModuleType):
         self.files.append(path)
 
 
+@pytest.mark.exhaustive
 def test_parameters_figures_and_files_are_logged(finished, monkeypatch):
     mlflow = Recorder()
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)
@@ -74,6 +75,7 @@ def test_nothing_is_done_without_an_address(finished, monkeypatch):
     track(finished.record, finished.folder)
 
 
+@pytest.mark.exhaustive
 def test_it_is_called_once_when_a_run_is_finished(half_moons, finished, tmp_path, monkeypatch, unchecked):
     mlflow = Recorder()
     monkeypatch.setitem(sys.modules, "mlflow", mlflow)

@@ -116,6 +116,7 @@ def test_the_lines_of_code_load_the_student(run, monkeypatch, capsys):
     sys.modules.pop("student", None)
 
 
+@pytest.mark.exhaustive
 def test_a_finished_run_is_drawn_again_without_its_rows(run, unchecked, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(run.folder, folder)

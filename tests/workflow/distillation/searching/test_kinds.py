@@ -86,6 +86,7 @@ def run(tmp_path):
     return distilled
 
 
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("name", CASES)
 def test_any_task_and_any_rows(run, name):
     rows, truth, options = CASES[name]
@@ -127,6 +128,7 @@ def test_files_of_any_rows_are_timed(run, unchecked, name, end):
     assert all(0 < trial["latency_us"] < 1_000_000 for trial in found.front)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("truth", [NAMES, VALUE, SEVERAL], ids=["classes", "values", "labels"])
 def test_without_the_ground_truth_all_is_measured_against_the_teacher(run, unchecked, truth):
     found = run(taught(X, truth), X[SEEN:], None, students=["tree"], trials=2)
@@ -134,6 +136,7 @@ def test_without_the_ground_truth_all_is_measured_against_the_teacher(run, unche
     assert not {"labels", "plain model"} & {arm.name for arm in found.arms}
 
 
+@pytest.mark.exhaustive
 def test_polars_frames_are_taken_and_made(run, unchecked):
     teacher, rows = of_polars(FRAME, NAMES)
     found = run(teacher, rows, NAMES[SEEN:], students=["tree"], trials=2)
@@ -141,6 +144,7 @@ def test_polars_frames_are_taken_and_made(run, unchecked):
     assert found.student.predict(rows).shape == (COUNT - SEEN,)
 
 
+@pytest.mark.exhaustive
 def test_texts_choose_how_many_words_they_use_and_take_a_pool(run, unchecked):
     found = run(taught(TEXTS, BINARY), TEXTS[SEEN:320], BINARY[SEEN:320], pool=TEXTS[320:])
     assert {arm.student for arm in found.arms} <= {"tree", "logistic", ""}  # networks only where they are named
@@ -148,12 +152,14 @@ def test_texts_choose_how_many_words_they_use_and_take_a_pool(run, unchecked):
     assert all(trial["settings"]["max_words"] in (1000, 3000, 5000, 20_000) for trial in found.front)
 
 
+@pytest.mark.exhaustive
 def test_networks_of_texts_are_tried_where_they_are_named(run, unchecked):
     found = run(taught(TEXTS, BINARY), TEXTS[SEEN:], BINARY[SEEN:], students=["mlp"], trials=1)
     assert found.chosen.student == "mlp"
     assert not any("'mlp' is left out" in note for note in found.record.notes)
 
 
+@pytest.mark.exhaustive
 def test_rows_that_none_can_be_made_from_are_said(run, unchecked):
     found = run(taught(X, BINARY), sp.csr_matrix(X[SEEN:]), BINARY[SEEN:], students=["tree"], trials=2)
     assert any("sparse rows are not made from others" in note for note in found.record.notes)

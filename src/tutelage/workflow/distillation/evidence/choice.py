@@ -9,6 +9,7 @@ import numpy as np
 from tutelage.core.arrays import Floats
 from tutelage.report.distillation.words import FIGURES
 from tutelage.search.choice import smallest_of_equals
+from tutelage.search.limits import FREE, distance
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
 
@@ -19,10 +20,10 @@ def validation_losses(one: Finalists, judge: Judge) -> Floats:
 
 
 def best_of(every: Sequence[Finalists], judge: Judge) -> Finalists:
-    """The best on validation rows of those that meet the limits; if none does, the nearest to them."""
+    """The best on validation rows of those that meet the limits, with latency to spare if any does; if none meets them, the nearest."""
 
-    def key(one: Finalists) -> tuple[float, float]:
-        return max([0.0, *one.excess.values()]), float(validation_losses(one, judge).mean())
+    def key(one: Finalists) -> tuple[float, bool, float]:
+        return *distance(one.excess), float(validation_losses(one, judge).mean())
 
     return min(every, key=key)
 
@@ -37,16 +38,24 @@ def choose(every: Sequence[Finalists], judge: Judge) -> tuple[Finalists, str]:
     best = best_of(every, judge)
     if not best.meets_limits:
         return best, "no student meets the limits, and it is the nearest to them"
-    meeting = [one for one in every if one.meets_limits]
+    meeting = [one for one in every if distance(one.excess) == distance(best.excess)]
     losses = np.stack([validation_losses(one, judge) for one in meeting])
     chosen = meeting[smallest_of_equals(losses, [one.size_bytes for one in meeting])]
-    within = " of those within the limits" if chosen.excess else ""
+    within = _within(meeting, every) if chosen.excess else ""
     if chosen is best:
         return chosen, f"it has the best {_name(judge)} on the validation rows{within}, {_figure(judge, best)}"
     return chosen, (
         f"it is smaller than {best.arm.name!r} ({_kilobytes(chosen)} against {_kilobytes(best)}), and the validation rows do not tell them "
         f"apart: {_named(judge, chosen)} against {_figure(judge, best)}{within}"
     )
+
+
+def _within(meeting: Sequence[Finalists], every: Sequence[Finalists]) -> str:
+    """Among which students one was chosen, as far as it follows from the limits."""
+    if distance(meeting[0].excess) != (0.0, False):
+        return f" of those within the limits, none of which leaves {100 * FREE:.0f} % of the latency free for slower moments"
+    others = any(one.meets_limits for one in every if one not in meeting)
+    return f" of those within the limits{f' that leave {100 * FREE:.0f} % of the latency free' if others else ''}"
 
 
 def _name(judge: Judge) -> str:

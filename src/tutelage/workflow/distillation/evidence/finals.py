@@ -14,6 +14,7 @@ from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, TutelageErr
 from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.search.families import Family
+from tutelage.search.limits import distance
 from tutelage.search.study import Trial, ranked
 from tutelage.students.saved.save_load import loaded_student, save_student
 from tutelage.workflow.distillation.folder import RunFolder, file_name
@@ -23,7 +24,7 @@ from tutelage.workflow.distillation.searching.threads import in_threads
 from tutelage.workflow.distillation.searching.training import Prepared
 
 MOST_CANDIDATES = 4
-"""Trials of an arm that are fitted on all rows, the best first, until one meets the limits."""
+"""Trials of an arm that are fitted on all rows, the best first, until one meets the limits with latency to spare."""
 SECONDS, SECONDS_IF_NO_LIMIT = 1.0, 0.3
 """Time in which the latency of the first seed's file is measured, with a limit of it and without."""
 
@@ -132,11 +133,11 @@ class Finals:
             except TutelageError as error:  # settings that a part of the rows allowed
                 errors.append(str(error))
                 continue
-            if all(value <= 0 for value in found[-1][1]["excess"].values()):
+            if distance(found[-1][1]["excess"]) == (0.0, False):
                 break
         if not found:
             raise BadInput(f"no student of the arm {arm.name!r} could be trained: {errors[-1]}")
-        trial, stored = min(found, key=lambda one: max([0.0, *one[1]["excess"].values()]))
+        trial, stored = min(found, key=lambda one: distance(one[1]["excess"]))
         self.advance()
         return First(arm, trial, len(trials), stored)
 

@@ -16,7 +16,7 @@ from tutelage.exporters.bench.measure import time_file
 from tutelage.exporters.export import shipped_size
 from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family
-from tutelage.search.limits import Limits
+from tutelage.search.limits import Limits, distance
 from tutelage.search.study import Trial, propose
 from tutelage.workflow.distillation.given.part import Against, Part, scores_of
 from tutelage.workflow.distillation.searching.arms import Arm
@@ -166,9 +166,10 @@ def _tried(
 
 
 def _is_beaten(trial: Trial, before: Sequence[Trial]) -> bool:
-    """Whether its latency does not matter: it exceeds another limit, or one that meets all limits is as small and no worse."""
+    """Whether its latency does not matter: it exceeds another limit, or one within all, latency to spare, is as good and small."""
     return not trial.meets_limits or any(
         other.meets_limits
+        and distance(other.excess) == (0.0, False)
         and "latency" in other.excess
         and (other.loss or 0.0) <= (trial.loss or 0.0)
         and (other.size_bytes or 0) <= (trial.size_bytes or 0)

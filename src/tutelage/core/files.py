@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ from tutelage.core.errors import CannotWrite
 
 STALE_SECONDS = 3600
 _LOCKS = find_spec("fcntl") is not None  # not on Windows
+_WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+"""What file systems say that have no hard links."""
 _SIXTEEN_DIGITS = "[0-9a-f]{16}"
 
 
@@ -223,6 +226,46 @@ def check_file_place(target: Path) -> None:
     if target.is_dir():
         raise CannotWrite(f"{target} is a folder, but a file will be written there. Name a file.")
     _probe(_followed(target))
+
+
+def write_unless_there(target: Path, write: Callable[[Path], None]) -> bool:
+    """Write a file that appears complete or not at all, and never replaces one: of several processes, the first to finish wins.
+
+    Args:
+        target: the file.
+        write: called with a temporary path in its folder.
+
+    Returns:
+        Whether the file was not there before.
+
+    Raises:
+        CannotWrite: the folder cannot be created or written.
+    """
+    target = _followed(target)
+    draft = _draft(target, folder=False)
+    try:
+        write(draft)
+        _sync(draft)
+        return _linked(draft, target)
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _linked(draft: Path, target: Path) -> bool:
+    """Give a finished draft the name of a file that is not there; False if it is."""
+    try:
+        target.hardlink_to(draft)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        if target.exists():
+            return False
+        draft.replace(target)
+    return True
 
 
 def write_text(target: Path, text: str) -> None:

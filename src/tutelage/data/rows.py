@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
+from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
@@ -36,6 +37,7 @@ class Rows:
         reread: `reread(schema)` returns the same rows, read as the types of a schema; None for rows that are not read from a table.
         paired: `paired(start, stop)` returns those rows and their ground truth, or None, read together; None for rows of a kind that holds
             no ground truth, or holds it as a whole (see `given_truth`).
+        origin: the files from which another process reads the same rows; None for rows that this process holds.
     """
 
     count: int
@@ -44,6 +46,7 @@ class Rows:
     describe: Callable[[], Schema | None] = lambda: None
     reread: Callable[[Schema], Rows] | None = None
     paired: Part | None = None
+    origin: Origin | None = None
 
     @classmethod
     def of_pairs(cls, count: int, paired: Part, kind: str) -> Rows:
@@ -215,6 +218,7 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
+        origin=Origin.of(source.paths, chosen, source.declared),
     )
 
 
@@ -251,4 +255,4 @@ def _of_npy(path: Path) -> Rows:
     except (ValueError, EOFError, OSError, OverflowError, BadZipFile) as error:
         why = "it holds pickled objects, which could run code" if "allow_pickle" in str(error) else one_line(error)
         raise BadInput(f"{path} is not a NumPy file of numbers ({why}).") from error
-    return _sliced(np.asarray(array), "array", array.ndim)
+    return replace(_sliced(np.asarray(array), "array", array.ndim), origin=Origin.of([path]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
 from tutelage.data.tables.array_archive import ArrayArchive
+from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
 MAX_DROP_COLUMNS = 6
@@ -189,7 +191,9 @@ class TableFile:
             return as_rows(self.path)
         source = self.source
         if self.text is not None and tuple(names) == (self.text,):
-            return Rows(source.count, lambda start, stop: _texts(source.part(names, start, stop), self.path, start), "list of texts")
+            origin = Origin.of(source.paths, names, source.declared, texts=True)
+            part = partial(_texts_of, source, tuple(names), self.path)
+            return Rows(source.count, part, "list of texts", origin=origin)
         return rows_of(source, names)
 
     def truth_values(self, *, gaps: bool = False) -> NDArray[Any] | None:
@@ -249,6 +253,23 @@ class TableFile:
         if empty:
             raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
         return np.asarray(cells)
+
+
+def rows_from(origin: Origin) -> Rows:
+    """The rows of an origin, read by this process.
+
+    Raises:
+        BadInput, ShapeError: as `open_tables` and `as_rows`.
+    """
+    paths = [Path(path) for path in origin.paths]
+    if origin.names is None:
+        return as_rows(paths[0])
+    source = open_tables(paths, dtype=origin.declared, named=origin.names)
+    return TableFile(paths[0], source, text=origin.names[0] if origin.texts else None).rows_of(origin.names)
+
+
+def _texts_of(source: TableSource, names: Sequence[str], path: Path, start: int, stop: int) -> list[str]:
+    return _texts(source.part(names, start, stop), path, start)
 
 
 def _refuse_columns(path: Path, named: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from tutelage.core.answer_values.class_names import ClassNames
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
-from tutelage.core.files import whole_file
-from tutelage.core.position_answers import Answers
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
+from tutelage.core.files import whole_file, write_unless_there
+from tutelage.core.position_answers import Answers, joined
 from tutelage.core.stored.checksums import checked, sha256_of, with_checksum
-from tutelage.data.row_names import Names
+from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema
 from tutelage.softlabels.columns import answers_from, arrays_of, flat, table_of, writing_options
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 LABELS_SCHEMA = 6
 MANIFEST = "manifest.json"
+PLAN = "plan"
+"""The folder, within that of an unfinished recording, of a plan and of a receipt for each shard that was labelled by it."""
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,66 @@ class Shard:
     cost: EncodingCost
 
 
+def shard_of(parts: Sequence[tuple[Answers, EncodingCost]], inputs: Any) -> Shard:
+    """The shard of some rows, from their encoded answers in parts."""
+    cost = sum((cost for _, cost in parts), EncodingCost())
+    stored = parts[0][0] if len(parts) == 1 else joined(stored for stored, _ in parts)
+    return Shard(stored, row_names(inputs), cost)
+
+
 def shard_path(folder: Path, index: int) -> Path:
     """Path of a shard."""
     return folder / f"part-{index:05d}.parquet"
 
 
 def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> None:
-    """Write a shard atomically. The same answers give the same bytes.
+    """Write a shard atomically, in the place of one that is there. The same answers give the same bytes.
 
     Raises:
         CannotWrite: the folder cannot be written.
     """
+    with whole_file(shard_path(folder, index)) as draft:
+        _write(draft, index, shard, provenance)
+
+
+def offer_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> str:
+    """Write a shard unless another process was first, whose answers then have to be the same.
+
+    Returns:
+        SHA-256 of the file that is there now.
+
+    Raises:
+        CannotWrite: the folder cannot be written, or does not hold what was written.
+        LabelMismatch: the shard that is there holds other answers or rows. DamagedFile: it is damaged.
+    """
+    path, sha256 = shard_path(folder, index), ""
+
+    def write(draft: Path) -> None:
+        nonlocal sha256
+        _write(draft, index, shard, provenance)
+        sha256 = sha256_of(draft)
+
+    was_first = write_unless_there(path, write)
+    found = sha256_of(path) if path.is_file() else ""
+    if was_first and found != sha256:
+        raise CannotWrite(f"{path} was written, but does not hold what was written. Check the disk, then label shard {index} again.")
+    if found != sha256:
+        _check_same(read_shard(folder, index, provenance), shard, path)
+    return found
+
+
+def _check_same(first: Shard, second: Shard, path: Path) -> None:
+    if not np.array_equal(first.names, second.names):
+        raise LabelMismatch(f"{path} was labelled on other rows. Delete it, or label into another folder.")
+    one, other = arrays_of(first.stored), arrays_of(second.stored)
+    if any(not np.array_equal(one[name], other[name], equal_nan=True) for name in one):
+        raise LabelMismatch(
+            f"{path} was written by another process with other answers to the same rows: the teacher is not deterministic, or answers "
+            "otherwise on another machine. Label on one kind of machine, or round its answers."
+        )
+
+
+def _write(path: Path, index: int, shard: Shard, provenance: Provenance) -> None:
     import pyarrow.parquet as pq
 
     start, stop = provenance.span(index)
@@ -118,8 +169,7 @@ def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) 
     about = with_checksum({**provenance.facts, "shard": index, "cost": asdict(shard.cost), "content": content})
     table = table_of(columns, shard.stored).replace_schema_metadata({"tutelage": json.dumps(about)})
     options = writing_options(table.column_names)
-    with whole_file(shard_path(folder, index)) as draft:
-        pq.write_table(table, draft, use_dictionary=False, write_statistics=False, write_page_checksum=True, **options)
+    pq.write_table(table, path, use_dictionary=False, write_statistics=False, write_page_checksum=True, **options)
 
 
 def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:

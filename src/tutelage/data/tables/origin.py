@@ -1,0 +1,111 @@
+"""Where rows are read from, as a value from which another process reads the same rows, and notices that they changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.errors import BadInput
+
+ENDS = 1 << 16
+"""Bytes at the start and at the end of a file whose hash is kept: the end of a Parquet file describes all of its columns."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Rows that are read from files.
+
+    Attributes:
+        paths: the files, in the order of their rows.
+        names: the columns that are read; None for a file without columns.
+        declared: the types that are declared for some columns.
+        texts: whether the rows are the texts of one column.
+    """
+
+    paths: tuple[str, ...]
+    names: tuple[str, ...] | None = None
+    declared: Mapping[str, str] | None = None
+    texts: bool = False
+
+    @classmethod
+    def of(
+        cls, paths: Sequence[Path], names: Sequence[str] | None = None, declared: Mapping[str, str] | None = None, *, texts: bool = False
+    ) -> Origin:
+        """The files by their absolute paths, so that processes in other folders find them."""
+        files = tuple(str(path.absolute()) for path in paths)
+        return cls(files, None if names is None else tuple(names), dict(declared or {}), texts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Origin:
+        """The origin that was made into plain values.
+
+        Raises:
+            KeyError, TypeError: it was not.
+        """
+        names = plain["names"]
+        return cls(tuple(plain["paths"]), None if names is None else tuple(names), dict(plain["declared"]), bool(plain["texts"]))
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A file as it was: enough to notice that it was replaced, extended or rewritten.
+
+    Attributes:
+        path: of the file.
+        size: in bytes.
+        modified_ns: when it was last written, in nanoseconds.
+        sha256: of its first and last `ENDS` bytes.
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+    sha256: str
+
+    @classmethod
+    def of(cls, path: str) -> Pin:
+        """The file as it is now.
+
+        Raises:
+            BadInput: it is gone, or cannot be read.
+        """
+        try:
+            with Path(path).open("rb") as file:
+                digest = hashlib.sha256(file.read(ENDS))
+                size = file.seek(0, 2)
+                file.seek(max(ENDS, size - ENDS))
+                digest.update(file.read(ENDS))
+            return cls(path, size, Path(path).stat().st_mtime_ns, digest.hexdigest())
+        except OSError as error:
+            raise BadInput(f"the rows in {path} cannot be read any more ({error.strerror or error}). Bring the file back.") from error
+
+    def check(self, *, content: bool = True) -> None:
+        """Check that the file is still as it was.
+
+        Args:
+            content: whether its ends are read; otherwise its size and time are looked at.
+
+        Raises:
+            BadInput: it is not, with what differs.
+        """
+        now = Pin.of(self.path) if content else self._at_a_glance()
+        if now != self:
+            what = f"it had {self.size:,} bytes and has {now.size:,}" if now.size != self.size else "it was written since"
+            raise BadInput(
+                f"the rows in {self.path} are not those that the plan was made for: {what}. Bring the file back, or label the new rows "
+                "into another folder."
+            )
+
+    def _at_a_glance(self) -> Pin:
+        try:
+            status = Path(self.path).stat()
+        except OSError:
+            return Pin.of(self.path)  # says why
+        return Pin(self.path, status.st_size, status.st_mtime_ns, self.sha256)

@@ -1,0 +1,307 @@
+"""A recording that many processes make: shards that each can be labelled on its own, in any order, and a proof of all of them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.arguments import choice, whole
+from tutelage.core.arguments import path as checked_path
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, TutelageError
+from tutelage.core.files import is_draft, write_text
+from tutelage.core.identity.fingerprints import identified
+from tutelage.core.records import dumps
+from tutelage.core.running.stages import Advance
+from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
+from tutelage.data.row_names import data_name, row_names
+from tutelage.data.rows import as_rows
+from tutelage.data.structures.given_answers import checked_answers
+from tutelage.data.tables.origin import Pin
+from tutelage.data.truth.given_truth import by_position
+from tutelage.softlabels.encoding import encoding_from
+from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labelling.request import ELSEWHERE, Request
+from tutelage.softlabels.labelling.tally import Tally
+from tutelage.softlabels.options import DTYPES, Dtype
+from tutelage.softlabels.querying import query_parts
+from tutelage.softlabels.recording import check_folder, rows_of_a_shard
+from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, offer_shard, read_shard, shard_of, shard_path, short
+from tutelage.teachers.adapt import as_teacher
+
+PLAN_SCHEMA = 1
+_REMEDY = "Delete the folder plan in it and plan again: shards that are complete are reused."
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The shards of a recording, which any number of processes label.
+
+    Attributes:
+        folder: where the answers are recorded.
+        request: teacher, rows and encoding.
+        provenance: the facts of the recording.
+        pins: the files of the rows as they were when the plan was made; none if the rows are in memory.
+        data: hash of rows in memory (see `data_name`); None if they are in files.
+    """
+
+    folder: Path
+    request: Request
+    provenance: Provenance
+    pins: tuple[Pin, ...]
+    data: str | None
+
+    def __len__(self) -> int:
+        return self.provenance.shards
+
+    @cached_property
+    def name(self) -> str:
+        """SHA-256 of what the plan says."""
+        return str(self.to_json()["checksum"])
+
+    def to_json(self) -> dict[str, Any]:
+        """What plan.json holds."""
+        pins = [asdict(pin) for pin in self.pins]
+        return with_checksum({**self.provenance.to_json(), "schema": PLAN_SCHEMA, "files": pins, "data": self.data})
+
+    def missing(self) -> list[int]:
+        """The shards that are not labelled yet, by listing the folder alone."""
+        there = {path.name for path in self.folder.iterdir()} if self.folder.is_dir() else set()
+        if MANIFEST in there:
+            return []
+        return [index for index in range(len(self)) if shard_path(self.folder, index).name not in there]
+
+    def label(self, index: int, *, inputs: Any = None) -> None:
+        """Label one shard; a shard that is labelled is left as it is.
+
+        What is written depends on the teacher, the encoding and the rows of the shard alone. It appears whole or not at all. Of several
+        processes that label it, the first to finish wins, and the others check that their answers are the same.
+
+        Args:
+            index: of the shard, from 0.
+            inputs: its rows, if they are at hand; read otherwise.
+
+        Raises:
+            BadInput: no such shard, or rows that changed since the plan was made.
+            LabelMismatch: another process wrote other answers, or those to other rows. DamagedFile: what it wrote is damaged.
+            CannotWrite: the folder cannot be written. Also whatever the teacher raises, and what its answers lack.
+        """
+        index = whole("index", index, 0)
+        if index >= len(self):
+            raise BadInput(f"index is {index}; expected 0 to {len(self) - 1}, as there are {len(self)} shards.")
+        if (self.folder / MANIFEST).exists():
+            return
+        self._check_files(content=False)
+        try:
+            if not shard_path(self.folder, index).exists():
+                given = self._inputs(index) if inputs is None else inputs
+                shard = self._answered(index, given)
+                self._check_files(content=False)
+                self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
+            elif self._signed(index) is None:
+                self._prove(index, read_shard(self.folder, index, self.provenance))
+                self._sign(index, sha256_of(shard_path(self.folder, index)))
+        except (TutelageError, OSError):
+            if not (self.folder / MANIFEST).exists():  # otherwise another process had labelled it, and finished
+                raise
+
+    def finish(self, advance: Advance = lambda: None) -> LabelFolder:
+        """Prove every shard, write the manifest, and remove the plan. The teacher is not asked.
+
+        A shard that this plan labelled is proven by its checksums, any other by its rows as well. The same call again, or by several
+        processes at once, has the same result.
+
+        Args:
+            advance: called after each shard, for a progress display.
+
+        Returns:
+            The `LabelFolder`; the folder then holds what `record` writes, to the byte.
+
+        Raises:
+            BadInput: shards are missing, or rows changed since the plan was made.
+            DamagedFile, LabelMismatch: a shard is damaged, or holds answers to other rows.
+            CannotWrite: the folder cannot be written.
+        """
+        if (self.folder / MANIFEST).exists():
+            finished = self.request.opened(self.folder)
+            self._remove()
+            return finished
+        missing = self.missing()
+        if missing:
+            raise BadInput(
+                f"{len(missing)} of the {len(self)} shards in {self.folder} are not labelled (first: {missing[0]}). Label them, and finish "
+                "then."
+            )
+        self._check_files(content=True)
+        tally = Tally(advance)
+        for index in range(len(self)):
+            shard = read_shard(self.folder, index, self.provenance)
+            sha256 = sha256_of(shard_path(self.folder, index))
+            if self._signed(index) != sha256:
+                self._prove(index, shard)
+            tally.add(shard, sha256)
+        if self.data is not None and tally.names.value != self.data:
+            raise LabelMismatch(f"{self.folder} holds answers to other rows than the plan was made for. {ELSEWHERE}")
+        self._check_files(content=True)
+        finished = tally.finished(self.folder, self.provenance)
+        self._remove()
+        return finished
+
+    def _answered(self, index: int, inputs: Any) -> Shard:
+        start, stop = self.provenance.span(index)
+        teacher, form = self.request.teacher, self.provenance.form
+        parts = []
+        for first, last, part in query_parts(inputs, form, stop - start):
+            answers = checked_answers(form, teacher.answer(part), part, last - first)
+            parts.append(self.provenance.encoding.stored(answers, form))
+        return shard_of(parts, inputs)
+
+    def _inputs(self, index: int) -> Any:
+        return self.request.rows.part(*self.provenance.span(index))
+
+    def _prove(self, index: int, shard: Shard) -> None:
+        """Check that a shard holds answers to its rows.
+
+        Raises:
+            LabelMismatch: it does not.
+        """
+        if not np.array_equal(row_names(self._inputs(index)), shard.names):
+            raise LabelMismatch(f"{shard_path(self.folder, index)} holds answers to other rows. Delete it, and label shard {index} again.")
+
+    def _check_files(self, *, content: bool) -> None:
+        for pin in self.pins:
+            pin.check(content=content)
+
+    def _receipt(self, index: int) -> Path:
+        return self.folder / PLAN / f"{shard_path(self.folder, index).stem}.json"
+
+    def _sign(self, index: int, sha256: str) -> None:
+        """Note that this plan labelled a shard, unless the plan was finished meanwhile."""
+        receipt = self._receipt(index)
+        draft = receipt.with_name(f".{receipt.name}.draft-{secrets.token_hex(8)}")
+        with suppress(FileNotFoundError):
+            draft.write_text(dumps(with_checksum({"schema": PLAN_SCHEMA, "plan": self.name, "sha256": sha256})), encoding="utf-8")
+            draft.replace(receipt)
+
+    def _signed(self, index: int) -> str | None:
+        """The SHA-256 of the shard that this plan labelled; None if there is no receipt of it, or none that can be read."""
+        try:
+            receipt = read_json(self._receipt(index), schema=PLAN_SCHEMA, remedy=_REMEDY)
+        except (TutelageError, OSError):
+            return None
+        return str(receipt["sha256"]) if receipt.get("plan") == self.name else None
+
+    def _remove(self) -> None:
+        """Remove the plan, and drafts that killed processes left."""
+        gone = self.folder / f".{PLAN}.draft-{hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:16]}"
+        with suppress(FileNotFoundError):
+            (self.folder / PLAN).replace(gone)
+        for draft in filter(is_draft, list(self.folder.iterdir())):
+            shutil.rmtree(draft, ignore_errors=True) if draft.is_dir() else draft.unlink(missing_ok=True)
+
+
+def plan(
+    teacher: Any, data: Any, into: Path | str, *, dtype: Dtype | None = None, top_k: int | None = None, shard_rows: int | None = None
+) -> Plan:
+    """Plan a recording that many processes make, on one machine or many that share the folder.
+
+    The same call in each process gives the same plan: the first writes it into the folder, the others check that theirs is the same. Then
+    `plan.label(i)` labels shard i, in any process and order, and `plan.finish()` proves all of them and makes of the folder what
+    `record` would have written, to the byte. A shard that is labelled twice is checked, one that is not whole is not there. Nothing
+    is locked, and no process has to know of another.
+
+    Args:
+        teacher: as for `record`. It is asked a few rows, which settle the encoding.
+        data: as for `record`.
+        into: the folder to record into.
+        dtype: as for `record`.
+        top_k: as for `record`.
+        shard_rows: as for `record`.
+
+    Returns:
+        A `Plan`, whose length is the number of shards.
+
+    Raises:
+        BadInput, LabelMismatch: as `record`; or the folder holds the plan of another recording, or files of rows that changed since.
+        CannotWrite: the folder cannot be written, or holds other files.
+        DamagedFile: the folder holds damaged files.
+
+    Example:
+        >>> import tempfile
+        >>> import tutelage as tl
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.naive_bayes import GaussianNB
+        >>> X, y = load_iris(return_X_y=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     plan = tl.plan(GaussianNB().fit(X, y), X, f"{folder}/labels", shard_rows=60)
+        ...     for shard in plan.missing():
+        ...         plan.label(shard)
+        ...     labels = plan.finish()
+        ...     print(len(plan), len(labels))
+        3 150
+    """
+    folder = checked_path("into", into)
+    teacher = as_teacher(teacher)
+    rows = as_rows(data, by_position=by_position(teacher.form))
+    shard_rows = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
+    dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
+    top_k = None if top_k is None else whole("top_k", top_k, 1)
+    check_folder(folder)
+    request = Request(teacher, identified(teacher), rows, shard_rows or rows_of_a_shard(rows, teacher), dtype, top_k)
+    if (folder / MANIFEST).exists():
+        finished = request.opened(folder)
+        return Plan(folder, request.in_columns(finished.schema), finished.provenance, (), finished.data)
+    if (folder / PLAN / "plan.json").exists():
+        return _joined(folder, request)
+    request, recorded = request.continued(folder)
+    made = _planned(folder, request, recorded or request.first_provenance())
+    try:
+        (folder / PLAN).mkdir(parents=True, exist_ok=True)
+        write_text(folder / PLAN / "plan.json", dumps(made.to_json()))
+    except OSError as error:
+        raise CannotWrite(f"{folder} cannot be written ({error.strerror or error}). Choose another folder.") from error
+    return made
+
+
+def _planned(folder: Path, request: Request, provenance: Provenance) -> Plan:
+    origin = request.rows.origin
+    if origin is None:
+        return Plan(folder, request, provenance, (), data_name(request.rows))
+    return Plan(folder, request, provenance, tuple(map(Pin.of, origin.paths)), None)
+
+
+def _joined(folder: Path, request: Request) -> Plan:
+    """The plan that is in the folder, if it is of the requested recording.
+
+    Raises:
+        LabelMismatch: it is of another one. BadInput: its rows changed.
+    """
+    path = folder / PLAN / "plan.json"
+    stored = read_json(path, schema=PLAN_SCHEMA, remedy=_REMEDY)
+    try:
+        encoding, pins = encoding_from(stored), tuple(Pin(**pin) for pin in stored["files"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedFile(f"{path} is incomplete or invalid. {_REMEDY}") from error
+    if [pin.path for pin in pins] == list(() if request.rows.origin is None else request.rows.origin.paths):
+        for pin in pins:
+            pin.check()
+    made = _planned(folder, request, request.provenance(request.encoding_like(encoding)))
+    differs = _difference(stored, made.to_json())
+    if differs:
+        raise LabelMismatch(f"{folder} holds the plan of another recording ({differs}). {ELSEWHERE}")
+    return made
+
+
+def _difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    for key in (*(key for key in here if key not in ("checksum", "classes")), "classes"):
+        if there.get(key) != here[key]:
+            return f"{key} is {short(there.get(key))} there, {short(here[key])} here"
+    return ""

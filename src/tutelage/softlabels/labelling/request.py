@@ -1,0 +1,182 @@
+"""What is to be recorded: a teacher, its rows and the encoding; and whether what a folder holds is that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.answer_values.top_answers import TopAnswers
+from tutelage.core.contracts import Teacher
+from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.data.row_names import data_name
+from tutelage.data.rows import Rows, as_rows
+from tutelage.data.schema import Schema
+from tutelage.data.structures.given_answers import checked_answers
+from tutelage.softlabels.encoding import Encoding
+from tutelage.softlabels.folder import LabelFolder, open_labels
+from tutelage.softlabels.labels import in_recorded_columns
+from tutelage.softlabels.options import Dtype
+from tutelage.softlabels.rounding import differ
+from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+
+ROWS_QUERIED_AGAIN = 4
+"""Rows of the first and of the last complete shard that a resumed or repeated recording queries again."""
+ELSEWHERE = "Record into another folder, or delete this one."
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """A recording that was asked for.
+
+    Attributes:
+        teacher: whose answers are recorded.
+        fingerprint: of the teacher, before it answers.
+        rows: that it answers.
+        shard_rows: rows per shard.
+        dtype, top_k: of the encoding, as far as they were asked for.
+    """
+
+    teacher: Teacher
+    fingerprint: str
+    rows: Rows
+    shard_rows: int
+    dtype: Dtype | None
+    top_k: int | None
+
+    @property
+    def shards(self) -> int:
+        """Number of shards."""
+        return -(-self.rows.count // self.shard_rows)
+
+    def provenance(self, encoding: Encoding) -> Provenance:
+        """The facts of the recording.
+
+        Raises:
+            BadInput: the encoding does not fit the answers.
+        """
+        form = self.teacher.form
+        return Provenance(self.fingerprint, form, encoding.fitted_to(form), self.rows.count, self.shard_rows, self.rows.schema)
+
+    def in_columns(self, table: Schema | None) -> Request:
+        """The rows in the columns that were recorded before, whatever order and types they have now."""
+        given = self.rows if table is None or self.rows.reread is None else self.rows.reread(table)
+        return replace(
+            self, rows=replace(given, part=lambda start, stop: in_recorded_columns(given.part(start, stop), table), describe=lambda: table)
+        )
+
+    def continued(self, folder: Path) -> tuple[Request, Provenance | None]:
+        """The request in the columns of the shards that a folder holds, and their facts; None if it holds none.
+
+        Raises:
+            BadInput: an encoding that does not fit the answers. DamagedFile, StaleCache: a shard that cannot be read.
+        """
+        first = next(iter(sorted(folder.glob("part-*.parquet"))), None)
+        if first is None:
+            Encoding(self.dtype or "float32", self.top_k).fitted_to(self.teacher.form)
+            return self, None
+        encoding, table = columns_so_far(first)
+        request = self.in_columns(table)
+        return request, request.provenance(request.encoding_like(encoding))
+
+    def first_provenance(self) -> Provenance:
+        """The facts, if nothing is recorded: the first answers of the teacher settle the encoding.
+
+        Raises:
+            NotProbabilities, ShapeError, BadInput: answers of another form than is declared, or a teacher that changes as it answers.
+        """
+        some = self.rows.part(0, min(self.rows.count, ROWS_QUERIED_AGAIN))
+        answers = checked_answers(self.teacher.form, self.teacher.answer(some), some, min(self.rows.count, ROWS_QUERIED_AGAIN))
+        self.check_unchanged()
+        return self.provenance(self.encoding_of(answers))
+
+    def encoding_of(self, answers: Answers) -> Encoding:
+        """The encoding: as requested, otherwise that of the teacher's answers."""
+        values = answers.values if isinstance(answers, PositionAnswers) else answers
+        numbers = values.log_probs if isinstance(values, TopAnswers) else values
+        own = values.top_k if isinstance(values, TopAnswers) else None
+        return Encoding(self.dtype or ("float64" if numbers.dtype == np.float64 else "float32"), self.top_k or own)
+
+    def encoding_like(self, recorded: Encoding) -> Encoding:
+        """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
+        if self.top_k is None and recorded.top_k is not None:  # if it was not requested then either, the teacher itself answers so
+            rows = self.rows.part(0, 1)
+            answers = checked_answers(self.teacher.form, self.teacher.answer(rows), rows, 1)
+            return Encoding(self.dtype or recorded.dtype, self.encoding_of(answers).top_k)
+        return Encoding(self.dtype or recorded.dtype, self.top_k)
+
+    def check_unchanged(self) -> None:
+        """Check, after the first answers, that they did not change what identifies the teacher.
+
+        Raises:
+            BadInput: they did.
+        """
+        if self.teacher.fingerprint != self.fingerprint:
+            raise BadInput(
+                "this teacher changes as it answers: it holds a counter, a cache or a random state, so its fingerprint is another one "
+                "afterwards. Pass as_teacher(..., version=), a text to change whenever its answers change."
+            )
+
+    def check_again(self, folder: Path, index: int, inputs: Any, shard: Shard, provenance: Provenance) -> None:
+        """Query the teacher again for the first rows of a shard; not a language model, whose answers would be paid again and may vary.
+
+        Args:
+            folder: that holds the shard.
+            index: of the shard.
+            inputs: its first rows.
+            shard: what was recorded.
+            provenance: of the recording.
+
+        Raises:
+            LabelMismatch: its answers are not those that were recorded.
+        """
+        if isinstance(self.teacher, ChatTeacher) and self.teacher.unanswered(inputs):
+            return
+        encoding, form = provenance.encoding, provenance.form
+        count = as_rows(inputs).count
+        now = encoding.decoded(encoding.stored(checked_answers(form, self.teacher.answer(inputs), inputs, count), form)[0], form)
+        recorded = encoding.decoded(shard.stored[:count], form)
+        different = np.flatnonzero(differ(recorded, now, form, half=encoding.dtype == "float16"))
+        if len(different):
+            row = int(different[0])
+            raise LabelMismatch(
+                f"the teacher now gives other answers than those in {folder}: for row {provenance.span(index)[0] + row}, "
+                f"{_few(now, row)}, and {_few(recorded, row)} was recorded. It was changed since, or its answers are random. {ELSEWHERE}"
+            )
+
+    def opened(self, folder: Path) -> LabelFolder:
+        """The finished recording in a folder, if it is the requested one.
+
+        Raises:
+            LabelMismatch: it is another one. DamagedFile: it is damaged.
+        """
+        finished = open_labels(folder)
+        request = self.in_columns(finished.schema)
+        recorded = finished.provenance.facts
+        requested = request.provenance(request.encoding_like(finished.provenance.encoding)).facts
+        differs = next((key for key in requested if recorded[key] != requested[key]), None)
+        if differs is not None:
+            raise LabelMismatch(
+                f"{folder} holds another recording ({differs} is {short(recorded[differs])} there, {short(requested[differs])} here). "
+                f"{ELSEWHERE}"
+            )
+        if data_name(request.rows) != finished.data:
+            raise LabelMismatch(f"{folder} was recorded on {len(finished)} other rows (data {finished.data[:8]}...). {ELSEWHERE}")
+        for index in {0, finished.provenance.shards - 1}:
+            start, stop = finished.provenance.span(index)
+            shard = read_shard(folder, index, finished.provenance, sha256=finished.sha256[index])
+            inputs = request.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN))
+            request.check_again(folder, index, inputs, shard, finished.provenance)
+        return finished
+
+
+def _few(answers: Answers, row: int) -> str:
+    if isinstance(answers, PositionAnswers):
+        return f"{answers.counts[row]} answers from {_few(answers.values, int(answers.offsets[row]))} on" if answers.counts[row] else "none"
+    if isinstance(answers, TopAnswers):
+        return ", ".join(f"class {place}: {log:.4g}" for place, log in zip(answers.ids[row, :4], answers.log_probs[row, :4], strict=True))
+    return ", ".join(f"{number:.4g}" for number in answers[row, :4]) + (", ..." if answers.shape[1] > 4 else "")

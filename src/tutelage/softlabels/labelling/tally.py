@@ -1,0 +1,51 @@
+"""What the manifest says, collected shard by shard in their order."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+
+from tutelage.core.errors import CannotWrite
+from tutelage.core.running.stages import Advance
+from tutelage.data.row_names import RunningName
+from tutelage.softlabels.encoding import EncodingCost
+from tutelage.softlabels.folder import LabelFolder, write_manifest
+from tutelage.softlabels.shards import MANIFEST, Provenance, Shard, shard_path
+
+
+class Tally:
+    """Collects the content of the manifest. At most one shard is being written at a time."""
+
+    def __init__(self, advance: Advance) -> None:
+        self.advance = advance
+        self.names = RunningName()
+        self.cost = EncodingCost()
+        self.sha256: list[str] = []
+        self.waiting: Future[tuple[Shard, str]] | None = None
+
+    def flush(self) -> None:
+        """Wait for the shard that is being written, and add it."""
+        if self.waiting is not None:
+            self.add(*self.waiting.result())
+            self.waiting = None
+
+    def add(self, shard: Shard, sha256: str) -> None:
+        """Add a complete shard."""
+        self.names.add(shard.names)
+        self.cost += shard.cost
+        self.sha256.append(sha256)
+        self.advance()
+
+    def finished(self, folder: Path, provenance: Provenance) -> LabelFolder:
+        """Write the manifest of a folder whose shards were all added.
+
+        Raises:
+            CannotWrite: it cannot be written, or a shard was removed meanwhile.
+        """
+        finished = LabelFolder(folder, provenance, self.names.value, tuple(self.sha256), self.cost)
+        write_manifest(finished)
+        gone = [path for index in range(len(finished.sha256)) if not (path := shard_path(folder, index)).is_file()]
+        if gone:
+            (folder / MANIFEST).unlink(missing_ok=True)
+            raise CannotWrite(f"{gone[0]} was removed while the answers were recorded into {folder}. Record again.")
+        return finished

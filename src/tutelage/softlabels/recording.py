@@ -45,6 +45,7 @@ def record(
     dtype: Dtype | None = None,
     top_k: int | None = None,
     shard_rows: int | None = None,
+    on: Any = None,
     advance: Advance = ...,
 ) -> LabelFolder: ...
 
@@ -57,6 +58,7 @@ def record(
     dtype: Dtype | None = None,
     top_k: int | None = None,
     shard_rows: int | None = None,
+    on: Any = None,
     advance: Advance = lambda: None,
 ) -> SoftLabels | LabelFolder:
     """Query a teacher with all rows, check its answers, and store them as soft labels.
@@ -78,6 +80,9 @@ def record(
             answers are then `TopAnswers`, which the losses read without numbers for all classes. A teacher that returns
             `TopAnswers` itself is recorded as it answers, or with fewer classes.
         shard_rows: rows per shard; by default 65 536, or fewer if their answers would take more than 256 MiB.
+        on: with `into`: where the teacher is queried, by several processes: `Local(workers)`, `Ray(workers=...)`, or an object with
+            `submit`, such as a concurrent.futures executor or a Dask Client. The folder holds the same bytes as if this process had
+            recorded. The processes read rows from files themselves; others are sent to them.
         advance: called after each shard, for a progress display.
 
     Returns:
@@ -88,7 +93,8 @@ def record(
             invalid; a teacher for a folder that nothing identifies (see `version` of `as_teacher`).
         LabelMismatch: the folder holds answers of another teacher, to other rows or in another encoding; or this teacher now gives
             other answers.
-        CannotWrite: the folder cannot be written, holds other files, or another process is recording into it.
+        CannotWrite: the folder cannot be written, holds other files, or another process is recording into it; with `on`, shards that
+            failed three times.
         DamagedFile: the folder holds damaged files.
 
     Example:
@@ -110,6 +116,8 @@ def record(
     teacher = as_teacher(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     if folder is None:
+        if on is not None:
+            raise BadInput("on= applies to a folder only; pass into=, the folder to record into, or leave it out.")
         if dtype is not None:
             raise BadInput("dtype= applies to answers on disk only; pass into=, the folder to record into, or leave it out.")
         return _in_memory(teacher, rows, None if top_k is None else whole("top_k", top_k, 1))
@@ -117,10 +125,12 @@ def record(
     dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
     top_k = None if top_k is None else whole("top_k", top_k, 1)
     function("advance", advance, "without arguments")
+    if on is not None:
+        return _on_others(teacher, rows, folder, on, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
     check_folder(folder)
     if (folder / PLAN).is_dir() and not (folder / MANIFEST).exists():
         raise CannotWrite(
-            f"{folder} holds a plan, by which other processes may be labelling. Finish it: tl.plan(...).finish(), or delete {folder / PLAN}."
+            f"{folder} holds a plan, by which others may be labelling. Finish it, tl.plan(...).finish(), or delete {folder / PLAN}."
         )
     fingerprint = identified(teacher)
     with _locked(folder):
@@ -132,6 +142,15 @@ def record(
             with suppress(OSError):  # fails if there are shards, which the next run resumes from; an empty folder is removed
                 folder.rmdir()
             raise
+
+
+def _on_others(teacher: Teacher, rows: Rows, folder: Path, on: Any, *, advance: Advance, **options: Any) -> LabelFolder:
+    from tutelage.softlabels.labelling.labelling import label_missing
+    from tutelage.softlabels.labelling.plan import plan
+
+    planned = plan(teacher, rows, folder, **options)
+    label_missing(planned, on, advance=advance)
+    return planned.finish()
 
 
 def _in_memory(teacher: Teacher, rows: Rows, top_k: int | None) -> SoftLabels:

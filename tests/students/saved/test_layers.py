@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from tutelage.core.errors import BadInput
-from tutelage.students.saved.layers import MOST_LAYERS, built, described, flattened, layout, outputs_of
+from tutelage.core.stored.layers import MOST_LAYERS, built, described, flattened, layout, outputs_of
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.stacks.stack import Stack
 

@@ -18,7 +18,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.identity.hashing import content_hash
 from tutelage.core.stored.checksums import read_tensors, write_tensors
-from tutelage.students.saved.layers import built, described, flattened, layout, outputs_of
+from tutelage.core.stored.layers import built, described, flattened, layout, outputs_of
 from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 from tutelage.training.student import TorchStudent
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, require
 from tutelage.core.identity.contents import catboost_content
 from tutelage.data.schema import Schema
+from tutelage.teachers.adapters.declared import Declared
 from tutelage.teachers.booster_columns import catboost_schema, lightgbm_schema, xgboost_schema
 from tutelage.teachers.booster_rows import frame_rows, numeric_rows, refuse_unknown_codes, settled_lightgbm_schema
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
-
-if TYPE_CHECKING:
-    from tutelage.teachers.adapters.declared import Declared
 
 _VALUES = AnswerForm("values", "regression")
 _LIGHTGBM_VALUES = ("regression", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie")
@@ -40,6 +38,7 @@ class BoosterTeacher:
         form: kind, task and classes of the predictions.
         content: returns the booster as bytes.
         schema: the columns that the booster learnt; None for a LightGBM model that does not store which of them are categories.
+        declared: what the caller said that the booster does not store.
 
     Example:
         >>> import lightgbm
@@ -59,6 +58,7 @@ class BoosterTeacher:
     form: AnswerForm
     content: Callable[[], bytes]
     schema: Schema | None = None
+    declared: Declared = field(default_factory=Declared)
 
     @property
     def fingerprint(self) -> str:
@@ -96,7 +96,7 @@ def lightgbm_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
     def ask(inputs: Any) -> Any:
         return booster.predict(numeric_rows("lightgbm", schema or settled_lightgbm_schema(booster, inputs), inputs))
 
-    return BoosterTeacher("lightgbm", ask, form, lambda: booster.model_to_string().encode(), schema)
+    return BoosterTeacher("lightgbm", ask, form, lambda: booster.model_to_string().encode(), schema, declared)
 
 
 def xgboost_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
@@ -121,7 +121,7 @@ def xgboost_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
         trees = (0, 0) if best is None else (0, int(best) + 1)
         return booster.predict(matrix, output_margin=form.kind == "logits", iteration_range=trees)
 
-    return BoosterTeacher("xgboost", ask, form, lambda: bytes(booster.save_raw("ubj")), schema)
+    return BoosterTeacher("xgboost", ask, form, lambda: bytes(booster.save_raw("ubj")), schema, declared)
 
 
 def _xgboost_form(objective: str, num_class: int, num_target: int, declared: Declared) -> AnswerForm:
@@ -163,7 +163,7 @@ def catboost_teacher(model: Any, declared: Declared) -> BoosterTeacher:
     def ask(inputs: Any) -> Any:
         return model.predict(frame_rows("catboost", schema, inputs), prediction_type=prediction_type)
 
-    return BoosterTeacher("catboost", ask, form, lambda: catboost_content(model), schema)
+    return BoosterTeacher("catboost", ask, form, lambda: catboost_content(model), schema, declared)
 
 
 def _classifier(kind: Any, objective: str, count: int, declared: Declared) -> AnswerForm:

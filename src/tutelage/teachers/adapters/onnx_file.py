@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +18,13 @@ from tutelage.data.cells import cells_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of
 from tutelage.data.structures.structured import is_structure
 from tutelage.data.tables.column_types import ColumnType
+from tutelage.teachers.adapters.declared import Declared
 from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays, takes_arrays
 from tutelage.teachers.adapters.onnx_columns import columns_for
 from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
-
-if TYPE_CHECKING:
-    from tutelage.teachers.adapters.declared import Declared
 
 DEFERRED = "deferred"
 """The output of a file with a threshold that says which rows it leaves to a teacher."""
@@ -46,6 +44,8 @@ class OnnxTeacher:
         columns: the columns of the rows, where the file names them: a file of tutelage does.
         of_classifier: whether the labels come from a classifier node; its scores of two classes may be [-f, f].
         has_threshold: whether the file says which rows it leaves to a teacher: that of a cascade does.
+        source: the file, or its content.
+        declared: what the caller said that the file does not store.
 
     Example:
         >>> import tutelage as tl
@@ -69,6 +69,8 @@ class OnnxTeacher:
     columns: Schema | None = None
     of_classifier: bool = False
     has_threshold: bool = False
+    source: Path | bytes = b""
+    declared: Declared = field(default_factory=Declared)
 
     def answer(self, inputs: Any) -> Answers:
         """(rows, classes) or (rows, outputs); `PositionAnswers` of a form with positions.
@@ -201,17 +203,18 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         raise DamagedFile(
             f"{_name_of(source)} is not an ONNX graph that can be run ({one_line(error)}). Export the model again."
         ) from error
-    fingerprint = f"onnx:{digest_of(content, files)}"
+    fingerprint, kept = f"onnx:{digest_of(content, files)}", content if path is None else path.absolute()
     if model.producer_name == PRODUCER:
         described = FileDescription.from_metadata({entry.key: entry.value for entry in model.metadata_props})
         check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
-        form, has_threshold = _agreeing(described.form, declared), described.cascade is not None
-        return OnnxTeacher(session, form, output, fingerprint, described.columns, has_threshold=has_threshold)
+        form = _agreeing(described.form, declared)
+        of_ours = {"columns": described.columns, "has_threshold": described.cascade is not None}
+        return OnnxTeacher(session, form, output, fingerprint, source=kept, declared=declared, **of_ours)
     labels = _class_labels(model.graph)
     output = _answer_output(session, of_classifier=labels is not None)
     form = _form(session, output, labels, declared)
-    return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None)
+    return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None, source=kept, declared=declared)
 
 
 _SHAPES = {None: (2, 1), "tokens": (3, 2), "pixels": (4, 1)}

@@ -1,0 +1,223 @@
+"""Where shards are labelled: in processes of this machine, on Ray, or wherever an object with `submit` runs functions."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO, Any, cast
+
+from tutelage.core.arguments import number, whole
+from tutelage.core.errors import BadInput, require
+
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
+"""What libraries read when they are loaded: the number of their threads."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Where functions run.
+
+    Attributes:
+        submit: starts one.
+        workers: how many run at once.
+    """
+
+    submit: Callable[..., Any]
+    workers: int
+
+
+@dataclass(frozen=True)
+class Local:
+    """Worker processes on this machine, each of which loads the teacher once. One that dies is replaced.
+
+    Attributes:
+        workers: number of processes.
+        threads: that each computes with; by default the processors of this machine, shared equally. Answers of networks may differ in
+            their last bits between numbers of threads.
+
+    Raises:
+        BadInput: not at least 1.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> from sklearn.linear_model import LinearRegression
+        >>> X = np.arange(600.0).reshape(200, 3)
+        >>> teacher = LinearRegression().fit(X, X.sum(axis=1))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     len(tl.record(teacher, X, f"{folder}/labels", shard_rows=50, on=tl.Local(2)))
+        200
+    """
+
+    workers: int
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        whole("workers", self.workers, 1)
+        if self.threads is not None:
+            whole("threads", self.threads, 1)
+
+    @contextmanager
+    def started(self) -> Iterator[Engine]:
+        """The processes, until the end of the block; they start when there is work for them."""
+        threads = self.threads or max(1, (os.cpu_count() or 1) // self.workers)
+        processes = _Processes({**os.environ, **dict.fromkeys(THREADS, str(threads))})
+        pool = ThreadPoolExecutor(self.workers)
+        try:
+            yield Engine(lambda function, *arguments: pool.submit(processes.run, function, arguments), self.workers)
+        finally:
+            processes.stop()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class Ray:
+    """Workers of a Ray cluster (the extra `ray`), each of which loads the teacher once.
+
+    A cluster that runs already is used and left running; otherwise one is started on this machine for as long as it is needed.
+
+    Attributes:
+        workers: shards that are labelled at once.
+        cpus: processors that each needs.
+        gpus: graphics processors that each needs; parts are allowed, such as 0.25.
+        address: of the cluster, as `ray.init` takes it; None is the one that this process is connected to, or a new one.
+
+    Raises:
+        BadInput: a number that is not positive. MissingExtra: Ray is not installed.
+    """
+
+    workers: int = 1
+    cpus: float = 1
+    gpus: float = 0
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        whole("workers", self.workers, 1)
+        number("cpus", self.cpus, least=0)
+        number("gpus", self.gpus, least=0)
+
+    @contextmanager
+    def started(self) -> Iterator[Engine]:
+        """The cluster, until the end of the block."""
+        ray = require("ray")
+        was_there = ray.is_initialized()
+        if not was_there:
+            new = {"num_cpus": max(1, round(self.workers * self.cpus)), "include_dashboard": False} if self.address is None else {}
+            ray.init(address=self.address, log_to_driver=False, configure_logging=False, **new)
+        environment = {**dict.fromkeys(THREADS, str(max(1, int(self.cpus)))), "PYTHONPATH": search_path()}
+        run = ray.remote(_call).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, runtime_env={"env_vars": environment})
+        try:
+            yield Engine(lambda function, *arguments: run.remote(sys.path, function, arguments).future(), self.workers)
+        finally:
+            if not was_there:
+                ray.shutdown()
+
+
+def _call(search_path: list[str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Run a function where modules are found as in the process that sent it."""
+    sys.path.extend(path for path in search_path if path not in sys.path)
+    return function(*arguments)
+
+
+def search_path() -> str:
+    """Where this process finds modules, for the environment of another one."""
+    return os.pathsep.join(os.path.abspath(path) for path in sys.path)  # noqa: PTH100 - "" is the current folder
+
+
+class WorkerDied(Exception):
+    """A worker process ended while it worked: it was killed, or ran out of memory."""
+
+
+@contextmanager
+def started(on: Any) -> Iterator[Engine]:
+    """Where functions run, from what the user passes.
+
+    Raises:
+        BadInput: nothing that runs functions.
+    """
+    if isinstance(on, Local | Ray):
+        with on.started() as engine:
+            yield engine
+        return
+    if not callable(getattr(on, "submit", None)):
+        raise BadInput(
+            f"on is a {type(on).__name__}; expected tl.Local(workers), tl.Ray(workers=...), or an object with submit(), such as a "
+            "concurrent.futures executor or a Dask Client."
+        )
+    yield Engine(on.submit, _workers_of(on))
+
+
+def _workers_of(on: Any) -> int:
+    """How many functions an object runs at once; the number of processors where it does not say."""
+    for name in ("_max_workers", "workers"):
+        if isinstance(found := getattr(on, name, None), int):
+            return found
+    threads = getattr(on, "nthreads", None)  # of Dask's Client: {worker: threads}
+    return max(1, sum(threads().values())) if callable(threads) else os.cpu_count() or 1
+
+
+@dataclass
+class _Processes:
+    """A worker process for each thread that asks for one."""
+
+    environment: dict[str, str]
+    _own: threading.local = field(default_factory=threading.local)
+    _all: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _stopped: bool = False
+
+    def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        """Run a function in the process of this thread.
+
+        Raises:
+            WorkerDied: the process ended. Also what the function raises.
+        """
+        process = getattr(self._own, "process", None)
+        if process is None or process.poll() is not None:
+            process = self._own.process = self._new()
+        try:
+            _send(process, (function, arguments))
+            succeeded, result = pickle.load(cast(IO[bytes], process.stdout))  # noqa: S301 - from the process that this one started
+        except (EOFError, OSError, pickle.UnpicklingError) as error:
+            process.kill()
+            raise WorkerDied(f"the worker process ended with status {process.wait()}") from error
+        if succeeded:
+            return result
+        raise result
+
+    def stop(self) -> None:
+        """End all processes."""
+        with self._lock:
+            self._stopped = True
+            for process in self._all:
+                process.kill()
+                process.wait()
+                for stream in (process.stdin, process.stdout):
+                    if stream is not None:
+                        with suppress(OSError):  # what it was not sent yet
+                            stream.close()
+
+    def _new(self) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._stopped:
+                raise WorkerDied("it was stopped")
+            command = [sys.executable, "-m", "tutelage.softlabels.labelling.worker"]
+            environment = {**self.environment, "PYTHONPATH": search_path()}
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+            self._all.append(process)
+        _send(process, sys.path)
+        return process
+
+
+def _send(process: subprocess.Popen[bytes], value: Any) -> None:
+    stream = cast(IO[bytes], process.stdin)
+    stream.write(pickle.dumps(value))
+    stream.flush()

@@ -1,0 +1,46 @@
+"""The program of a worker process: it runs the functions that it is sent, and answers with their results.
+
+Requests and answers are pickles from and to the process that started it, on standard input and output. What the functions print goes to
+standard error. It ends when its standard input ends, which it does when the other process dies in any way.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Run what is asked until there are no more requests."""
+    while True:
+        try:
+            function, arguments = pickle.load(requests)  # noqa: S301 - from the process that started this one
+        except EOFError:
+            return
+        except Exception as error:  # a function that this process cannot import
+            answer: Any = (False, error)
+        else:
+            answer = _result(function, arguments)
+        try:
+            content = pickle.dumps(answer)
+        except Exception:  # an error that cannot be pickled
+            content = pickle.dumps((False, RuntimeError("".join(traceback.format_exception_only(answer[1])).strip())))
+        answers.write(content)
+        answers.flush()
+
+
+def _result(function: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
+    try:
+        return True, function(*arguments)
+    except Exception as error:
+        return False, error
+
+
+if __name__ == "__main__":
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.path[:] = pickle.load(sys.stdin.buffer)  # noqa: S301
+    serve(sys.stdin.buffer, answers)

@@ -30,7 +30,7 @@ def test_stored_answers_are_read_back_from_a_file_bit_for_bit(name, tmp_path):
     stored, form, columns = STORED[name]
     table = table_of({"row": np.arange(len(stored))}, stored)
     assert table.column_names == ["row", *columns]
-    pq.write_table(table, tmp_path / "part.parquet", use_dictionary=False, **writing_options(table.column_names))
+    pq.write_table(table, tmp_path / "part.parquet", use_dictionary=False, **writing_options(table))
     read = pq.read_table(tmp_path / "part.parquet")
     arrays = {column: flat(read.column(column)) for column in read.column_names}
     found = answers_from(arrays, form, rows=len(stored), top_k=3 if "ids" in columns else None)

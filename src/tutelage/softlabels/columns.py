@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 SHAPES: dict[Positions | None, tuple[str, ...]] = {None: (), "tokens": ("tokens",), "pixels": ("height", "width")}
 """The columns that hold the shape of a row's positions."""
+GROUP_BYTES = 1 << 22
+"""Bytes that a group of rows may take, which is what a reader has in memory besides the answers."""
 IN_PLANES = ("ids", "log_probs")
 """Columns whose bytes are stored in planes, the first byte of every number, then the second: they compress best so."""
 
@@ -81,9 +83,42 @@ def flat(column: pa.ChunkedArray[Any]) -> NDArray[Any]:
     return values
 
 
-def writing_options(names: list[str]) -> dict[str, Any]:
-    """How Parquet writes these columns: numbers in planes and compressed hard if they are top-k answers, otherwise fast."""
-    if "ids" not in names:
-        return {"compression": "lz4"}
+def read_columns(file: Any) -> dict[str, NDArray[Any]]:
+    """The numbers of every column of a ParquetFile, one after the other; read a group of rows at a time, and held once.
+
+    Raises:
+        ValueError: the file says that it holds more than fits into memory.
+    """
+    groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
+    names = file.schema_arrow.names
+    counts = {name: sum(group.column(place).num_values for group in groups) for place, name in enumerate(names)}
+    columns: dict[str, NDArray[Any]] = {}
+    filled = dict.fromkeys(names, 0)
+    for index in range(len(groups)):
+        table = file.read_row_group(index, use_threads=False)
+        for name in names:
+            part = flat(table.column(name))
+            if len(groups) == 1:
+                columns[name] = part
+                continue
+            if name not in columns:
+                columns[name] = _space(counts[name], part.dtype)
+            columns[name][filled[name] : filled[name] + len(part)] = part
+            filled[name] += len(part)
+    return columns
+
+
+def _space(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    try:
+        return np.empty(count, dtype)
+    except MemoryError as error:
+        raise ValueError(f"it says that it holds {count} numbers, which do not fit into memory") from error
+
+
+def writing_options(table: pa.Table) -> dict[str, Any]:
+    """How Parquet writes a table: numbers in planes and compressed hard if they are top-k answers, otherwise fast; in groups of rows."""
+    groups = {"row_group_size": max(1, min(table.num_rows, table.num_rows * GROUP_BYTES // max(table.nbytes, 1)))}
+    if "ids" not in table.column_names:
+        return {"compression": "lz4", **groups}
     planes = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in IN_PLANES}
-    return {"compression": "zstd", "column_encoding": {"row": "DELTA_BINARY_PACKED", **planes}}
+    return {"compression": "zstd", "column_encoding": {"row": "DELTA_BINARY_PACKED", **planes}, **groups}

@@ -161,6 +161,9 @@ class _Together:
         if not isinstance(answers, np.ndarray):
             self.others.append(answers)
             return
+        if len(answers) == self.rows:  # all of them in one part
+            self.numbers = answers
+            return
         if self.numbers is None:
             self.numbers = np.empty((self.rows, answers.shape[1]), answers.dtype)
         self.numbers[self.filled : self.filled + len(answers)] = answers

@@ -22,7 +22,7 @@ from tutelage.core.position_answers import Answers, joined
 from tutelage.core.stored.checksums import checked, sha256_of, with_checksum
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema
-from tutelage.softlabels.columns import answers_from, arrays_of, flat, table_of, writing_options
+from tutelage.softlabels.columns import answers_from, arrays_of, read_columns, table_of, writing_options
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _write(path: Path, index: int, shard: Shard, provenance: Provenance) -> None
     content = _content_of({**columns, **arrays_of(shard.stored)})
     about = with_checksum({**provenance.facts, "shard": index, "cost": asdict(shard.cost), "content": content})
     table = table_of(columns, shard.stored).replace_schema_metadata({"tutelage": json.dumps(about)})
-    options = writing_options(table.column_names)
+    options = writing_options(table)
     pq.write_table(table, path, use_dictionary=False, write_statistics=False, write_page_checksum=True, **options)
 
 
@@ -198,8 +198,7 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
         raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
     start, stop = provenance.span(index)
     with _reading(path):
-        table = file.read(use_threads=False)
-        columns = {name: flat(table.column(name)) for name in table.column_names}
+        columns = read_columns(file)
         if not np.array_equal(columns["row"], np.arange(start, stop)):
             raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
         stored, names = _answers_in(columns, provenance, stop - start), columns["row_name"]

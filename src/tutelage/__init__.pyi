@@ -31,6 +31,10 @@ from .search.limits import Limits as Limits
 from .search.sweep import sweep as sweep
 from .search.transfer_curve import transfer_curve as transfer_curve
 from .softlabels.folder import open_labels as open_labels
+from .softlabels.labelling.engines import Local as Local
+from .softlabels.labelling.engines import Ray as Ray
+from .softlabels.labelling.plan import Plan as Plan
+from .softlabels.labelling.plan import plan as plan
 from .softlabels.labels import SoftLabels as SoftLabels
 from .softlabels.logs import read_answers as read_answers
 from .softlabels.recording import record as record

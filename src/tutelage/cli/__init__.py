@@ -22,6 +22,7 @@ from tutelage.cli.distill import distill
 from tutelage.cli.evaluate import evaluate
 from tutelage.cli.export import export
 from tutelage.cli.options import as_options, debug_option, echo, one_line, show_warning
+from tutelage.cli.plan import plan
 from tutelage.cli.predict import predict
 from tutelage.cli.preflight import preflight
 from tutelage.cli.record import record
@@ -47,7 +48,7 @@ def cli(debug: bool) -> None:
     """
 
 
-for command in (distill, predict, preflight, record, train, evaluate, compare, export, serve, bench, run):
+for command in (distill, predict, preflight, record, plan, train, evaluate, compare, export, serve, bench, run):
     cli.add_command(with_settings(command))
 
 

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
 )
 @click.option("--shard-rows", type=click.IntRange(1), help="Rows per file; by default 65,536, or fewer whose answers take 256 MiB.")
+@click.option(
+    "--on",
+    metavar="WHERE",
+    help="Ask the teacher in other processes: local:4 for four on this machine, ray:64 for 64 workers of Ray. The files are the same.",
+)
 @click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be asked, and what it costs; ask and write nothing.")
 @click.option(
     "--ask-again",
@@ -45,6 +50,7 @@ def record(
     precision: Any,
     top_k: int | None,
     shard_rows: int | None,
+    on: str | None,
     only_plan: bool,
     ask_again: int | None,
     source: Any,
@@ -60,10 +66,12 @@ def record(
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
+    from tutelage.softlabels.labelling.engines import engine_named
     from tutelage.softlabels.shards import MANIFEST
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
-    from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
+    from tutelage.workflow.open_answers import cached_beside, columns_known_to, for_other_processes, in_columns_of, open_answers
 
+    engine = None if on is None else engine_named(on)
     file = given_rows.open()
     recording.check_folder(into)
     stages = DisplayedStages()
@@ -74,6 +82,8 @@ def record(
     chat = opened if isinstance(opened, ChatTeacher) else None
     if chat is None and ask_again is not None:
         raise BadInput(f"ask_again= does not apply to {teacher}, which is no language model; leave it out.")
+    if chat is not None and engine is not None:
+        raise BadInput(f"on= does not apply to {teacher}, whose endpoint is asked many texts at a time already; leave it out.")
     texts = None if chat is None else rows.part(0, rows.count)
     if only_plan:
         planned = {"schema": 1, **({"rows": rows.count} if chat is None else asdict(chat.estimate(texts)))}
@@ -85,7 +95,8 @@ def record(
         _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
     of_a_shard = shard_rows or recording.rows_of_a_shard(rows, opened)
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
-        labels = recording.record(opened, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, advance=advance)
+        asked = opened if engine is None else for_other_processes(opened, teacher, source)
+        labels = recording.record(asked, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, on=engine, advance=advance)
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
     if chat is not None:
         report = chat.report(texts)

@@ -25,13 +25,12 @@ from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding, EncodingCost
 from tutelage.softlabels.folder import LabelFolder
-from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request
+from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
 from tutelage.softlabels.querying import answer_bytes, query_parts
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_of, shard_path, write_shard
-from tutelage.teachers.adapt import as_teacher
 
 
 @overload
@@ -70,7 +69,7 @@ def record(
     still those that were recorded.
 
     Args:
-        teacher: a Teacher, or a model that `as_teacher` accepts without further arguments.
+        teacher: a Teacher, a model that `as_teacher` accepts without further arguments, or the name "module:object" of one.
         data: the rows, in the form that the teacher expects: an array, a frame, a sparse matrix, texts, or the path of a
             .parquet, .csv, .jsonl or .npy file.
         into: the folder to record into; None keeps the answers in memory.
@@ -113,7 +112,7 @@ def record(
         1 True
     """
     folder = None if into is None else path("into", into)
-    teacher = as_teacher(teacher)
+    given, (teacher, _) = teacher, teacher_of(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     if folder is None:
         if on is not None:
@@ -126,7 +125,8 @@ def record(
     top_k = None if top_k is None else whole("top_k", top_k, 1)
     function("advance", advance, "without arguments")
     if on is not None:
-        return _on_others(teacher, rows, folder, on, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
+        asked = given if isinstance(given, str) else teacher
+        return _on_others(asked, rows, folder, on, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
     check_folder(folder)
     if (folder / PLAN).is_dir() and not (folder / MANIFEST).exists():
         raise CannotWrite(
@@ -144,7 +144,7 @@ def record(
             raise
 
 
-def _on_others(teacher: Teacher, rows: Rows, folder: Path, on: Any, *, advance: Advance, **options: Any) -> LabelFolder:
+def _on_others(teacher: Any, rows: Rows, folder: Path, on: Any, *, advance: Advance, **options: Any) -> LabelFolder:
     from tutelage.softlabels.labelling.labelling import label_missing
     from tutelage.softlabels.labelling.plan import plan
 

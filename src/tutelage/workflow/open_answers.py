@@ -228,6 +228,20 @@ class NamedTeacher:
             return self.teacher.answer(inputs)
 
 
+def for_other_processes(opened: Teacher, name: str, options: SourceOptions) -> Any:
+    """A teacher as other processes get it: by its name if that is module:object and says everything, otherwise itself.
+
+    Args:
+        opened: by `open_answers`.
+        name: by which it was opened.
+        options: what was declared about it.
+    """
+    declared = (options.classes, options.kind, options.task, options.teacher_version)
+    if ":" in name and not Path(name).suffix and all(value is None for value in declared):
+        return name
+    return opened.teacher if isinstance(opened, NamedTeacher) else opened
+
+
 def in_columns_of(teacher: Teacher | None, data: TableFile) -> TableFile:
     """The data with the columns of a teacher: none of them is taken for a row index, and those of a recording have its types.
 

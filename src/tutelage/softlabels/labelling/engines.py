@@ -136,6 +136,19 @@ class WorkerDied(Exception):
     """A worker process ended while it worked: it was killed, or ran out of memory."""
 
 
+def engine_named(text: str) -> Local | Ray:
+    """Where shards are labelled, as it is typed: "local:4" for four processes, "ray:64" for 64 workers; without a number all processors.
+
+    Raises:
+        BadInput: another text.
+    """
+    kind, colon, count = text.partition(":")
+    if kind not in ("local", "ray") or not (count.isdecimal() and int(count) if colon else True):
+        raise BadInput(f"on is {text!r}; expected local, ray, or one of them with a number of workers, such as local:4.")
+    workers = int(count) if count else os.cpu_count() or 1
+    return Local(workers) if kind == "local" else Ray(workers)
+
+
 @contextmanager
 def started(on: Any) -> Iterator[Engine]:
     """Where functions run, from what the user passes.

@@ -38,16 +38,16 @@ class Job:
     data: str | None
 
     @classmethod
-    def of(cls, plan: Plan, name: str | None = None) -> Job:
+    def of(cls, plan: Plan) -> Job:
         """The job of a plan; the teacher is written into the folder of the plan.
 
         Args:
             plan: that other processes label.
-            name: by which they open the teacher; None if it is stored.
 
         Raises:
             BadInput: a teacher that cannot be sent to them. CannotWrite: the folder cannot be written.
         """
+        name = plan.request.name
         about = {"teacher": "name", "name": name} if name is not None else store_teacher(plan.request.teacher, plan.folder / PLAN)
         return cls(plan.folder.absolute(), about, plan.provenance, plan.request.rows.origin, plan.pins, plan.data)
 

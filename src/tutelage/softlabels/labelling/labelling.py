@@ -18,13 +18,12 @@ LOOK_SECONDS = 0.2
 """How often the driver looks for shards that take too long, while nothing happens."""
 
 
-def label_missing(plan: Plan, on: Any, *, name: str | None = None, advance: Advance = lambda: None) -> None:
+def label_missing(plan: Plan, on: Any, *, advance: Advance = lambda: None) -> None:
     """Label the missing shards of a plan on other processes.
 
     Args:
         plan: of a recording.
         on: where: `Local`, `Ray`, or an object with `submit`.
-        name: by which the processes open the teacher; None stores it for them.
         advance: called after each shard.
 
     Raises:
@@ -36,7 +35,7 @@ def label_missing(plan: Plan, on: Any, *, name: str | None = None, advance: Adva
         advance()
     if not missing:
         return
-    job = Job.of(plan, name)
+    job = Job.of(plan)
     with started(on) as engine:
         schedule = _run(job, plan, engine, Schedule(missing), advance)
     if schedule.given_up:

@@ -29,13 +29,12 @@ from tutelage.data.tables.origin import Pin
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import encoding_from
 from tutelage.softlabels.folder import LabelFolder
-from tutelage.softlabels.labelling.request import ELSEWHERE, Request
+from tutelage.softlabels.labelling.request import ELSEWHERE, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import DTYPES, Dtype
 from tutelage.softlabels.querying import query_parts
 from tutelage.softlabels.recording import check_folder, rows_of_a_shard
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, offer_shard, read_shard, shard_of, shard_path, short
-from tutelage.teachers.adapt import as_teacher
 
 PLAN_SCHEMA = 1
 _REMEDY = "Delete the folder plan in it and plan again: shards that are complete are reused."
@@ -131,9 +130,7 @@ class Plan:
             CannotWrite: the folder cannot be written.
         """
         if (self.folder / MANIFEST).exists():
-            finished = self.request.opened(self.folder)
-            self._remove()
-            return finished
+            return self._finished()
         missing = self.missing()
         if missing:
             raise BadInput(
@@ -151,7 +148,17 @@ class Plan:
         if self.data is not None and tally.names.value != self.data:
             raise LabelMismatch(f"{self.folder} holds answers to other rows than the plan was made for. {ELSEWHERE}")
         self._check_files(content=True)
-        finished = tally.finished(self.folder, self.provenance)
+        try:
+            finished = tally.finished(self.folder, self.provenance)
+        except CannotWrite:
+            if not (self.folder / MANIFEST).exists():
+                raise
+            return self._finished()  # another process was first, and removed the draft of this one
+        self._remove()
+        return finished
+
+    def _finished(self) -> LabelFolder:
+        finished = self.request.opened(self.folder)
         self._remove()
         return finished
 
@@ -219,7 +226,7 @@ def plan(
     is locked, and no process has to know of another.
 
     Args:
-        teacher: as for `record`. It is asked a few rows, which settle the encoding.
+        teacher: as for `record`, or the name "module:object" of one. It is asked a few rows, which settle the encoding.
         data: as for `record`.
         into: the folder to record into.
         dtype: as for `record`.
@@ -249,13 +256,13 @@ def plan(
         3 150
     """
     folder = checked_path("into", into)
-    teacher = as_teacher(teacher)
+    teacher, name = teacher_of(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     shard_rows = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
     dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
     top_k = None if top_k is None else whole("top_k", top_k, 1)
     check_folder(folder)
-    request = Request(teacher, identified(teacher), rows, shard_rows or rows_of_a_shard(rows, teacher), dtype, top_k)
+    request = Request(teacher, identified(teacher), rows, shard_rows or rows_of_a_shard(rows, teacher), dtype, top_k, name)
     if (folder / MANIFEST).exists():
         finished = request.opened(folder)
         return Plan(folder, request.in_columns(finished.schema), finished.provenance, (), finished.data)

@@ -22,7 +22,9 @@ from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
+from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.open import open_teacher
 
 ROWS_QUERIED_AGAIN = 4
 """Rows of the first and of the last complete shard that a resumed or repeated recording queries again."""
@@ -39,6 +41,7 @@ class Request:
         rows: that it answers.
         shard_rows: rows per shard.
         dtype, top_k: of the encoding, as far as they were asked for.
+        name: by which other processes open the teacher, "module:object"; None if it is sent to them.
     """
 
     teacher: Teacher
@@ -47,6 +50,7 @@ class Request:
     shard_rows: int
     dtype: Dtype | None
     top_k: int | None
+    name: str | None = None
 
     @property
     def shards(self) -> int:
@@ -172,6 +176,17 @@ class Request:
             inputs = request.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN))
             request.check_again(folder, index, inputs, shard, finished.provenance)
         return finished
+
+
+def teacher_of(given: Any) -> tuple[Teacher, str | None]:
+    """The teacher that the user passed, and its name if that is "module:object".
+
+    Raises:
+        BadInput: no teacher can be made of it.
+    """
+    if isinstance(given, str) and ":" in given and not given.endswith(".onnx"):
+        return open_teacher(given), given
+    return as_teacher(given), None
 
 
 def _few(answers: Answers, row: int) -> str:

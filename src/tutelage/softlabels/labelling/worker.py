@@ -28,8 +28,11 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             content = pickle.dumps(answer)
         except Exception:  # an error that cannot be pickled
             content = pickle.dumps((False, RuntimeError("".join(traceback.format_exception_only(answer[1])).strip())))
-        answers.write(content)
-        answers.flush()
+        try:
+            answers.write(content)
+            answers.flush()
+        except BrokenPipeError:  # the other process died
+            os._exit(0)
 
 
 def _result(function: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from tutelage.core.answers import AnswerForm, of_classes
@@ -39,6 +40,7 @@ class BoosterTeacher:
         content: returns the booster as bytes.
         schema: the columns that the booster learnt; None for a LightGBM model that does not store which of them are categories.
         declared: what the caller said that the booster does not store.
+        save: writes the booster to a file, where that holds more than `content`.
 
     Example:
         >>> import lightgbm
@@ -59,6 +61,7 @@ class BoosterTeacher:
     content: Callable[[], bytes]
     schema: Schema | None = None
     declared: Declared = field(default_factory=Declared)
+    save: Callable[[Path], Any] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -163,7 +166,9 @@ def catboost_teacher(model: Any, declared: Declared) -> BoosterTeacher:
     def ask(inputs: Any) -> Any:
         return model.predict(frame_rows("catboost", schema, inputs), prediction_type=prediction_type)
 
-    return BoosterTeacher("catboost", ask, form, lambda: catboost_content(model), schema, declared)
+    return BoosterTeacher(
+        "catboost", ask, form, lambda: catboost_content(model), schema, declared, lambda path: model.save_model(str(path))
+    )
 
 
 def _classifier(kind: Any, objective: str, count: int, declared: Declared) -> AnswerForm:

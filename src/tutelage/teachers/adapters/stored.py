@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -10,9 +11,10 @@ from typing import Any
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, TutelageError, one_line
-from tutelage.core.stored.checksums import read_tensors, write_tensors
-from tutelage.core.stored.skops_files import dump_skops
+from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
+from tutelage.core.stored.checksums import read_tensors, sha256_of, write_tensors
+from tutelage.core.stored.skops_files import dump_skops, read_skops
+from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.boosters import BoosterTeacher
 from tutelage.teachers.adapters.declared import Declared
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
@@ -63,32 +65,31 @@ def _declared(declared: Declared) -> dict[str, Any]:
 
 
 def _estimator(teacher: EstimatorTeacher, folder: Path) -> dict[str, Any]:
+    import skops.io
+
     name = type(teacher.estimator).__name__
     try:
         content = dump_skops(teacher.estimator, {})
     except TutelageError as error:
         raise BadInput(f"this {name} cannot be sent to other processes ({one_line(error)}). {_INSTEAD}") from error
     (folder / "teacher.skops").write_bytes(content)
-    _check_safe(content, name)
-    return {"file": "teacher.skops", "declared": _declared(Declared(teacher.names, version=teacher.version))}
-
-
-def _check_safe(content: bytes, name: str) -> None:
-    """Check that loading an estimator runs no code of others.
-
-    Raises:
-        BadInput: it would.
-    """
-    import skops.io
-
-    unknown = [one for one in skops.io.get_untrusted_types(data=content) if one != "sklearn.tree._tree.Tree"]
-    if unknown:
-        raise BadInput(f"this {name} holds {unknown[0]}, whose code other processes would have to trust. {_INSTEAD}")
+    trusted = skops.io.get_untrusted_types(data=read_skops(folder / "teacher.skops").content)
+    at_home = next((one for one in trusted if one.startswith("__main__.")), None)
+    if at_home is not None:
+        raise BadInput(f"this {name} holds {at_home}, which the program itself defines: other processes cannot import it. {_INSTEAD}")
+    declared = _declared(Declared(teacher.names, version=teacher.version))
+    made = as_teacher(skops.io.loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
+    if made.fingerprint != teacher.fingerprint:
+        raise BadInput(f"this {name} is another one once it was stored and read, and so cannot be sent to other processes. {_INSTEAD}")
+    return {"file": "teacher.skops", "sha256": hashlib.sha256(content).hexdigest(), "trusted": trusted, "declared": declared}
 
 
 def _booster(teacher: BoosterTeacher, folder: Path) -> dict[str, Any]:
     file = f"teacher{_SUFFIXES[teacher.engine]}"
-    (folder / file).write_bytes(teacher.content())
+    if teacher.save is None:
+        (folder / file).write_bytes(teacher.content())
+    else:
+        teacher.save(folder / file)
     return {"file": file, "declared": _declared(teacher.declared)}
 
 
@@ -146,6 +147,16 @@ def _form(plain: Mapping[str, Any]) -> AnswerForm:
     return AnswerForm(plain["kind"], plain["task"], tuple(plain["classes"]), plain["positions"])
 
 
+def _of_estimator(about: Mapping[str, Any], folder: Path) -> Teacher:
+    """The file is the one that the sender wrote, whose own objects it holds: their code runs here as it does there."""
+    import skops.io
+
+    path = folder / about["file"]
+    if sha256_of(path) != about["sha256"]:
+        raise DamagedFile(f"{path} was changed since the plan was sent. {_REMEDY}")
+    return as_teacher(skops.io.loads(read_skops(path).content, trusted=about["trusted"]), **about["declared"])
+
+
 def _of_file(about: Mapping[str, Any], folder: Path) -> Teacher:
     return open_teacher(str(folder / about["file"]), **about["declared"])
 
@@ -173,7 +184,7 @@ _STORED: dict[str, Callable[[Any, Path], dict[str, Any]]] = {
     "TorchTeacher": _network,
 }
 _MADE: dict[str, Callable[[Mapping[str, Any], Path], Teacher]] = {
-    "EstimatorTeacher": _of_file,
+    "EstimatorTeacher": _of_estimator,
     "BoosterTeacher": _of_file,
     "OnnxTeacher": _of_file,
     "FunctionTeacher": _of_function,

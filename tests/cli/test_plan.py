@@ -1,0 +1,65 @@
+import json
+
+import pandas as pd
+import pytest
+
+from tutelage.cli import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    (tmp_path / "of_rows.py").write_text(
+        "import numpy as np\n\ndef half(rows):\n    return np.full((len(rows), 2), 0.5)\n",
+        encoding="utf-8",
+    )
+    pd.DataFrame({"a": range(50), "b": range(50)}).to_csv(tmp_path / "rows.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+TEACHER = ["of_rows:half", "--data", "rows.csv", "--kind", "probabilities", "--classes", "no,yes", "--shard-rows", "20"]
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_plan_is_labelled_shard_by_shard_and_finished_as_record_would(here, capsys):
+    assert main(["record", *TEACHER, "--into", "one"]) == 0
+    plan = ["plan", *TEACHER, "--into", "many"]
+    capsys.readouterr()
+    assert main(plan) == 0
+    assert capsys.readouterr().out == "many: 50 rows in 3 shards of 20, 3 missing (first: 0).\n"
+    assert main([*plan, "--label", "1-2"]) == 0
+    assert "1 missing (first: 0)" in capsys.readouterr().out
+    assert main([*plan, "--label", "missing", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["shards"], shown["missing"], shown["finished"]) == (3, [], False)
+    assert main([*plan, "--finish"]) == 0
+    assert capsys.readouterr().out == "many: 50 rows in 3 shards, finished and proven.\n"
+    assert files_of(here / "many") == files_of(here / "one")
+
+
+@pytest.mark.parametrize("given", ["3", "0-3", "2-1", "x", "1-", "-1"])
+def test_shards_that_there_are_not_are_refused(here, capsys, given):
+    assert main(["plan", *TEACHER, "--into", "many", f"--label={given}"]) == 2
+    assert "label is" in capsys.readouterr().err
+
+
+def test_finishing_too_early_says_what_is_missing(here, capsys):
+    assert main(["plan", *TEACHER, "--into", "many", "--label", "0", "--finish"]) == 2
+    assert "2 of the 3 shards in many are not labelled (first: 1)" in capsys.readouterr().err
+
+
+@pytest.mark.exhaustive
+def test_record_asks_in_other_processes(here):
+    assert main(["record", *TEACHER, "--into", "one"]) == 0
+    assert main(["record", *TEACHER, "--into", "many", "--on", "local:2"]) == 0
+    assert files_of(here / "many") == files_of(here / "one")
+
+
+@pytest.mark.parametrize("given", ["locl", "local:", "local:0", "ray:many", ""])
+def test_where_to_ask_is_checked(here, capsys, given):
+    assert main(["record", *TEACHER, "--into", "many", "--on", given]) == 2
+    assert "expected local, ray, or one of them with a number of workers" in capsys.readouterr().err
+    assert not (here / "many").exists()

@@ -1,0 +1,278 @@
+import dataclasses
+import threading
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from labelling_teachers import sums
+from sklearn.naive_bayes import GaussianNB
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch
+from tutelage.softlabels.shards import offer_shard
+
+X = np.arange(300.0).reshape(100, 3)
+FRAME = pd.DataFrame(X, columns=["a", "b", "c"])
+TEACHER = GaussianNB().fit(X, np.arange(100) % 3)
+OF_FRAMES = GaussianNB().fit(FRAME, np.arange(100) % 3)
+
+
+def lengths(texts):
+    return np.array([float(len(text)) for text in texts])
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def sources(folder):
+    """The same rows in every way that is planned differently."""
+    FRAME.to_parquet(folder / "rows.parquet")
+    FRAME[:50].to_csv(folder / "part-0.csv", index=False)
+    FRAME[50:].to_csv(folder / "part-1.csv", index=False)
+    np.save(folder / "rows.npy", X)
+    return {
+        "array": (TEACHER, X),
+        "frame": (OF_FRAMES, FRAME),
+        "parquet": (OF_FRAMES, folder / "rows.parquet"),
+        "csv": (OF_FRAMES, folder / "part-*.csv"),
+        "npy": (TEACHER, folder / "rows.npy"),
+        "texts": (
+            tl.as_teacher(lambda texts: np.array([float(len(text)) for text in texts]), kind="values"),
+            ["a" * n for n in range(100)],
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ["array", "frame", "parquet", "csv", "npy", "texts"])
+def test_shards_labelled_in_any_order_are_those_that_one_process_records(tmp_path, kind):
+    teacher, data = sources(tmp_path)[kind]
+    tl.record(teacher, data, tmp_path / "one", shard_rows=30)
+    mine, other = (tl.plan(teacher, data, tmp_path / "many", shard_rows=30) for _ in range(2))
+    assert len(mine) == 4
+    assert mine.missing() == [0, 1, 2, 3]
+    mine.label(3)
+    other.label(0)
+    assert mine.missing() == other.missing() == [1, 2]
+    for shard in (2, 1, 0):
+        other.label(shard)
+    assert len(mine.finish()) == 100
+    assert files_of(tmp_path / "many") == files_of(tmp_path / "one")
+
+
+@pytest.mark.parametrize("options", [{"dtype": "float16"}, {"top_k": 2}, {"dtype": "float32"}])
+def test_the_encoding_is_that_of_a_recording(tmp_path, options):
+    tl.record(TEACHER, X, tmp_path / "one", shard_rows=30, **options)
+    made = tl.plan(TEACHER, X, tmp_path / "many", shard_rows=30, **options)
+    for shard in made.missing():
+        made.label(shard)
+    made.finish()
+    assert files_of(tmp_path / "many") == files_of(tmp_path / "one")
+
+
+@pytest.fixture
+def planned(tmp_path):
+    return tl.plan(TEACHER, X, tmp_path / "labels", shard_rows=30)
+
+
+def labelled(plan):
+    for shard in plan.missing():
+        plan.label(shard)
+    return plan
+
+
+def test_what_is_finished_stays_so(planned):
+    labelled(planned).finish()
+    before = files_of(planned.folder)
+    assert planned.missing() == []
+    planned.label(2)
+    assert len(planned.finish()) == 100
+    assert files_of(planned.folder) == before
+    again = tl.plan(TEACHER, X, planned.folder, shard_rows=30)
+    assert again.missing() == []
+    assert len(again.finish()) == len(tl.record(TEACHER, X, planned.folder, shard_rows=30)) == 100
+
+
+def test_two_processes_may_finish_at_once(planned):
+    labelled(planned)
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(len(planned.finish()))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [100] * 4
+    assert not (planned.folder / "plan").exists()
+
+
+def test_a_recording_that_stopped_is_planned_further(tmp_path):
+    tl.record(TEACHER, X, tmp_path / "labels", shard_rows=30)
+    whole = files_of(tmp_path / "labels")
+    for name in ("manifest.json", "part-00002.parquet"):
+        (tmp_path / "labels" / name).unlink()
+    plan = tl.plan(TEACHER, X, tmp_path / "labels", shard_rows=30)
+    assert plan.missing() == [2]
+    labelled(plan).finish()
+    assert files_of(tmp_path / "labels") == whole
+
+
+def test_record_leaves_a_plan_alone(planned):
+    with pytest.raises(CannotWrite, match="holds a plan, by which others may be labelling"):
+        tl.record(TEACHER, X, planned.folder, shard_rows=30)
+
+
+def test_what_is_missing_is_said(planned):
+    planned.label(0)
+    with pytest.raises(BadInput, match=r"3 of the 4 shards in .* are not labelled \(first: 1\)"):
+        planned.finish()
+
+
+@pytest.mark.parametrize("index", [4, -1, 1.5, "0"])
+def test_there_is_no_such_shard(planned, index):
+    with pytest.raises(BadInput, match="index is"):
+        planned.label(index)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"teacher": GaussianNB().fit(X, np.arange(100) % 4)}, "teacher is"),
+        ({"data": X[:-1]}, "rows is 100 there, 99 here"),
+        ({"data": X + 1}, "data is"),
+        ({"shard_rows": 31}, "shard_rows is 30 there, 31 here"),
+        ({"top_k": 1}, "top_k is None there, 1 here"),
+    ],
+)
+def test_the_plan_of_another_recording_is_refused(planned, change, what):
+    asked = {"teacher": TEACHER, "data": X, "shard_rows": 30, **change}
+    before = files_of(planned.folder / "plan")
+    with pytest.raises(LabelMismatch, match=f"holds the plan of another recording .*{what}"):
+        tl.plan(asked.pop("teacher"), asked.pop("data"), planned.folder, **asked)
+    assert files_of(planned.folder / "plan") == before
+
+
+def test_a_damaged_plan_is_refused(planned):
+    path = planned.folder / "plan" / "plan.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("100", "101"), encoding="utf-8")
+    with pytest.raises(DamagedFile, match="plan again"):
+        tl.plan(TEACHER, X, planned.folder, shard_rows=30)
+
+
+@pytest.mark.parametrize("when", ["plan", "label", "finish"])
+@pytest.mark.parametrize("change", ["rows added", "a cell replaced", "gone"])
+def test_changed_files_are_an_error_before_anything_is_written(tmp_path, when, change):
+    path = tmp_path / "rows.csv"
+    FRAME.to_csv(path, index=False)
+    plan = tl.plan(OF_FRAMES, path, tmp_path / "labels", shard_rows=30)
+    for shard in range(3 if when == "label" else 4):
+        plan.label(shard)
+    before = files_of(plan.folder / "plan") | {path.name: path.read_bytes() for path in plan.folder.glob("*.parquet")}
+    changes = {
+        "rows added": lambda: FRAME.iloc[[*range(100), 0]].to_csv(path, index=False),
+        "a cell replaced": lambda: path.write_text(path.read_text(encoding="utf-8").replace("150.0", "151.0"), encoding="utf-8"),
+        "gone": path.unlink,
+    }
+    changes[change]()
+    with pytest.raises(BadInput, match=r"rows\.csv"):
+        tl.plan(OF_FRAMES, path, plan.folder, shard_rows=30) if when == "plan" else plan.label(3) if when == "label" else plan.finish()
+    assert before == files_of(plan.folder / "plan") | {path.name: path.read_bytes() for path in plan.folder.glob("*.parquet")}
+
+
+def test_a_shard_of_other_rows_is_named(planned, tmp_path):
+    other = tl.plan(TEACHER, X + 1000, tmp_path / "other", shard_rows=30)
+    other.label(1)
+    (planned.folder / "part-00001.parquet").write_bytes((other.folder / "part-00001.parquet").read_bytes())
+    with pytest.raises(LabelMismatch, match=r"part-00001.parquet holds answers to other rows"):
+        planned.label(1)
+    labelled(planned)
+    with pytest.raises(LabelMismatch, match=r"part-00001.parquet holds answers to other rows. Delete it, and label shard 1 again"):
+        planned.finish()
+    (planned.folder / "part-00001.parquet").unlink()
+    assert len(labelled(planned).finish()) == 100
+
+
+def test_a_shard_that_another_process_wrote_needs_no_receipt(planned):
+    labelled(planned)
+    for receipt in (planned.folder / "plan").glob("part-*.json"):
+        receipt.unlink()
+    assert len(planned.finish()) == 100
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1"])
+def test_a_damaged_shard_is_named(planned, content):
+    labelled(planned)
+    (planned.folder / "part-00002.parquet").write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"part-00002\.parquet"):
+        planned.finish()
+
+
+def test_a_flipped_byte_in_a_shard_is_named(planned):
+    labelled(planned)
+    path = planned.folder / "part-00002.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"part-00002\.parquet"):
+        planned.finish()
+
+
+def test_other_answers_to_the_same_rows_are_an_error(tmp_path):
+    declared = {"kind": "probabilities", "classes": ["low", "high"], "version": "1"}
+    plan = tl.plan(tl.as_teacher(sums, **declared), X, tmp_path / "labels", shard_rows=30)
+    other = tl.as_teacher(lambda rows: sums(rows) * 0.9, **declared)
+    offered = dataclasses.replace(plan, request=dataclasses.replace(plan.request, teacher=other))._answered(1, X[30:60])
+    plan.label(1)
+    before = files_of(plan.folder / "plan")
+    with pytest.raises(LabelMismatch, match=r"part-00001\.parquet was written by another process with other answers to the same rows"):
+        offer_shard(plan.folder, 1, offered, plan.provenance)
+    assert files_of(plan.folder / "plan") == before
+
+
+def test_a_write_that_did_not_happen_is_noticed(planned, monkeypatch):
+    monkeypatch.setattr("tutelage.core.files._linked", lambda draft, target: True)
+    with pytest.raises(CannotWrite, match=r"does not hold what was written. Check the disk, then label shard 0 again"):
+        planned.label(0)
+    monkeypatch.undo()
+    assert planned.missing() == [0, 1, 2, 3]
+    assert len(labelled(planned).finish()) == 100
+
+
+def test_shards_that_are_listed_late_are_labelled_twice_to_the_same_bytes(planned, monkeypatch):
+    labelled(planned)
+    before = files_of(planned.folder / "plan")
+    monkeypatch.setattr(Path, "exists", lambda path, **_: False if path.suffix == ".parquet" else Path.is_file(path) or Path.is_dir(path))
+    planned.label(1)
+    monkeypatch.undo()
+    assert files_of(planned.folder / "plan") == before
+    assert len(planned.finish()) == 100
+
+
+def test_a_full_disk_leaves_no_part_of_a_shard(planned, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tutelage.core.files._sync", full)
+    with pytest.raises(CannotWrite, match="No space left on device"):
+        planned.label(0)
+    monkeypatch.undo()
+    assert {path.name for path in planned.folder.iterdir()} == {"plan"}
+
+
+def test_drafts_of_killed_processes_are_removed_in_the_end(planned):
+    (planned.folder / f".part-00000.parquet.draft-{'0' * 16}").write_bytes(b"half")
+    labelled(planned).finish()
+    assert {path.name for path in planned.folder.iterdir()} == {"manifest.json", *(f"part-0000{n}.parquet" for n in range(4))}
+
+
+def test_a_teacher_that_changes_as_it_answers_is_refused_and_nothing_is_planned(tmp_path):
+    class Counter:
+        asked = 0
+
+        def __call__(self, rows):
+            self.asked += 1
+            return sums(rows)
+
+    with pytest.raises(BadInput, match="this teacher changes as it answers"):
+        tl.plan(tl.as_teacher(Counter(), kind="probabilities", classes=["low", "high"]), X, tmp_path / "labels")
+    assert not (tmp_path / "labels").exists()

@@ -1,0 +1,49 @@
+"""Teachers of a module, as worker processes import them; and what goes wrong in a worker."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def sums(rows):
+    """Probabilities that depend on each row alone."""
+    return 1 / (1 + np.exp(-np.asarray(rows, dtype=np.float64).sum(axis=1) / 10))
+
+
+def sums_while_printing(rows):
+    print("asked", len(rows))
+    return sums(rows)
+
+
+def dies_once(rows):
+    """Kills its process when it is asked for row 0 the first time, more than a few rows at a time: a file beside it remembers."""
+    mark = Path(os.environ["TUTELAGE_TEST_MARK"])
+    if len(rows) > 4 and float(np.asarray(rows)[0, 0]) == 0 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sums(rows)
+
+
+def dies_at_seven(rows):
+    """Kills its process whenever row 7 is among many."""
+    if len(rows) > 4 and (np.asarray(rows)[:, 0] == 7 * 3).any():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sums(rows)
+
+
+def fails_at_seven(rows):
+    if len(rows) > 4 and (np.asarray(rows)[:, 0] == 7 * 3).any():
+        raise ValueError("row 7 is too much")
+    return sums(rows)
+
+
+def slow(rows):
+    time.sleep(0.005)
+    return sums(rows)
+
+
+def otherwise_in_each_process(rows):
+    return sums(rows) * (0.5 + 1 / (2 + os.getpid() % 1000))

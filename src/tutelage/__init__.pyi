@@ -55,7 +55,7 @@ from .students.trees import SoftTree as SoftTree
 from .teachers.adapt import as_teacher as as_teacher
 from .teachers.adapters.torch_module import load_weights as load_weights
 from .teachers.ensembles import ensemble as ensemble
-from .teachers.open import open_teacher as open_teacher
+from .teachers.files.open import open_teacher as open_teacher
 from .teachers.relabel import relabelled as relabelled
 from .training.student import TorchStudent as TorchStudent
 from .workflow.distillation.distill import Distillation as Distillation

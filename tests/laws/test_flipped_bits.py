@@ -31,7 +31,7 @@ from tutelage.softlabels.shards import MANIFEST, shard_path
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files.open import open_teacher
 from tutelage.training.student import TorchStudent
 from tutelage.workflow.train import TrainingSpec, open_trained, train
 

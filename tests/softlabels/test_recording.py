@@ -427,8 +427,8 @@ def test_a_resumed_recording_of_the_most_probable_classes_gives_the_same_bytes(t
 
 
 def test_a_shard_holds_fewer_rows_where_their_answers_are_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("tutelage.softlabels.recording.SHARD_BYTES", 4 * 2000 * 10)
-    monkeypatch.setattr("tutelage.softlabels.recording.SHARD_ROWS", 20)
+    monkeypatch.setattr("tutelage.softlabels.querying.SHARD_BYTES", 4 * 2000 * 10)
+    monkeypatch.setattr("tutelage.softlabels.querying.SHARD_ROWS", 20)
     assert record(Wide(), MANY, tmp_path / "wide").provenance.shard_rows == 10
     assert record(Counting(), MANY, tmp_path / "narrow").provenance.shard_rows == 20
 

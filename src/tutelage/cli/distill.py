@@ -39,7 +39,7 @@ def _students(text: str | None) -> list[Any] | None:
     names = _names(text)
     if names is None:
         return None
-    from tutelage.teachers.open import imported
+    from tutelage.teachers.files.open import imported
 
     found: list[Any] = []
     for name in names:

@@ -66,14 +66,16 @@ def record(
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
+    from tutelage.softlabels.folder import check_folder
     from tutelage.softlabels.labelling.engines import engine_named
+    from tutelage.softlabels.querying import rows_of_a_shard
     from tutelage.softlabels.shards import MANIFEST
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
     from tutelage.workflow.open_answers import cached_beside, columns_known_to, for_other_processes, in_columns_of, open_answers
 
     engine = None if on is None else engine_named(on)
     file = given_rows.open()
-    recording.check_folder(into)
+    check_folder(into)
     stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, cached_beside(source, teacher, into))
@@ -93,7 +95,7 @@ def record(
     if chat is not None:
         # What is recorded is not asked, even if its stored answers are gone; a folder of another recording is refused below.
         _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
-    of_a_shard = shard_rows or recording.rows_of_a_shard(rows, opened)
+    of_a_shard = shard_rows or rows_of_a_shard(rows, opened)
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
         asked = opened if engine is None else for_other_processes(opened, teacher, source)
         labels = recording.record(asked, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, on=engine, advance=advance)

@@ -90,7 +90,7 @@ def serve(
     token = _token(token_file)
     teacher = None
     if cascade is not None:
-        from tutelage.teachers.open import open_teacher
+        from tutelage.teachers.files.open import open_teacher
 
         teacher = open_teacher(cascade, trust=trust, classes=classes, kind=kind, task=task, version=teacher_version)
     app = create_app(run, teacher=teacher, settings=_settings(token, limits))

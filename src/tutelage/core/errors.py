@@ -101,6 +101,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "track": ("mlflow",),
     "chat": ("openai",),
     "distill": ("optuna", "huggingface_hub"),
+    "ray": ("ray",),
     "serve": ("fastapi", "httptools", "onnxruntime", "prometheus_client", "uvicorn"),
 }
 

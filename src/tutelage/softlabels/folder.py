@@ -28,14 +28,14 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line
-from tutelage.core.files import write_text
+from tutelage.core.files import check_place, is_draft, write_text
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.schema import Schema
 from tutelage.softlabels.encoding import EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, Provenance, Shard, missing, read_shard, shard_path, table_in
+from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance, Shard, missing, read_shard, shard_path, table_in
 
 _AGAIN = "Delete it and record again: complete shards are reused."
 
@@ -177,6 +177,22 @@ class _Together:
 def write_manifest(folder: LabelFolder) -> None:
     """Write the manifest, which marks a recording as finished."""
     write_text(folder.path / MANIFEST, dumps(folder.to_json()))
+
+
+def check_folder(folder: Path) -> None:
+    """Check, before a teacher is loaded, that answers can be recorded into a folder.
+
+    Raises:
+        CannotWrite: the folder cannot be written, or holds other files.
+    """
+    check_place(folder, may_replace=_only_ours)
+
+
+def _only_ours(folder: Path) -> bool:
+    return all(
+        path.name in (MANIFEST, PLAN) or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path)
+        for path in folder.iterdir()
+    )
 
 
 def open_labels(path: Path | str) -> LabelFolder:

@@ -13,7 +13,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import AXES
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import Rows, as_rows
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.labels import SoftLabels
@@ -101,6 +101,20 @@ def check_size(rows: int, form: AnswerForm) -> None:
             f"a number for each of {rows:,} rows and {len(form.classes):,} classes would take {needed / 2**30:.1f} GiB, all at once. Use "
             "TorchStudent, whose losses read the most probable classes alone (record(..., top_k=32)), or fewer rows or classes."
         )
+
+
+def rows_of_a_shard(rows: Rows, teacher: Teacher) -> int:
+    """Rows whose answers take at most `SHARD_BYTES`; with positions, judged by the first rows."""
+    if answer_bytes(None, teacher.form.of_each_position) * SHARD_ROWS > SHARD_BYTES or teacher.form.positions is not None:
+        of_a_row = answer_bytes(rows.part(0, min(rows.count, FIRST_ROWS)), teacher.form)
+        return max(1, min(SHARD_ROWS, SHARD_BYTES // of_a_row))
+    return SHARD_ROWS
+
+
+SHARD_BYTES = 2**28
+"""Bytes that the answers of a shard may take in single precision, if all classes were stored."""
+FIRST_ROWS = 64
+"""Rows by which the number of positions of a row is judged."""
 
 
 def is_answer_source(y: Any) -> bool:

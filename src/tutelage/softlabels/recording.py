@@ -14,7 +14,7 @@ import numpy as np
 from tutelage.core.arguments import choice, function, path, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
-from tutelage.core.files import check_place, is_draft, locked
+from tutelage.core.files import is_draft, locked
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.running.stages import Advance
@@ -24,12 +24,12 @@ from tutelage.data.rows import Rows, as_rows
 from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding, EncodingCost
-from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
-from tutelage.softlabels.querying import answer_bytes, query_parts
+from tutelage.softlabels.options import DTYPES, Dtype
+from tutelage.softlabels.querying import query_parts, rows_of_a_shard
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_of, shard_path, write_shard
 
 
@@ -164,29 +164,6 @@ def _in_memory(teacher: Teacher, rows: Rows, top_k: int | None) -> SoftLabels:
     return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
 
 
-def rows_of_a_shard(rows: Rows, teacher: Teacher) -> int:
-    """Rows whose answers take at most `SHARD_BYTES`; with positions, judged by the first rows."""
-    if answer_bytes(None, teacher.form.of_each_position) * SHARD_ROWS > SHARD_BYTES or teacher.form.positions is not None:
-        of_a_row = answer_bytes(rows.part(0, min(rows.count, FIRST_ROWS)), teacher.form)
-        return max(1, min(SHARD_ROWS, SHARD_BYTES // of_a_row))
-    return SHARD_ROWS
-
-
-SHARD_BYTES = 2**28
-"""Bytes that the answers of a shard may take in single precision, if all classes were stored."""
-FIRST_ROWS = 64
-"""Rows by which the number of positions of a row is judged."""
-
-
-def check_folder(folder: Path) -> None:
-    """Check, before a teacher is loaded, that answers can be recorded into a folder.
-
-    Raises:
-        CannotWrite: the folder cannot be written, or holds other files.
-    """
-    check_place(folder, may_replace=_only_ours)
-
-
 @dataclass
 class _Recording:
     """One call of `record` into a folder."""
@@ -248,13 +225,6 @@ class _Recording:
         if not np.array_equal(names, shard.names):
             raise LabelMismatch(f"{shard_path(self.folder, index)} was recorded on other rows. {ELSEWHERE}")
         return shard, sha256_of(shard_path(self.folder, index))
-
-
-def _only_ours(folder: Path) -> bool:
-    return all(
-        path.name in (MANIFEST, PLAN) or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path)
-        for path in folder.iterdir()
-    )
 
 
 @contextmanager

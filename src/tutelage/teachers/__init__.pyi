@@ -9,6 +9,6 @@ from .endpoints.chat import chat as chat
 from .endpoints.chat_teacher import ChatTeacher as ChatTeacher
 from .ensembles import EnsembleTeacher as EnsembleTeacher
 from .ensembles import ensemble as ensemble
-from .open import open_teacher as open_teacher
+from .files.open import open_teacher as open_teacher
 from .relabel import RelabelledTeacher as RelabelledTeacher
 from .relabel import relabelled as relabelled

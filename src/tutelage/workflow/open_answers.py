@@ -20,8 +20,8 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
 from tutelage.teachers.endpoints.chat import chat
+from tutelage.teachers.files.open import CHAT, language_model, open_teacher
 from tutelage.teachers.inputs import errors_as_bad_input
-from tutelage.teachers.open import CHAT, language_model, open_teacher
 
 SAMPLE_ROWS = 1000
 """Number of rows used to find out with which columns a recording was made."""

@@ -20,7 +20,7 @@ from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files.open import open_teacher
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.onnx_file import OnnxTeacher

@@ -12,7 +12,7 @@ from scipy.special import expit, softmax
 
 from tutelage.core.errors import BadInput, NotProbabilities
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files.open import open_teacher
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3))

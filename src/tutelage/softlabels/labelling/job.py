@@ -14,7 +14,7 @@ from tutelage.data.tables.origin import Origin, Pin
 from tutelage.softlabels.labelling.plan import Plan
 from tutelage.softlabels.labelling.request import Request
 from tutelage.softlabels.shards import PLAN, Provenance
-from tutelage.teachers.adapters.stored import store_teacher, stored_teacher
+from tutelage.teachers.files.stored import store_teacher, stored_teacher
 
 
 @dataclass(frozen=True)

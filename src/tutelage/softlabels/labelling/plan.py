@@ -28,12 +28,11 @@ from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.tables.origin import Pin
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import encoding_from
-from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.request import ELSEWHERE, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import DTYPES, Dtype
-from tutelage.softlabels.querying import query_parts
-from tutelage.softlabels.recording import check_folder, rows_of_a_shard
+from tutelage.softlabels.querying import query_parts, rows_of_a_shard
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, offer_shard, read_shard, shard_of, shard_path, short
 
 PLAN_SCHEMA = 1
@@ -50,6 +49,8 @@ class Plan:
         provenance: the facts of the recording.
         pins: the files of the rows as they were when the plan was made; none if the rows are in memory.
         data: hash of rows in memory (see `data_name`); None if they are in files.
+
+    Example: see `plan`.
     """
 
     folder: Path

@@ -24,7 +24,7 @@ from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files.open import open_teacher
 
 ROWS_QUERIED_AGAIN = 4
 """Rows of the first and of the last complete shard that a resumed or repeated recording queries again."""

@@ -209,8 +209,8 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
         form = _agreeing(described.form, declared)
-        of_ours = {"columns": described.columns, "has_threshold": described.cascade is not None}
-        return OnnxTeacher(session, form, output, fingerprint, source=kept, declared=declared, **of_ours)
+        has_threshold = described.cascade is not None
+        return OnnxTeacher(session, form, output, fingerprint, described.columns, False, has_threshold, kept, declared)
     labels = _class_labels(model.graph)
     output = _answer_output(session, of_classifier=labels is not None)
     form = _form(session, output, labels, declared)

@@ -15,7 +15,7 @@ from torch import nn
 import tutelage as tl
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.stored.skops_files import dump_skops
-from tutelage.teachers.adapters.stored import store_teacher, stored_teacher
+from tutelage.teachers.files.stored import store_teacher, stored_teacher
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)

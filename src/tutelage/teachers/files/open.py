@@ -17,8 +17,8 @@ from tutelage.core.stored.skops_files import read_skops, reading_skops
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.declared import Declared
-from tutelage.teachers.booster_files import load_catboost, load_lightgbm, load_xgboost
 from tutelage.teachers.endpoints.chat import chat
+from tutelage.teachers.files.booster_files import load_catboost, load_lightgbm, load_xgboost
 
 _KNOWN = ".onnx, .skops, .txt or .lgb (LightGBM), .json or .ubj (XGBoost), .cbm (CatBoost), module:object, and with --trust .pkl or .joblib"
 

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from tutelage.core.errors import BadInput, DamagedFile, MissingExtra
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files.open import open_teacher
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 Y = X.argmax(axis=1)

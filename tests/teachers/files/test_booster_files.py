@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.teachers import booster_files
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files import booster_files
+from tutelage.teachers.files.open import open_teacher
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(100, 3))

@@ -20,7 +20,7 @@ from tutelage.teachers.adapters.declared import Declared
 from tutelage.teachers.adapters.estimator import EstimatorTeacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 from tutelage.teachers.adapters.onnx_file import OnnxTeacher
-from tutelage.teachers.open import open_teacher
+from tutelage.teachers.files.open import open_teacher
 
 _INSTEAD = 'Write a function or an object that a module defines, and pass its name, "module:name".'
 _SUFFIXES = {"lightgbm": ".txt", "xgboost": ".ubj", "catboost": ".cbm"}

@@ -17,7 +17,7 @@ from typing import Any
 
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.core.stored.booster_trees import lightgbm_parts, sound_lightgbm, sound_xgboost, without_tree_sizes
-from tutelage.teachers import booster_probe
+from tutelage.teachers.files import booster_probe
 
 SECONDS, SECONDS_A_MEGABYTE = 30, 1
 """How much time of a processor a file may take to load and answer a few rows; far more than any sound one takes."""

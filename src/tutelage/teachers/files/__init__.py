@@ -1,0 +1,1 @@
+"""Teachers in files: opened by name, and written for other processes."""

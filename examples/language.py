@@ -66,8 +66,8 @@ class Reader(nn.Module):
         return self.answers(self.layers(seen, mask=later, is_causal=True))
 
 
-def texts() -> list[str]:
-    """The docstrings of each file of the packages, as one text a file; no file is imported."""
+def texts(most: int | None) -> list[str]:
+    """The docstrings of each file of the packages, as one text a file, of at most so many; no file is imported."""
     found = []
     for package in PACKAGES:
         folder = Path(str(find_spec(package).origin)).parent  # type: ignore[union-attr]
@@ -77,6 +77,8 @@ def texts() -> list[str]:
             text = "\n\n".join(filter(None, map(ast.get_docstring, documented)))
             if len(text) > 2 * LENGTH:
                 found.append(text)
+            if len(found) == most:
+                return found
     return found
 
 
@@ -127,7 +129,7 @@ def costs(student: tl.TorchStudent, rows: Rows) -> np.ndarray:
 
 def parts_of(files: list[str], effort: Effort) -> tuple[Rows, Rows, Rows]:
     """Windows to learn from, to choose by and to measure on, of files of their own."""
-    order = np.random.default_rng(0).permutation(len(files))[: effort.files]
+    order = np.random.default_rng(0).permutation(len(files))
     chosen = [files[place] for place in order]
     tenth = len(chosen) // 10
     test, check, train = chosen[:tenth], chosen[tenth : 2 * tenth], chosen[2 * tenth :]
@@ -138,7 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     effort = QUICK if parser.parse_args().quick else WHOLE
-    train, check, test = parts_of(texts(), effort)
+    train, check, test = parts_of(texts(effort.files), effort)
     counts = [f"{len(part['input_ids']):,}" for part in (train, check, test)]
     print(f"windows of {LENGTH} bytes: {counts[0]} to learn from, {counts[1]} to choose by, {counts[2]} to measure on")
 

@@ -129,11 +129,10 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
 
 
 ARGUMENTS = {"language.py": ("--quick",)}
-LONG = ("any_teacher.py", "distilled_grid.py", "schemes.py")
-SCRIPTS = [pytest.param(path.name, marks=pytest.mark.exhaustive if path.name in LONG else ()) for path in sorted(EXAMPLES.glob("*.py"))]
+SHORT = ("llm_votes.py", "own_teacher.py")
+SCRIPTS = [pytest.param(path.name, marks=() if path.name in SHORT else pytest.mark.exhaustive) for path in sorted(EXAMPLES.glob("*.py"))]
 
 
-@pytest.mark.exhaustive(every=5)
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_example_runs_and_what_it_prints_is_right(script, run_script, tmp_path):

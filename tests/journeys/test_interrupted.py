@@ -27,7 +27,7 @@ def _until(process: subprocess.Popen, stage: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "stage", "number", "status"),
-    [("mnist", "teacher ...", signal.SIGINT, 130), ("friedman", "teachers ...", signal.SIGTERM, 143)],
+    [("friedman", "teachers ...", signal.SIGTERM, 143), ("mnist", "teacher ...", signal.SIGINT, 130)],
 )
 def test_a_stopped_run_says_so_in_one_sentence_and_leaves_nothing_half_written(recipe, stage, number, status, tmp_path):
     process = _started(recipe, tmp_path)

@@ -15,6 +15,7 @@ POINTED_TO = re.findall(r"\]\(([^)h][^)]*)\)", README + CONTRIBUTING) + re.finda
 )
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_the_code_and_the_commands_run_as_printed(tmp_path, monkeypatch):
     if not any(map(shutil.which, ("gcc", "clang"))):

@@ -174,7 +174,7 @@ def test_requests_sent_at_once_are_answered_in_order(server, table):
     assert found == [answered(server, row) for row in rows]
 
 
-@pytest.mark.parametrize("duration", [2, pytest.param(60, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("duration", [2, pytest.param(15, marks=pytest.mark.exhaustive)])
 def test_under_overload_each_request_has_an_answer_or_a_503(duration, server, table):
     body, statuses, failures = json.dumps({"rows": table.rows[:40]}).encode(), [], []
     ready = threading.Barrier(16)
@@ -197,5 +197,5 @@ def test_under_overload_each_request_has_an_answer_or_a_503(duration, server, ta
         thread.join()
     assert failures == []
     assert {200} <= set(statuses) <= {200, 503}  # how many are refused depends on how fast the machine asks; test_batching.py fills a queue
-    assert server.memory() - before < 30_000_000
+    assert server.memory() - before < 7_500_000  # its first seconds take 1.3 MB, and no more comes after
     answered(server, table.rows[0])

@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -38,6 +40,17 @@ def test_every_byte_of_an_archive_counts(tmp_path):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
         with pytest.raises(DamagedFile, match="is damaged"), reading_skops(path, "a model", "Again."):
             read_skops(path)
+
+
+def test_skops_is_loaded_without_torch_and_leaves_torch_to_others():
+    code = """
+import sys
+from tutelage.core.stored.skops_files import skops_io
+print(skops_io().loads(skops_io().dumps([1])), "torch" in sys.modules)
+from sklearn.externals.array_api_compat import torch
+print(torch.asarray([1]).tolist())
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[1] False\n[1]\n"
 
 
 def bomb(name, content=bytes(80_000_000)):

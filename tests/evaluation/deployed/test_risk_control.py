@@ -1,3 +1,5 @@
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -21,6 +23,7 @@ def too_sure(random, rows, *, truth=False):
     return confidence, wrong, random.random(rows) < (0.004 if truth else 0.0)
 
 
+@cache
 def as_wrong_everywhere(target):
     """The same of a student whose confidence says nothing, and whose rate lies just below the target."""
 
@@ -34,17 +37,20 @@ class Population:
     """So many rows that the rate at a threshold is known."""
 
     def __init__(self, draw, *, truth):
-        confidence, self.student_wrong, self.teacher_wrong = draw(np.random.default_rng(99), 1_000_000, truth=truth)
+        confidence, student_wrong, teacher_wrong = draw(np.random.default_rng(99), 1_000_000, truth=truth)
         order = np.argsort(-confidence)
         self.descending = -confidence[order]
-        self.wrong = np.append(0, np.cumsum(self.student_wrong[order]))
-        self.left = np.append(0, np.cumsum(self.teacher_wrong[order]))
+        self.wrong = np.append(0, np.cumsum(student_wrong[order], dtype=np.int32))
+        self.left = np.append(0, np.cumsum(teacher_wrong[order], dtype=np.int32))
 
     def rate(self, threshold, over):
         answered = int(np.searchsorted(self.descending, -threshold, side="right"))
         if over == "student":
             return 1 - self.wrong[answered] / answered if answered else 1.0
         return 1 - (self.wrong[answered] + self.left[-1] - self.left[answered]) / len(self.descending)
+
+
+population_of = cache(Population)
 
 
 def chosen(draw, seed, rows, target, *, over, truth, delta=0.05):
@@ -54,7 +60,7 @@ def chosen(draw, seed, rows, target, *, over, truth, delta=0.05):
 
 def share_below(draw, splits, target, *, over, truth, delta=0.05):
     """The share of simulated splits whose threshold has a rate below the target."""
-    population = Population(draw, truth=truth)
+    population = population_of(draw, truth=truth)
     found = [chosen(draw, seed, 1000, target, over=over, truth=truth, delta=delta) for seed in range(splits)]
     return np.mean([one is not None and population.rate(one.threshold, over) < target for one in found])
 

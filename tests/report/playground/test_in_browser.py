@@ -387,7 +387,7 @@ def test_hostile_names_and_many_columns_and_classes(shown, settings, fits):
     fits(page.page, scripts=2)
 
 
-@pytest.mark.exhaustive(every=4)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["table", "values", "text", "picture"])
 def test_every_kind_fits_narrow_and_wide_screens(request, shown, fits, kind):
     playground = request.getfixturevalue(kind).playground

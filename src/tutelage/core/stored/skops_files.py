@@ -6,11 +6,13 @@ import hashlib
 import io
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,23 @@ _LENGTH = len(_MARK) + 64
 _NAMES = re.compile(r'(?<!\\)("__id__": |"file": ")([0-9a-f-]+)')
 
 
+# The only package of scikit-learn that loads torch; skops, as it is loaded, goes through all of them, past those that cannot be imported.
+_LOADS_TORCH = "sklearn.externals.array_api_compat.torch"
+
+
+def skops_io() -> ModuleType:
+    """The module `skops.io`, loaded without torch, which it does not need and which takes longer to load than all else."""
+    spared = "torch" not in sys.modules and _LOADS_TORCH not in sys.modules
+    if spared:
+        sys.modules[_LOADS_TORCH] = None  # type: ignore[assignment]
+    try:
+        import skops.io
+    finally:
+        if spared:
+            del sys.modules[_LOADS_TORCH]
+    return skops.io
+
+
 def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
     """A model as an archive that holds no code, and ends with the SHA-256 of all that precedes. The same model gives the same bytes.
 
@@ -40,10 +59,8 @@ def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:
     Raises:
         BadInput: skops cannot store the object; WrongType for a value of a kind that it does not know.
     """
-    import skops.io
-
     with reported_as_ours(f"this {type(model).__name__} cannot be stored"):
-        stored = skops.io.dumps(model)
+        stored = skops_io().dumps(model)
     names: dict[str, str] = {}
 
     def renamed(found: re.Match[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, DamagedFile, require, shown
 from tutelage.core.files import whole_file
-from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops
+from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import instances_in, sound_tree, trees_in
 from tutelage.students.cascade import Cascade
 from tutelage.students.saved.cascades import guarantee_to_store, stored_cascade, student_to_store
@@ -80,8 +80,6 @@ def save_student(student: Any, path: Path | str) -> Path:
         path = _with_suffix(path, ".safetensors")
         save_network(student, path)
         return path
-    import skops.io
-
     path = _with_suffix(path, ".skops")
     about: dict[str, Any] = {"schema": STUDENT_SCHEMA}
     if isinstance(student, Cascade):
@@ -91,7 +89,7 @@ def save_student(student: Any, path: Path | str) -> Path:
         words = getattr(step, "vocabulary_", {})
         words.update({word: int(place) for word, place in words.items()})  # skops would store each NumPy number in a file of its own
     content = dump_skops(student, about)
-    unknown = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    unknown = sorted(set(skops_io().get_untrusted_types(data=content)) - set(TRUSTED))
     if unknown:
         raise BadInput(
             f"this {type(student).__name__} holds {', '.join(unknown)}, which `load_student` does not build, since it could run code. "
@@ -197,15 +195,13 @@ def _with_suffix(path: Path | str, suffix: str) -> Path:
 
 def _load_estimator(path: Path) -> tuple[Any, dict[str, Any]]:
     """The estimator of a .skops file, and what is stored about it."""
-    import skops.io
-
     with reading_skops(path, OURS, AGAIN):
         archive = read_skops(path)
         if archive.about is None:
             raise ValueError("another program wrote it")
         check_schema(path, archive.about)
         try:
-            student = skops.io.loads(archive.content, trusted=TRUSTED)
+            student = skops_io().loads(archive.content, trusted=TRUSTED)
         except DamagedFile as error:
             raise DamagedFile(f"{path}: {error} Do not use it.") from error
         sound = all(map(sound_tree, trees_in(student)))

@@ -13,7 +13,7 @@ from tutelage.core.arguments import flag
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line
-from tutelage.core.stored.skops_files import read_skops, reading_skops
+from tutelage.core.stored.skops_files import read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.declared import Declared
@@ -145,18 +145,16 @@ def imported(name: str, expected: str) -> Any:
 
 
 def _skops(path: Path, trust: bool) -> Any:
-    import skops.io
-
     with reading_skops(path, "a skops file", "Save the model again."):
         content = read_skops(path).content
-        unknown = skops.io.get_untrusted_types(data=content)
+        unknown = skops_io().get_untrusted_types(data=content)
         unsafe = [name for name in unknown if name != _TREE]
         if unsafe and not trust:
             raise BadInput(
                 f"{path} holds types that could run code when loaded: {', '.join(unsafe)}. "
                 "Load it with --trust (trust=True) only if you made it yourself."
             )
-        loaded = skops.io.loads(content, trusted=unknown)
+        loaded = skops_io().loads(content, trusted=unknown)
         sound = all(map(sound_tree, trees_in(loaded)))
     if not sound:
         raise DamagedFile(f"{path} holds a tree whose nodes point outside it; the file was damaged or tampered with. Do not use it.")

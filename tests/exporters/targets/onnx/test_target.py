@@ -160,7 +160,7 @@ def test_networks_are_rounded_and_read_single_precision(precision, tmp_path):
     assert kinds <= ({onnx.TensorProto.FLOAT16} if precision == "half" else {onnx.TensorProto.INT8, onnx.TensorProto.UINT8})
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["half", "int8", "int8-dynamic"])
 def test_networks_that_torch_wrote_are_rounded_too(precision, tmp_path):

@@ -36,6 +36,7 @@ class Rows:
         reread: `reread(schema)` returns the same rows, read as the types of a schema; None for rows that are not read from a table.
         paired: `paired(start, stop)` returns those rows and their ground truth, or None, read together; None for rows of a kind that holds
             no ground truth, or holds it as a whole (see `given_truth`).
+        grain: rows that are read at once where one of them is asked for: those of the largest row group of Parquet files.
     """
 
     count: int
@@ -44,6 +45,7 @@ class Rows:
     describe: Callable[[], Schema | None] = lambda: None
     reread: Callable[[Schema], Rows] | None = None
     paired: Part | None = None
+    grain: int = 1
 
     @classmethod
     def of_pairs(cls, count: int, paired: Part, kind: str) -> Rows:
@@ -215,6 +217,7 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
+        grain=source.grain,
     )
 
 

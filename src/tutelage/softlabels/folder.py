@@ -26,16 +26,16 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line
 from tutelage.core.files import write_text
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.schema import Schema
+from tutelage.data.structures.row_parts import Gathered
 from tutelage.softlabels.encoding import EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, Provenance, Shard, missing, read_shard, shard_path, table_in
+from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, Provenance, missing, read_shard, shard_path, table_in
 
 _AGAIN = "Delete it and record again: complete shards are reused."
 
@@ -88,7 +88,7 @@ class LabelFolder:
         """
         import pyarrow
 
-        names, answers = [], _Together(len(self))
+        names, answers = [], Gathered(len(self), joined)
         for part in self.parts():
             names.append(part.names)
             answers.add(part.answers)
@@ -101,13 +101,17 @@ class LabelFolder:
         Raises:
             DamagedFile: a shard is missing or changed.
         """
-        for shard in self._shards():
-            answers = self.provenance.encoding.decoded(shard.stored, self.form)
-            yield SoftLabels(answers, self.form, shard.names, self.fingerprint, self.schema)
+        return map(self.part, range(len(self.sha256)))
 
-    def _shards(self) -> Iterator[Shard]:
-        for index, sha256 in enumerate(self.sha256):
-            yield read_shard(self.path, index, self.provenance, sha256=sha256)
+    def part(self, index: int) -> SoftLabels:
+        """The answers of one shard.
+
+        Raises:
+            DamagedFile: the shard is missing or changed.
+        """
+        shard = read_shard(self.path, index, self.provenance, sha256=self.sha256[index])
+        answers = self.provenance.encoding.decoded(shard.stored, self.form)
+        return SoftLabels(answers, self.form, shard.names, self.fingerprint, self.schema)
 
     @property
     def cost_unit(self) -> str:
@@ -147,28 +151,6 @@ class LabelFolder:
             "side_files": {},
         }
         return with_checksum(plain)
-
-
-class _Together:
-    """The answers of several parts of rows. Numbers for all classes are joined in one array, so that they are never held twice."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows, self.filled = rows, 0
-        self.numbers: Floats | None = None
-        self.others: list[Answers] = []
-
-    def add(self, answers: Answers) -> None:
-        if not isinstance(answers, np.ndarray):
-            self.others.append(answers)
-            return
-        if self.numbers is None:
-            self.numbers = np.empty((self.rows, answers.shape[1]), answers.dtype)
-        self.numbers[self.filled : self.filled + len(answers)] = answers
-        self.filled += len(answers)
-
-    @property
-    def whole(self) -> Answers:
-        return joined(self.others) if self.numbers is None else self.numbers
 
 
 def write_manifest(folder: LabelFolder) -> None:

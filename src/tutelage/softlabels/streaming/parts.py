@@ -59,9 +59,9 @@ class Parts:
         return self.labels.form
 
     @property
-    def has_truth(self) -> bool:
-        """Whether the ground truth is given; a Dataset may have it besides."""
-        return self.y is not None or self.column is not None
+    def fingerprint(self) -> str:
+        """The fingerprint of the teacher that gave the answers."""
+        return self.labels.fingerprint
 
     @property
     def shard_rows(self) -> int:

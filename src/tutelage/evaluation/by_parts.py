@@ -122,7 +122,7 @@ def evaluate_parts(
         )
     totals, first = _Totals(settings, most_classes, RunningFingerprint(np.dtype(np.uint64), len(parts))), None
     for part in parts.in_order():
-        first = part if first is None else first
+        first = part.rows if first is None else first
         aligned = align(student, _Recorded(parts.form, parts.fingerprint, part.answers), part.rows, part.y)
         totals.add(aligned, row_names(part.rows))
         task, classes = aligned.task, aligned.classes
@@ -140,7 +140,7 @@ def evaluate_parts(
         teacher_against_truth=figures.get("teacher_against_truth", {}),
         reliability={against: curve_of(edges, sums) for against, sums in sorted(totals.curves.items(), reverse=True)},
         decisions=None if totals.decisions is None else tuple(tuple(row) for row in totals.decisions.tolist()),
-        cost=cost(as_rows(first.rows)),
+        cost=cost(as_rows(first)),
         settings=asdict(settings),
         rows_fingerprint=totals.fingerprint.value,
         notes=totals.notes(),

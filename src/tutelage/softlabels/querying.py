@@ -16,6 +16,7 @@ from tutelage.core.position_answers import AXES
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position
+from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
@@ -82,6 +83,7 @@ def query(teacher: Teacher, X: Any) -> Floats:
     their position.
     """
     rows = as_rows(X)
+    teacher = teacher.labels if isinstance(teacher, LabelFolder) else teacher
     whole = isinstance(teacher, SoftLabels)
     check_size(rows.count, teacher.form)
     parts = rows.parts(rows.count) if whole else query_parts(rows, teacher.form, QUERY_ROWS)

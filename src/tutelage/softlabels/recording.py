@@ -28,6 +28,7 @@ from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding, EncodingCost
 from tutelage.softlabels.folder import LabelFolder, open_labels, write_manifest
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
+from tutelage.softlabels.name_index import is_index
 from tutelage.softlabels.options import DTYPES, SHARD_ROWS, Dtype
 from tutelage.softlabels.querying import answer_bytes, query_parts
 from tutelage.softlabels.rounding import differ
@@ -362,7 +363,7 @@ _ELSEWHERE = "Record into another folder, or delete this one."
 
 def _only_ours(folder: Path) -> bool:
     return all(
-        path.name == MANIFEST or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path)
+        path.name == MANIFEST or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path) or is_index(path)
         for path in folder.iterdir()
     )
 

@@ -42,18 +42,21 @@ def test_trees_learn_from_a_sample_and_say_so(recorded, student):
     assert (student.fit(ROWS, recorded).rows_learnt_, student.rows_given_) == (403, 403)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("engine", ["lightgbm", "xgboost"])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
-def test_boosting_by_parts_is_as_good_as_in_memory(recorded, engine, weights):
+def test_boosting_by_parts_is_as_good_as_in_memory(tmp_path, engine, weights, dtype):
     pytest.importorskip(engine)
+    rows = ROWS.astype(dtype)
+    recorded = tl.record(teacher(2 if dtype == np.float32 else 4), rows, tmp_path / "labels", shard_rows=50)
     settings = {"engine": engine, "n_estimators": 20, "num_leaves": 8, "n_jobs": 1, "random_state": 0}
     probabilities = tl.SoftLabels(recorded.labels.answers, recorded.form, recorded.labels.names).probabilities
     losses = {}
     for name, fitted in {
-        "memory": tl.SoftBoosting(**settings).fit(ROWS, recorded, sample_weight=weights),
-        "parts": tl.SoftBoosting(**settings).fit(tl.parts(ROWS, recorded, window=60), sample_weight=weights),
+        "memory": tl.SoftBoosting(**settings).fit(rows, recorded, sample_weight=weights),
+        "parts": tl.SoftBoosting(**settings).fit(tl.parts(rows, recorded, window=60), sample_weight=weights),
     }.items():
-        losses[name] = -(probabilities * np.log(fitted.predict_proba(ROWS))).sum(axis=1).mean()
+        losses[name] = -(probabilities * np.log(fitted.predict_proba(rows))).sum(axis=1).mean()
     assert losses["parts"] == pytest.approx(losses["memory"], rel=0.05)
     assert losses["parts"] < 0.7 * np.log(probabilities.shape[1])
 

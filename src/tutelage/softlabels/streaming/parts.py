@@ -40,6 +40,15 @@ class Parts:
         window: the most rows that are held in memory and shuffled together.
         seed: what the order of an epoch, and a sample, are drawn from.
         streams: pieces of an epoch that take turns, each read by a process of its own (see `interleaved`).
+
+    Example:
+        >>> import numpy as np
+        >>> import tutelage as tl
+        >>> X = np.arange(10.0).reshape(10, 1)
+        >>> teacher = tl.as_teacher(lambda rows: rows[:, 0] - 5, kind="logits", classes=["small", "large"])
+        >>> data = tl.parts(X, tl.record(teacher, X), window=4, seed=1)
+        >>> [sorted(part.numbers.tolist()) for part in data.batches(4)]
+        [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     """
 
     source: Rows = field(repr=False)

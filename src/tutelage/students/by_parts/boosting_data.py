@@ -68,7 +68,7 @@ def sequences(rows: BoostingRows) -> list[Any]:
             self.index, self.batch_size = index, max(rows.sizes[index], 1)
 
         def __getitem__(self, places: Any) -> Any:
-            return rows.shard(self.index)[places]
+            return rows.shard(self.index)[places].astype(np.float64)  # LightGBM draws its sample in double precision only
 
         def __len__(self) -> int:
             return rows.sizes[self.index]

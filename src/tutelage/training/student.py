@@ -37,6 +37,7 @@ from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidde
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
+from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.row_answers import soft_labels_of
 from tutelage.training.feeding.sources import TrainingData, form_to_learn, training_data, truth_of
 from tutelage.training.feeding.validation_rows import split_validation
@@ -246,7 +247,8 @@ class TorchStudent:
     def _first_batch(self, feed: Feed, settings: TrainingSettings) -> Batch:
         """A batch of two rows, after checking that the network returns valid answers for it."""
         with torch_runtime.seeded(settings.seed):
-            first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
+            two = torch.arange(min(2, feed.rows))
+            first = feed.first() if isinstance(feed, PartsFeed) else next(iter(feed.batches(1, [two])))
         with torch_runtime.evaluating(self.network):
             answers = called(self.network, self.output or answers_in, first)
             rows, copies = len(first.rows), copies_of(self.network)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -55,6 +55,12 @@ class PartsFeed:
         order = self.parts.order(epoch)
         for rows in parts:
             yield self._batch(self._windows.take(order, rows.numpy()), rows)
+
+    def first(self) -> Batch:
+        """A batch of at most two rows, of the first shard; no window is read for it."""
+        part = self.parts.shard(0)
+        few = part.take(part.numbers[:2])
+        return self._batch(replace(few, rows=self._converted(few.rows)), torch.from_numpy(few.numbers))
 
     @cached_property
     def _windows(self) -> Windows:

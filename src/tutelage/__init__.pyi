@@ -38,6 +38,8 @@ from .softlabels.labelling.plan import plan as plan
 from .softlabels.labels import SoftLabels as SoftLabels
 from .softlabels.logs import read_answers as read_answers
 from .softlabels.recording import record as record
+from .softlabels.streaming.parts import Parts as Parts
+from .softlabels.streaming.parts import parts as parts
 from .students.any_estimator import SoftTargets as SoftTargets
 from .students.boosting import SoftBoosting as SoftBoosting
 from .students.cascade import Cascade as Cascade

@@ -7,9 +7,10 @@ from scipy import sparse
 from sound_teachers import CustomTeacher
 
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import SampleAnswers, concatenated, draw, query_sample, rows_at
+from tutelage.checks.sampling import SampleAnswers, draw, query_sample
 from tutelage.core.answers import AnswerForm
 from tutelage.data.row_names import row_names
+from tutelage.data.structures.row_parts import concatenated, rows_at
 
 MATRIX = np.arange(40.0).reshape(20, 2)
 NUMBERS = AnswerForm("logits", "multiclass", tuple(range(20)))

@@ -56,8 +56,7 @@ def test_its_optimum_on_class_labels_equals_that_of_logistic_regression(classes,
 def test_its_gradient_equals_finite_differences_of_its_objective(classes, wide, monkeypatch):
     monkeypatch.setattr(linear, "WHITENED_FEATURES", 0 if wide else 100)
     probabilities = targets_of(DENSE, classes)
-    columns = probabilities[:, 1:] if classes == 2 else probabilities
-    problem = linear._problem(DENSE, np.ascontiguousarray(columns), RNG.uniform(size=ROWS), fit_intercept=True)
+    problem = linear._problem(linear._Weighed([(DENSE, probabilities, RNG.uniform(size=ROWS))], 1.0), fit_intercept=True)
     point = RNG.normal(size=problem.start().size)
     error = check_grad(lambda v: problem.value_and_gradient(v)[0], lambda v: problem.value_and_gradient(v)[1], point)
     assert error < 1e-5 * np.linalg.norm(problem.value_and_gradient(point)[1])

@@ -8,9 +8,10 @@ import numpy as np
 
 from tutelage.checks.baselines import predicted_labels, predicted_values, readable
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import SampleAnswers, rows_at
+from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.errors import one_line
+from tutelage.data.structures.row_parts import rows_at
 
 ROWS = 1000
 """The most labelled rows that the baseline models are trained on."""

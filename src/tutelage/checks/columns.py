@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from tutelage.checks.answers.differences import ROUNDING, largest_difference
 from tutelage.checks.awkward_columns import awkward_columns, copies_of_truth, table_columns
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import MOST_CELLS, Sample, SampleAnswers, concatenated, query_sample, rows_at, without_columns
+from tutelage.checks.sampling import MOST_CELLS, Sample, SampleAnswers, query_sample, without_columns
 from tutelage.core.answers import list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.position_answers import joined
 from tutelage.data.row_names import row_names
+from tutelage.data.structures.row_parts import concatenated, rows_at
 
 FEW, MANY = 32, 500
 """Rows that a column is permuted in: few show that it is read, many that it is not."""

@@ -10,11 +10,12 @@ from sklearn.metrics import roc_auc_score
 
 from tutelage.checks.baselines import readable, second_set_probabilities
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, concatenated, rows_at, without_columns
+from tutelage.checks.sampling import BLOCK_ROWS, Sample, SampleAnswers, without_columns
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import one_line
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
+from tutelage.data.structures.row_parts import concatenated, rows_at
 
 SHIFT_ROWS = 500
 """The most rows of each set that the shift is measured on."""

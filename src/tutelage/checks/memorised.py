@@ -16,10 +16,11 @@ import numpy as np
 
 from tutelage.checks.baselines import held_out_values, imitated_values, readable
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Sample, SampleAnswers, query_sample, rows_at
+from tutelage.checks.sampling import Sample, SampleAnswers, query_sample
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import TutelageError, one_line
+from tutelage.data.structures.row_parts import rows_at
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.transfer import Munge
 

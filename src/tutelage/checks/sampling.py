@@ -20,6 +20,7 @@ from tutelage.core.errors import TutelageError
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.data.structures.given_answers import checked_answers
+from tutelage.data.structures.row_parts import concatenated, rows_at
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position, given_truth, in_words
 from tutelage.data.truth.position_truth import ignored_names, names_of_positions
@@ -192,15 +193,6 @@ def _gathered(source: Rows, places: NDArray[np.intp]) -> Any:
     return concatenated(parts)
 
 
-def rows_at(inputs: Any, places: NDArray[np.intp]) -> Any:
-    """The rows at these positions, in this order, in the container that they came in."""
-    if hasattr(inputs, "iloc"):
-        return inputs.iloc[places]
-    if isinstance(inputs, list | tuple):
-        return [inputs[place] for place in places]
-    return inputs[places]
-
-
 def without_columns(rows: Any, columns: tuple[str, ...]) -> Any:
     """The rows without these columns, unless nothing would be left."""
     names = [name for name, _, _ in table_columns(rows)] if columns else []
@@ -208,28 +200,6 @@ def without_columns(rows: Any, columns: tuple[str, ...]) -> Any:
     if not places or len(places) == len(names):
         return rows
     return rows.iloc[:, places] if hasattr(rows, "iloc") else rows[:, places]
-
-
-def concatenated(parts: list[Any]) -> Any:
-    """Concatenate parts of the same container type."""
-    first = parts[0]
-    if len(parts) == 1:
-        return first
-    if hasattr(first, "iloc"):
-        import pandas as pd
-
-        return pd.concat(parts, ignore_index=True)
-    if hasattr(first, "get_columns"):
-        import polars as pl
-
-        return pl.concat(parts)
-    if isinstance(first, list):
-        return [row for part in parts for row in part]
-    if hasattr(first, "tocsr"):
-        from scipy import sparse
-
-        return sparse.vstack(parts).tocsr()
-    return np.concatenate([np.asarray(part) for part in parts])
 
 
 def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:

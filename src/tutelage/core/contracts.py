@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
@@ -47,6 +48,48 @@ class Teacher(Protocol):
 
         A form with positions: `PositionAnswers`.
         """
+        ...
+
+
+class AnsweredPart(Protocol):
+    """Some rows, with a teacher's answers to them and their ground truth, or None."""
+
+    @property
+    def rows(self) -> Any:
+        """The rows, in the container that their source gives."""
+        ...
+
+    @property
+    def answers(self) -> Answers:
+        """The teacher's answers to them."""
+        ...
+
+    @property
+    def y(self) -> Any:
+        """Their ground truth, or None."""
+        ...
+
+
+@runtime_checkable
+class AnsweredParts(Protocol):
+    """Rows that are read in parts, with a teacher's answers to them, as `parts` gives them."""
+
+    @property
+    def form(self) -> AnswerForm:
+        """The kind, task and classes of the answers."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the teacher."""
+        ...
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        ...
+
+    def in_order(self) -> Iterator[AnsweredPart]:
+        """All rows in their order, some at a time."""
         ...
 
 

@@ -20,3 +20,19 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
         digest.update(f"{whole.dtype.str}{whole.shape}".encode())
         digest.update(whole.data)
     return digest.hexdigest()
+
+
+class RunningFingerprint:
+    """The fingerprint of one array of a known length, whose numbers are added part by part."""
+
+    def __init__(self, dtype: np.dtype[Any], count: int) -> None:
+        self._digest = hashlib.sha256(f"{dtype.str}{(count,)}".encode())
+
+    def add(self, part: NDArray[Any]) -> None:
+        """Add the next numbers."""
+        self._digest.update(np.ascontiguousarray(part).data)
+
+    @property
+    def value(self) -> str:
+        """As `fingerprint`, once all numbers were added."""
+        return self._digest.hexdigest()

@@ -38,6 +38,7 @@ class Rows:
         paired: `paired(start, stop)` returns those rows and their ground truth, or None, read together; None for rows of a kind that holds
             no ground truth, or holds it as a whole (see `given_truth`).
         origin: the files from which another process reads the same rows; None for rows that this process holds.
+        grain: rows that are read at once where one of them is asked for: those of the largest row group of Parquet files.
     """
 
     count: int
@@ -47,6 +48,7 @@ class Rows:
     reread: Callable[[Schema], Rows] | None = None
     paired: Part | None = None
     origin: Origin | None = None
+    grain: int = 1
 
     @classmethod
     def of_pairs(cls, count: int, paired: Part, kind: str) -> Rows:
@@ -219,6 +221,7 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
         origin=Origin.of(source.paths, chosen, source.declared),
+        grain=source.grain,
     )
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice, number, seed_of, text, whole
-from tutelage.core.contracts import Teacher
+from tutelage.core.contracts import AnsweredParts, Teacher
+from tutelage.core.errors import BadInput
 from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.evaluation.aligning.alignment import align, as_taken
+from tutelage.evaluation.by_parts import evaluate_parts
 from tutelage.evaluation.cost import measure_cost
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.metrics.agreement import FLOOR, decision_counts
@@ -33,7 +36,7 @@ MOST_CLASSES_COUNTED = 100
 def evaluate(
     student: Any,
     teacher: Any,
-    X: Any,
+    X: Any = None,
     y: Any = None,
     *,
     sample_weight: Any = None,
@@ -65,7 +68,9 @@ def evaluate(
     Args:
         student: a fitted classifier (`classes_`, `predict_proba`), a regressor (`predict`), a multilabel student
             (`predict_proba` of shape (rows, labels)), or any object that is itself a Teacher.
-        teacher: a Teacher, anything that `as_teacher` accepts, or None.
+        teacher: a Teacher, anything that `as_teacher` accepts, or None. Or `parts(rows, labels, y)`, without X and y: they are read once,
+            shard by shard, and what cannot be added up is left out, and said: AUC, and the intervals of figures that are no means over
+            rows (calibration error, F1, the worst class, R2).
         X: test rows on which neither was trained: an array, a frame, a sparse matrix, texts, or several inputs as a mapping or a
             tuple, whose `labels` are the truth, or a Dataset or DataLoader, which may pair them. Held in memory.
         y: the truth: (rows,) classes, (rows, labels) of 0 and 1 in the order of the teacher's classes (of the student's
@@ -110,6 +115,12 @@ def evaluate(
     name = type(student).__name__ if name is None else text("name", name)
     size_bytes = None if size_bytes is None else whole("size_bytes", size_bytes, 1)
     budget_seconds = None if budget_seconds is None else number("budget_seconds", budget_seconds, least=0, most=MOST_SECONDS)
+    if isinstance(teacher, AnsweredParts):
+        _refuse_beside_parts(X=X, y=y, sample_weight=sample_weight)
+        cost = partial(measure_cost, student, _answer_call(student), size_bytes=size_bytes, budget_seconds=budget_seconds)
+        return evaluate_parts(student, teacher, name=name, settings=settings, most_classes=MOST_CLASSES_COUNTED, cost=cost)
+    if X is None:
+        raise BadInput("there are no rows to measure the student on; pass X, or parts(rows, labels, y) in place of the teacher.")
     teacher = None if teacher is None else as_teacher(teacher)
     form = getattr(student, "form", None) if teacher is None else teacher.form
     rows, y = rows_and_truth(X, y, form if isinstance(form, AnswerForm) else None)
@@ -136,6 +147,12 @@ def evaluate(
         notes=notes_on(aligned, by_group, settings),
         answers=aligned,
     )
+
+
+def _refuse_beside_parts(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise BadInput(f"parts hold their rows, answers and ground truth, and {name} is given too; call evaluate(student, parts).")
 
 
 def _checked(settings: Settings) -> Settings:

@@ -71,6 +71,21 @@ def weighted_mean_interval(values: Floats, weights: Floats, *, scale: float | No
     return Interval(mean - half, mean + half, "test rows")
 
 
+def interval_of_moments(mean: float, variance: float, rows: float, *, furthest: float, scale: float) -> Interval:
+    """The interval of a mean over test rows, as `mean_interval` and `weighted_mean_interval` give it, from what was added up of the rows.
+
+    Args:
+        mean: over rows.
+        variance: that of the mean.
+        rows: their number, or the effective one; at least 2.
+        furthest: how far a row is from the mean.
+        scale: as for `mean_interval`.
+    """
+    apart = np.array([mean - furthest, mean + furthest])
+    half = max(_t_quantile(rows - 1) * math.sqrt(variance), float(_of_two_more(apart, scale=scale, rows=rows)))
+    return Interval(mean - half, mean + half, "test rows")
+
+
 def effective_rows(weights: Floats) -> float:
     """Kish's effective number of rows, (sum of weights)^2 / sum of squared weights: the number of rows if all weigh the same."""
     shares = weights / weights.max()  # the squares of tiny weights would be 0

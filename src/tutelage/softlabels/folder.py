@@ -23,19 +23,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line
 from tutelage.core.files import check_place, is_draft, write_text
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, with_checksum
+from tutelage.data.row_names import Names, RunningName, row_names
 from tutelage.data.schema import Schema
+from tutelage.data.structures.row_parts import Gathered
 from tutelage.softlabels.encoding import EncodingCost, encoding_from
-from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance, Shard, missing, read_shard, shard_path, table_in
+from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
+from tutelage.softlabels.name_index import Index, contradiction, is_index, opened_index, repeated_rows, rows_of_names
+from tutelage.softlabels.rounding import differ
+from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance, missing, read_shard, shard_path, table_in
 
 _AGAIN = "Delete it and record again: complete shards are reused."
 
@@ -44,8 +48,8 @@ _AGAIN = "Delete it and record again: complete shards are reused."
 class LabelFolder:
     """A finished recording in a folder; itself a Teacher, for exactly the rows that it holds.
 
-    Shards are verified when they are read. `answer` reads all of them once and holds them in memory; `parts` reads one at a
-    time and holds none.
+    Shards are verified when they are read. `answer` reads those that hold the rows that it is asked about, found by an index of the names
+    that is made once (see `name_index`), unless all answers are in memory already; `parts` reads one at a time and holds none.
 
     Attributes:
         path: the folder.
@@ -88,7 +92,7 @@ class LabelFolder:
         """
         import pyarrow
 
-        names, answers = [], _Together(len(self))
+        names, answers = [], Gathered(len(self), joined)
         for part in self.parts():
             names.append(part.names)
             answers.add(part.answers)
@@ -101,13 +105,17 @@ class LabelFolder:
         Raises:
             DamagedFile: a shard is missing or changed.
         """
-        for shard in self._shards():
-            answers = self.provenance.encoding.decoded(shard.stored, self.form)
-            yield SoftLabels(answers, self.form, shard.names, self.fingerprint, self.schema)
+        return map(self.part, range(len(self.sha256)))
 
-    def _shards(self) -> Iterator[Shard]:
-        for index, sha256 in enumerate(self.sha256):
-            yield read_shard(self.path, index, self.provenance, sha256=sha256)
+    def part(self, index: int) -> SoftLabels:
+        """The answers of one shard.
+
+        Raises:
+            DamagedFile: the shard is missing or changed.
+        """
+        shard = read_shard(self.path, index, self.provenance, sha256=self.sha256[index])
+        answers = self.provenance.encoding.decoded(shard.stored, self.form)
+        return SoftLabels(answers, self.form, shard.names, self.fingerprint, self.schema)
 
     @property
     def cost_unit(self) -> str:
@@ -119,9 +127,65 @@ class LabelFolder:
 
         Raises:
             LabelMismatch: as `SoftLabels.answer`.
-            DamagedFile: a shard is missing or changed.
+            DamagedFile: a shard is missing or changed, or the index is.
         """
-        return self.labels.answer(inputs)
+        if self.provenance.shards == 1 or "labels" in vars(self):
+            return self.labels.answer(inputs)
+        names = row_names(in_recorded_columns(inputs, self.schema))
+        if len(names) == len(self) and self._is_whole(names):
+            found: Answers = self.labels.answers
+            return found
+        return self._answers_of(rows_of_names(self._index, names), names)
+
+    def _is_whole(self, names: Names) -> bool:
+        """Whether these are the names of all rows in the order in which they were recorded."""
+        whole = RunningName()
+        whole.add(names)
+        return whole.value == self.data
+
+    @cached_property
+    def _index(self) -> Index:
+        shards = [shard_path(self.path, index) for index in range(len(self.sha256))]
+        return opened_index(self.path, shards, self.sha256, len(self), self._check_repeated)
+
+    def _check_repeated(self, index: Index) -> None:
+        """Check that rows that occur more than once have equal answers.
+
+        Raises:
+            LabelMismatch: they have not.
+        """
+        rows = repeated_rows(index)
+        if not len(rows):
+            return
+        names = index[0][np.isin(index[1], rows)]
+        answers = self._answers_of(rows, names)
+        same = np.flatnonzero(names[1:] == names[:-1])
+        different = same[differ(answers[same], answers[same + 1], self.form)]
+        if len(different):
+            raise contradiction(rows[different[0]], rows[different[0] + 1])
+
+    def _answers_of(self, rows: NDArray[np.int64], names: Names) -> Answers:
+        """The answers to rows by their numbers; their shards are read one after the other, and the last stays for the next question."""
+        shard_of = rows // self.provenance.shard_rows
+        answers, places = [], []
+        for index in np.unique(shard_of).tolist():
+            if index not in self._last:
+                self._last.clear()  # freed before the next one is read
+                self._last[index] = self.part(index)
+            part, asked = self._last[index], np.flatnonzero(shard_of == index)
+            inside = rows[asked] - self.provenance.span(index)[0]
+            if not np.array_equal(part.names[inside], names[asked]):
+                raise DamagedFile(f"the index of the names in {self.path} does not match its shards. Delete names-*.npy there.")
+            answers.append(part.answers[inside])
+            places.append(asked)
+        if not answers:
+            answers, places = [self.part(0).answers[:0]], [np.zeros(0, np.intp)]
+        found: Answers = joined(answers)[np.argsort(np.concatenate(places))]
+        return found
+
+    @cached_property
+    def _last(self) -> dict[int, SoftLabels]:
+        return {}
 
     def paired_with(self, rows: Any, *, own_ids: Any = None, ids: Any = None) -> SoftLabels:
         """The answers under the names of other rows: see `SoftLabels.paired_with`.
@@ -149,31 +213,6 @@ class LabelFolder:
         return with_checksum(plain)
 
 
-class _Together:
-    """The answers of several parts of rows. Numbers for all classes are joined in one array, so that they are never held twice."""
-
-    def __init__(self, rows: int) -> None:
-        self.rows, self.filled = rows, 0
-        self.numbers: Floats | None = None
-        self.others: list[Answers] = []
-
-    def add(self, answers: Answers) -> None:
-        if not isinstance(answers, np.ndarray):
-            self.others.append(answers)
-            return
-        if len(answers) == self.rows:  # all of them in one part
-            self.numbers = answers
-            return
-        if self.numbers is None:
-            self.numbers = np.empty((self.rows, answers.shape[1]), answers.dtype)
-        self.numbers[self.filled : self.filled + len(answers)] = answers
-        self.filled += len(answers)
-
-    @property
-    def whole(self) -> Answers:
-        return joined(self.others) if self.numbers is None else self.numbers
-
-
 def write_manifest(folder: LabelFolder) -> None:
     """Write the manifest, which marks a recording as finished."""
     write_text(folder.path / MANIFEST, dumps(folder.to_json()))
@@ -190,7 +229,7 @@ def check_folder(folder: Path) -> None:
 
 def _only_ours(folder: Path) -> bool:
     return all(
-        path.name in (MANIFEST, PLAN) or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path)
+        path.name in (MANIFEST, PLAN) or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path) or is_index(path)
         for path in folder.iterdir()
     )
 

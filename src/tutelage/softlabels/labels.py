@@ -20,6 +20,7 @@ from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Schema
 from tutelage.data.truth.given_truth import by_position
+from tutelage.softlabels.name_index import contradiction, not_recorded
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.softlabels.rounding import differ
 
@@ -118,10 +119,7 @@ class SoftLabels:
         place = np.minimum(np.searchsorted(known, names), max(len(known) - 1, 0))
         missing = known[place] != names if len(known) else np.ones(len(names), dtype=bool)
         if missing.any():
-            raise LabelMismatch(
-                f"{int(missing.sum())} of {len(names)} rows are not among the {len(self)} that these answers were recorded on "
-                f"(first: row {int(np.flatnonzero(missing)[0])}). Pass rows that they were recorded on, or record again."
-            )
+            raise not_recorded(missing, len(self))
         found: Answers = self.answers[order[place]]
         return found
 
@@ -167,10 +165,7 @@ class SoftLabels:
         different = differ(self.answers[order[repeated]], self.answers[order[repeated + 1]], self.form)
         if different.any():
             first = repeated[np.flatnonzero(different)[0]]
-            raise LabelMismatch(
-                f"rows {order[first]} and {order[first + 1]} are the same row with different answers, so neither can be looked up. "
-                "Drop one, average them, or pass all rows in the order in which they were recorded."
-            )
+            raise contradiction(order[first], order[first + 1])
         once = np.concatenate([[True], in_order[1:] != in_order[:-1]]) if len(in_order) else np.zeros(0, dtype=bool)
         return order[once], in_order[once]
 

@@ -16,6 +16,7 @@ from tutelage.core.position_answers import AXES
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position
+from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.teachers.adapt import as_teacher
@@ -82,6 +83,7 @@ def query(teacher: Teacher, X: Any) -> Floats:
     their position.
     """
     rows = as_rows(X)
+    teacher = teacher.labels if isinstance(teacher, LabelFolder) else teacher
     whole = isinstance(teacher, SoftLabels)
     check_size(rows.count, teacher.form)
     parts = rows.parts(rows.count) if whole else query_parts(rows, teacher.form, QUERY_ROWS)
@@ -137,11 +139,19 @@ def class_probabilities(source: Any, X: Any, *, task: str) -> tuple[Floats, tupl
         LabelMismatch: rows that were not recorded, or a teacher of another task.
     """
     teacher = as_teacher(source)
-    found = teacher.form.task
-    if (found == "multilabel") != (task == "labels") or found == "regression":
-        expected = "a multilabel teacher" if task == "labels" else "one class a row; for multilabel answers wrap the student in PerLabel"
-        raise LabelMismatch(f"the answers are {found}; this student learns from {expected}.")
+    check_task(teacher.form, task)
     return teacher.form.probabilities(query(teacher, X)), teacher.form.classes
+
+
+def check_task(form: AnswerForm, task: str) -> None:
+    """Check that a student of this task can learn from answers of this form; see `class_probabilities`.
+
+    Raises:
+        LabelMismatch: answers of another task.
+    """
+    if (form.task == "multilabel") != (task == "labels") or form.task == "regression":
+        expected = "a multilabel teacher" if task == "labels" else "one class a row; for multilabel answers wrap the student in PerLabel"
+        raise LabelMismatch(f"the answers are {form.task}; this student learns from {expected}.")
 
 
 def refuse_classes(classes: Any) -> None:

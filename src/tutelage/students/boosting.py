@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,6 +12,8 @@ from scipy.sparse import csr_matrix, issparse
 from tutelage.core.answers import two_columns
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import reported_as_ours, require
+from tutelage.students.by_parts.blocks import Blocks
+from tutelage.students.by_parts.boosting_data import BoostingRows, external_matrix, sequences
 from tutelage.students.checked import MOST_PARTS, Check, a_number, a_whole, one_of, optional
 from tutelage.students.saved.booster_text import booster_of, text_of
 from tutelage.students.soft_classifier import SoftClassifier
@@ -133,6 +136,15 @@ class SoftBoosting(SoftClassifier):
         if weights is not None:  # a row of weight zero must not influence the bins of a feature
             positive = weights > 0
             X, targets, weights = X[positive], targets[positive], weights[positive]
+        self._boost(X, targets, weights)
+
+    def _learn_blocks(self, blocks: Blocks) -> int:
+        rows = BoostingRows(blocks)
+        self._boost(rows, *rows.targets())
+        return len(blocks.parts)
+
+    def _boost(self, X: Any, targets: Floats, weights: Floats | None) -> None:
+        """Learn from rows in memory, or that the engine reads in parts."""
         shares = np.average(targets, axis=0, weights=weights)
         binary = len(shares) == 2
         self.start_ = np.zeros(2) if binary else np.log(np.maximum(shares, SMALLEST_SHARE))
@@ -187,7 +199,7 @@ class SoftmaxObjective:
 
 def _train_lightgbm(student: SoftBoosting, X: Any, targets: Floats, weights: Floats | None) -> Any:
     lightgbm = require("lightgbm")
-    X = _as_matrix(X)
+    X = sequences(X) if isinstance(X, BoostingRows) else _as_matrix(X)
     settings = {
         "learning_rate": student.learning_rate,
         "num_leaves": student.num_leaves,
@@ -240,12 +252,25 @@ def _train_xgboost(student: SoftBoosting, X: Any, targets: Floats, weights: Floa
         "verbosity": 0,
         "seed": student.random_state or 0,
     }
-    if targets.ndim == 1:
-        data = xgboost.QuantileDMatrix(X, targets, weight=weights, max_bin=student.max_bin)
-        return xgboost.train({**settings, "objective": "binary:logistic"}, data, student.n_estimators)
-    data = xgboost.QuantileDMatrix(X, base_margin=np.repeat(student.start_[None], len(targets), axis=0), max_bin=student.max_bin)
-    settings |= {"num_class": targets.shape[1], "base_score": 0.0, "disable_default_eval_metric": True}
-    return xgboost.train(settings, data, student.n_estimators, obj=SoftmaxObjective(targets, weights, hessian_factor=2, order="C"))
+    binary = targets.ndim == 1
+    labels, row_weights, margin = (targets, weights, student.start_[:0]) if binary else (None, None, student.start_)
+    with _xgboost_matrix(X, len(targets), labels=labels, weights=row_weights, margin=margin, max_bin=student.max_bin) as data:
+        if binary:
+            return xgboost.train({**settings, "objective": "binary:logistic"}, data, student.n_estimators)
+        settings |= {"num_class": targets.shape[1], "base_score": 0.0, "disable_default_eval_metric": True}
+        objective = SoftmaxObjective(targets, weights, hessian_factor=2, order="C")
+        return xgboost.train(settings, data, student.n_estimators, obj=objective)
+
+
+@contextmanager
+def _xgboost_matrix(X: Any, rows: int, *, labels: Floats | None, weights: Floats | None, margin: Floats, max_bin: int) -> Iterator[Any]:
+    """The rows as XGBoost takes them; arguments as for `external_matrix`."""
+    if isinstance(X, BoostingRows):
+        with external_matrix(X, labels=labels, weights=weights, margin=margin, max_bin=max_bin) as matrix:
+            yield matrix
+        return
+    start = np.repeat(margin[None], rows, axis=0) if len(margin) else None
+    yield require("xgboost").QuantileDMatrix(X, labels, weight=weights, base_margin=start, max_bin=max_bin)
 
 
 def _predict_xgboost(student: SoftBoosting, X: Any) -> Any:

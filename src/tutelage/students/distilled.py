@@ -24,6 +24,7 @@ from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
 from tutelage.losses.targets import check_temperature
 from tutelage.softlabels.querying import query
+from tutelage.students.by_parts.blocks import refuse_parts
 from tutelage.students.checked import check_fitted, random_seed
 from tutelage.students.teaching import fit_weighted, is_unfitted, out_of_fold_answers
 from tutelage.students.temperature import Targets, fit_at_temperature
@@ -73,6 +74,7 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
             ShapeError: X and y or the weights differ in rows, or transfer rows and X in columns.
             BadInput or WrongType, with their words: scikit-learn's validation, an unfitted teacher or the student refuses X or y.
         """
+        refuse_parts(X, self)
         unfitted = is_unfitted(self.teacher)
         self._check_settings(unfitted, y)
         X = self._rows(X, reset=True)

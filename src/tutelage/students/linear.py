@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -19,11 +19,15 @@ from tutelage.core.answers import two_columns
 from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, softmax
 from tutelage.core.errors import BadInput
+from tutelage.students.by_parts.blocks import Block, Blocks
 from tutelage.students.checked import Check, a_number, a_whole, check_fitted
 from tutelage.students.soft_classifier import SoftClassifier
 
 WHITENED_FEATURES = 1024
 """Up to this many features, the problem is whitened with their covariance; above it, each feature is scaled separately."""
+
+ROUNDED = 1e-13
+"""A feature is equal to a sum of others up to rounding if no larger share of its variance is left."""
 
 
 class SoftLogistic(SoftClassifier):
@@ -93,47 +97,84 @@ class SoftLogistic(SoftClassifier):
         return two_columns(expit(logits[:, 0]), "probabilities") if logits.shape[1] == 1 else softmax(logits)
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        columns = targets[:, 1:] if targets.shape[1] == 2 else targets
-        row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
-        problem = _problem(X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights, fit_intercept=self.fit_intercept)
-        result = _minimum(problem, tol=self.tol, max_iter=self.max_iter)
-        coefficients, intercepts = problem.unpacked(result.x)
+        self._take(*self._optimum([(X, targets, weights)]))
+
+    def _learn_blocks(self, blocks: Blocks) -> int:
+        start = None
+        if not blocks.held:
+            drawn = blocks.sample()
+            if drawn[2] is None or drawn[2].any():
+                start, *_ = self._optimum([drawn])  # near the optimum over all rows, to which it then takes fewer passes
+        self._take(*self._optimum(blocks, start))
+        return len(blocks.parts)
+
+    def _optimum(self, blocks: Iterable[Block], start: Optimum | None = None) -> tuple[Optimum, int, np.dtype[Any]]:
+        """The optimum over all rows of the blocks, the number of steps to it, and the dtype of the rows."""
+        problem = _problem(_Weighed(blocks, self.C), fit_intercept=self.fit_intercept)
+        result = _minimum(problem, problem.start() if start is None else problem.packed(*start), tol=self.tol, max_iter=self.max_iter)
+        return problem.unpacked(result.x), max(1, int(result.nit)), problem.dtype
+
+    def _take(self, optimum: Optimum, steps: int, dtype: np.dtype[Any]) -> None:
+        coefficients, intercepts = optimum
         if intercepts.size > 1:
             intercepts -= intercepts.mean()  # a constant added to all of them changes nothing
-        self.coef_ = np.ascontiguousarray(coefficients.T, dtype=X.dtype)
-        self.intercept_ = intercepts.astype(X.dtype)
-        self.n_iter_ = max(1, int(result.nit))
+        self.coef_ = np.ascontiguousarray(coefficients.T, dtype=dtype)
+        self.intercept_ = intercepts.astype(dtype)
+        self.n_iter_ = steps
+
+
+Optimum = tuple[Floats, Floats]
+"""(features, columns) coefficients and (columns,) intercepts."""
+
+
+@dataclass(frozen=True)
+class _Weighed:
+    """Blocks of rows, their targets, one column per class, or only that of the second class for two classes, and C w_i of each row."""
+
+    blocks: Iterable[Block]
+    C: float
+
+    def __iter__(self) -> Iterator[tuple[Any, Floats, Floats]]:
+        for X, targets, weights in self.blocks:
+            columns = targets[:, 1:] if targets.shape[1] == 2 else targets
+            row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
+            yield X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights
+
+
+Change = Callable[[Floats], Floats]
+"""(features, columns) numbers in other coordinates."""
 
 
 @dataclass(frozen=True)
 class _Problem:
-    """The optimisation problem in whitened coordinates.
+    """The optimisation problem in whitened coordinates. Each sum over rows is one over blocks of them.
 
     Attributes:
-        X: (rows, features).
-        targets: (rows, columns) in X's dtype: one column per class, or only that of the second class for two classes.
-        row_weights: (rows,) C w_i.
-        centre: (features,) weighted means. The whitened intercept is that of centred rows.
+        blocks: the rows, their targets and weights.
+        dtype: that of the rows.
+        means: (columns,) weighted means of the targets.
+        centre: (features,) weighted means of the rows. The whitened intercept is that of centred rows.
         fit_intercept: whether an intercept is learnt.
         intercept_scale: factor from the whitened intercept to the intercept of centred rows.
-        whiten: whitened (features, columns) -> coefficients.
+        whiten: whitened (features, columns) -> coefficients. unwhiten: the inverse.
         whiten_back: gradients with respect to coefficients -> with respect to whitened coefficients.
     """
 
-    X: Any
-    targets: Floats
-    row_weights: Floats
+    blocks: _Weighed
+    dtype: np.dtype[Any]
+    means: Floats
     centre: Floats
     fit_intercept: bool
     intercept_scale: float
-    whiten: Callable[[Floats], Floats]
-    whiten_back: Callable[[Floats], Floats]
+    whiten: Change
+    unwhiten: Change
+    whiten_back: Change
 
     def start(self) -> Floats:
         """The initial point, (1 + features, columns) raveled: zero coefficients, and intercepts that predict the mean target."""
-        point = np.zeros((1 + len(self.centre), self.targets.shape[1]))
+        point = np.zeros((1 + len(self.centre), len(self.means)))
         if self.fit_intercept:
-            means = np.average(self.targets, axis=0, weights=self.row_weights).clip(1e-6, 1 - 1e-6)
+            means = self.means.clip(1e-6, 1 - 1e-6)
             logits = np.log(means) - (np.log1p(-means) if len(means) == 1 else np.log(means).mean())
             point[0] = logits / self.intercept_scale
         return point.ravel()
@@ -146,22 +187,29 @@ class _Problem:
             return coefficients, np.zeros(matrix.shape[1])
         return coefficients, matrix[0] * self.intercept_scale - self.centre @ coefficients
 
+    def packed(self, coefficients: Floats, intercepts: Floats) -> Floats:
+        """The point of these coefficients and intercepts."""
+        first = (intercepts + self.centre @ coefficients) / self.intercept_scale if self.fit_intercept else np.zeros(len(intercepts))
+        return np.vstack([first, self.unwhiten(coefficients)]).ravel()
+
     def value_and_gradient(self, point: Floats) -> tuple[float, Floats]:
         """The objective and its gradient with respect to `point`."""
         coefficients, intercepts = self.unpacked(point)
-        dtype = self.targets.dtype
-        logits = self.X @ coefficients.astype(dtype)
-        logits += intercepts.astype(dtype)
-        losses, residuals = (_sigmoid_loss if logits.shape[1] == 1 else _softmax_loss)(logits, self.targets)
-        residuals *= self.row_weights.astype(dtype)[:, None]
-        by_intercept = residuals.sum(axis=0, dtype=np.float64)
-        by_coefficient = np.asarray(self.X.T @ residuals, dtype=np.float64) + coefficients
+        value, by_intercept = 0.5 * float(np.vdot(coefficients, coefficients)), np.zeros(len(intercepts))
+        by_coefficient = coefficients.copy()
+        for X, targets, row_weights in self.blocks:
+            logits = X @ coefficients.astype(X.dtype)
+            logits += intercepts.astype(X.dtype)
+            losses, residuals = (_sigmoid_loss if logits.shape[1] == 1 else _softmax_loss)(logits, targets)
+            residuals *= row_weights.astype(X.dtype)[:, None]
+            by_intercept += residuals.sum(axis=0, dtype=np.float64)
+            by_coefficient += np.asarray(X.T @ residuals, dtype=np.float64)
+            value += float(row_weights @ losses)
         gradient = np.zeros((1 + len(coefficients), len(intercepts)))
         if self.fit_intercept:
             by_coefficient -= np.outer(self.centre, by_intercept)
             gradient[0] = by_intercept * self.intercept_scale
         gradient[1:] = self.whiten_back(by_coefficient)
-        value = float(self.row_weights @ losses) + 0.5 * float(np.vdot(coefficients, coefficients))
         return value, gradient.ravel()
 
 
@@ -184,34 +232,54 @@ def _sigmoid_loss(logits: Floats, targets: Floats) -> tuple[Floats, Floats]:
     return losses, logits
 
 
-def _problem(X: Any, targets: Floats, row_weights: Floats, *, fit_intercept: bool) -> _Problem:
+def _problem(blocks: _Weighed, *, fit_intercept: bool) -> _Problem:
     """Whiten with the Hessian at constant logits, H = c X'SX + I on centred rows, or with its diagonal where X is wide."""
-    total = row_weights.sum()
-    centre = np.asarray(X.T @ (row_weights / total)) if fit_intercept else np.zeros(X.shape[1])
-    means = np.average(targets, axis=0, weights=row_weights)
+    total = 0.0
+    of_rows: Any = 0.0
+    of_targets: Any = 0.0
+    moments: Any = 0.0
+    dtype: np.dtype[Any] | None = None
+    for X, targets, row_weights in blocks:
+        total += row_weights.sum()
+        with np.errstate(over="ignore", invalid="ignore"):  # reported by `_refuse_overflow`
+            of_rows = of_rows + np.asarray(X.T @ row_weights, dtype=np.float64)
+            moments = moments + _moments(X, row_weights)
+        of_targets = of_targets + np.einsum("ij,i->j", targets, row_weights, dtype=np.float64)
+        dtype = X.dtype if dtype is None else np.result_type(dtype, X.dtype)
+    means = np.asarray(of_targets / total)
+    centre = np.asarray(of_rows / total) if fit_intercept else np.zeros(np.shape(of_rows))
     curvature = max(float((means * (1 - means)).mean()), 1e-6)
-    with np.errstate(over="ignore", invalid="ignore"):  # reported by `_refuse_overflow`
-        whiten, whiten_back = _whitening(X, curvature * row_weights, centre)
-    return _Problem(X, targets, row_weights, centre, fit_intercept, 1 / np.sqrt(curvature * total), whiten, whiten_back)
+    with np.errstate(over="ignore", invalid="ignore"):
+        changes = _whitening(np.asarray(curvature * moments), curvature * total, centre)
+    return _Problem(blocks, np.dtype(dtype), means, centre, fit_intercept, 1 / np.sqrt(curvature * total), *changes)
 
 
-def _whitening(X: Any, row_weights: Floats, centre: Floats) -> tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]:
-    total = row_weights.sum()
+def _moments(X: Any, row_weights: Floats) -> Floats:
+    """(features, features) weighted sums of products, or where X is wide (features,) of squares."""
     sparse: bool = issparse(X)
-    if X.shape[1] <= WHITENED_FEATURES:
-        weighted = X.multiply(row_weights[:, None]).tocsr() if sparse else X * row_weights.astype(X.dtype)[:, None]
-        moments = X.T @ weighted
-        hessian = np.asarray(moments.toarray() if sparse else moments, dtype=np.float64)
-        hessian -= total * np.outer(centre, centre)
+    if X.shape[1] > WHITENED_FEATURES:
+        return np.asarray(X.multiply(X).T @ row_weights if sparse else np.einsum("ij,ij,i->j", X, X, row_weights))
+    weighted = X.multiply(row_weights[:, None]).tocsr() if sparse else X * row_weights.astype(X.dtype)[:, None]
+    moments = X.T @ weighted
+    return np.asarray(moments.toarray() if sparse else moments, dtype=np.float64)
+
+
+def _whitening(moments: Floats, total: float, centre: Floats) -> tuple[Change, Change, Change]:
+    """`whiten`, `unwhiten` and `whiten_back` of the problem."""
+    squares = moments
+    if moments.ndim == 2:
+        hessian = moments - total * np.outer(centre, centre)
         hessian[np.diag_indices_from(hessian)] += 1
         _refuse_overflow(hessian)
         with suppress(LinAlgError):  # features equal up to rounding: scale each one separately
             factor = cholesky(hessian, lower=False)
-            return (lambda v: solve_triangular(factor, v)), (lambda g: solve_triangular(factor, g, trans="T"))
-    squares = X.multiply(X).T @ row_weights if sparse else np.einsum("ij,ij,i->j", X, X, row_weights)
+            if (factor.diagonal() ** 2 < ROUNDED * hessian.diagonal()).any():
+                raise LinAlgError("what is left of a feature beside those before it is a rounding error")
+            return (lambda v: solve_triangular(factor, v)), (lambda w: factor @ w), (lambda g: solve_triangular(factor, g, trans="T"))
+        squares = np.diag(moments)
     _refuse_overflow(squares)
-    scale = 1 / np.sqrt(np.maximum(np.asarray(squares) - total * centre**2, 0) + 1)[:, None]
-    return (lambda v: v * scale), (lambda g: g * scale)
+    scale = 1 / np.sqrt(np.maximum(squares - total * centre**2, 0) + 1)[:, None]
+    return (lambda v: v * scale), (lambda w: w / scale), (lambda g: g * scale)
 
 
 def _refuse_overflow(squares: Floats) -> None:
@@ -219,17 +287,17 @@ def _refuse_overflow(squares: Floats) -> None:
         raise BadInput("X holds numbers whose squares overflow; scale the features first, for example with StandardScaler.")
 
 
-def _minimum(problem: _Problem, *, tol: float, max_iter: int) -> OptimizeResult:
+def _minimum(problem: _Problem, start: Floats, *, tol: float, max_iter: int) -> OptimizeResult:
     """Run L-BFGS until the whitened gradient is below `tol` or the objective changes by no more than rounding errors."""
-    rounding = 64 * np.finfo(problem.targets.dtype).eps if problem.targets.dtype == np.float64 else 1e-9
+    rounding = 64 * np.finfo(problem.dtype).eps if problem.dtype == np.float64 else 1e-9
     options: Any = {"maxiter": max_iter, "gtol": tol, "ftol": rounding, "maxcor": 10, "maxls": 50, "maxfun": 20 * max_iter}
     objective: Any = problem.value_and_gradient
-    result: OptimizeResult[Any] = minimize(objective, problem.start(), jac=True, method="L-BFGS-B", options=options)
+    result: OptimizeResult[Any] = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
     if result.nit >= max_iter:
         warnings.warn(
             f"SoftLogistic took {result.nit} steps and its gradient is {np.abs(result.jac).max():.2g}, above tol={tol}. "
             "Raise max_iter, scale the features or strengthen the penalty (a smaller C).",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return result

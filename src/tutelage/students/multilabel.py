@@ -15,6 +15,7 @@ from tutelage.core.arrays import Floats, check_weights
 from tutelage.data.row_arrays import target_array
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
+from tutelage.students.by_parts.blocks import refuse_parts
 from tutelage.students.checked import check_fitted
 from tutelage.students.soft_classifier import SoftClassifier, label_targets
 
@@ -48,7 +49,7 @@ class PerLabel(WrapperClassifier):
     def __init__(self, estimator: Any) -> None:
         self.estimator = estimator
 
-    def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit one student per label.
 
         Args:
@@ -66,6 +67,7 @@ class PerLabel(WrapperClassifier):
             BadInput: unusable weights.
             BadInput or WrongType, with their words: scikit-learn or the estimator refuses X, as in `SoftClassifier.fit`.
         """
+        refuse_parts(X, self)
         if is_answer_source(y):
             refuse_classes(classes)
             y, classes = class_probabilities(y, X, task="labels")

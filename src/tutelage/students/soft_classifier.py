@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -19,6 +20,8 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, reported_a
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
+from tutelage.softlabels.streaming.parts import Parts
+from tutelage.students.by_parts.blocks import Blocks
 from tutelage.students.checked import Check, check_fitted, check_settings
 from tutelage.teachers.inputs import refuse_dates
 
@@ -34,17 +37,23 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     Attributes:
         classes_: (classes,) the label of each column of `predict_proba`.
         n_features_in_: features of a row.
+        rows_learnt_: the number of rows that it learnt from: of parts, a family that needs all rows at once learns from a sample.
+        rows_given_: the number of rows that it was given.
     """
+
+    rows_learnt_: int
+    rows_given_: int
 
     # The valid settings, and how scikit-learn's validation is to take rows; a family states its own.
     _settings: ClassVar[Mapping[str, Check]] = {}
     _inputs: ClassVar[dict[str, Any]] = {"dtype": [np.float64, np.float32]}
 
-    def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from labels or from soft targets.
 
         Args:
-            X: (rows, features), an array or a frame; sparse where the family says so.
+            X: (rows, features), an array or a frame; sparse where the family says so. Or `parts(rows, labels)`, which are read shard by
+                shard, without y and classes.
             y: (rows, classes) probabilities, or (rows,) labels of any kind; one column counts as labels. Or soft labels recorded on
                 these rows, a Teacher or a fitted model, which bring their class names.
             classes: the label of each column of a matrix; 0, 1, ... if not given.
@@ -57,6 +66,8 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             rows where the family does not take them, or texts.
         """
         check_settings(self, self._settings)
+        if isinstance(X, Parts):
+            return self._fit_parts(X, y, classes, sample_weight)
         if is_answer_source(y):
             refuse_classes(classes)
             y, classes = class_probabilities(y, X, task="classes")
@@ -64,6 +75,17 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rows = _num_samples(X)
         self.classes_, targets = soft_targets(y, rows, classes)
         self._learn(X, targets, check_weights(sample_weight, rows))
+        self.rows_learnt_ = self.rows_given_ = rows
+        return self
+
+    def _fit_parts(self, parts: Parts, y: Any, classes: Any, sample_weight: Any) -> Self:
+        if y is not None or classes is not None:
+            raise BadInput("parts hold their answers, which name the classes, and y or classes are given too; call fit(parts).")
+        self._checked(parts.shard(0).rows, reset=True)
+        checked, normalised = partial(self._checked, reset=False), lambda answers: _named_columns(answers, None)[1]
+        blocks = Blocks(parts, checked, normalised, check_weights(sample_weight, len(parts)))
+        self.classes_ = blocks.classes
+        self.rows_given_, self.rows_learnt_ = len(parts), self._learn_blocks(blocks)
         return self
 
     def predict_proba(self, X: Any) -> Floats:
@@ -117,6 +139,12 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     @abstractmethod
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
         """Learn (rows, classes) targets that sum to one, with (rows,) float64 weights or none."""
+
+    def _learn_blocks(self, blocks: Blocks) -> int:
+        """Learn from rows that are read in parts: from as many as a window holds, drawn at random; returns how many these are."""
+        X, targets, weights = blocks.sample()
+        self._learn(X, targets, weights)
+        return len(targets)
 
     @abstractmethod
     def _probabilities(self, X: Any) -> Floats:

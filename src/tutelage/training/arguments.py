@@ -10,6 +10,7 @@ from torch import nn
 from tutelage.core.arguments import flag, path
 from tutelage.core.errors import BadInput, one_line, shown
 from tutelage.losses.objective import Objective
+from tutelage.softlabels.streaming.parts import Parts
 from tutelage.training.backend import Backend
 
 
@@ -44,6 +45,34 @@ def check_fit(*, backend: Any, checkpoints: Any, callbacks: Any, advance: Any, p
     if not callable(advance):
         raise BadInput(f"advance is a {_kind(advance)}; expected a function without arguments, called after each step.")
     flag("progress", progress)
+
+
+def parts_to_learn(parts: Parts, labels: Any, y: Any, *, class_weight: Any, processes: int) -> tuple[Parts, Any]:
+    """Rows that are read in parts, as one of several processes reads them, and their recorded answers.
+
+    Raises:
+        BadInput: answers or a ground truth beside those that they have; answers with positions; weights of classes; or rows that were
+            interleaved for another number of processes.
+    """
+    for name, value in (("labels", labels), ("y", y)):
+        if value is not None:
+            raise BadInput(f"parts hold their answers and their ground truth, and {name} is given too; pass it to parts(), and fit(parts).")
+    if parts.form.positions is not None:
+        raise BadInput(
+            f"the answers have positions ({parts.form.positions}), and rows that are read in parts are learnt with one answer each; pass "
+            "the rows in memory, or a Dataset."
+        )
+    if class_weight is not None:
+        raise BadInput(
+            "class_weight needs the classes of all rows before the training, and those of parts are read with their batches; pass the "
+            "weight of each row as sample_weight."
+        )
+    if parts.streams % processes and parts.streams > 1:
+        raise BadInput(
+            f"the rows are interleaved from {parts.streams} streams, which {processes} processes cannot share evenly; leave interleaved() "
+            "out, or pass a multiple of the number of processes."
+        )
+    return parts.interleaved(max(parts.streams, processes)), parts.labels
 
 
 def check_shared(objective: Objective, *, processes: int, accumulate: int) -> None:

@@ -21,6 +21,7 @@ from tutelage.data.row_names import Names, row_names
 from tutelage.data.structures.structured import Ragged, StructuredRows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
+from tutelage.softlabels.streaming.parts import Parts
 from tutelage.training.feeding.sources import TrainingData, row_count
 from tutelage.training.settings import TrainingSettings
 
@@ -141,6 +142,8 @@ def _rows(rows: Any) -> Any:
     """
     if isinstance(rows, np.ndarray | Views):
         return rows
+    if isinstance(rows, Parts):
+        return rows.identity()
     if isinstance(rows, StructuredRows):
         return [sorted(rows.fields), row_names(rows)]
     dataset = rows.dataset if hasattr(rows, "collate_fn") else rows

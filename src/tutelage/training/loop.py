@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import torch
@@ -113,23 +114,33 @@ class _Steps:
 
     def epoch(self, feed: Feed, state: State, checkpoints: Checkpoints | None) -> tuple[dict[str, float], bool]:
         """Take the remaining steps of an epoch; returns its mean loss, by term, and whether it came to its end."""
-        now, count = torch.get_rng_state(), self.count or len
+        now = torch.get_rng_state()
         torch.set_rng_state(state.random)
         plan = feed.plan(state.epoch, self.settings.batching)
-        last = int(min(len(plan), state.step + max(self.settings.left(state), 0)))
-        taken = sum(map(len, plan[: state.step]))
-        batches = [rows for step in plan[:last] for rows in step]
-        parts = self.backend.parts(batches, count)
-        sizes = [count(rows) for rows in batches]
         if state.step:
             torch.set_rng_state(now)
         else:
             state.totals = {}
         self._parameters = [parameter for group in self.settings.optimizer.param_groups for parameter in group["params"]]
-        monitor = LossMonitor(state, self.backend, sizes)
-        places = _places(plan[:last], sizes)
-        with closing(feed.batches(state.epoch, parts[taken:])) as found:
-            for number, batch in enumerate(found, taken):
+        end, done, losses = state.step + max(self.settings.left(state), 0), 0, 0
+        for steps in _some(plan):
+            taken, last = max(min(state.step - done, len(steps)), 0), int(min(len(steps), end - done))
+            if last > taken:
+                losses += self._some_steps(feed, state, checkpoints, steps[:last], taken)
+            else:
+                losses += sum(self._sizes(steps[:last]))
+            if last < len(steps):
+                return _means(state.totals, losses), False
+            done += last
+        return _means(state.totals, losses), True
+
+    def _some_steps(self, feed: Feed, state: State, checkpoints: Checkpoints | None, steps: list[list[Tensor]], taken: int) -> int:
+        """Take some steps that follow each other, without the first, which were taken before; returns how many losses all have."""
+        batches, count, first = [rows for step in steps for rows in step], self.count or len, sum(map(len, steps[:taken]))
+        parts, sizes = self.backend.parts(batches, count), self._sizes(steps)
+        monitor, places = LossMonitor(state, self.backend, sizes), _places(steps, sizes)
+        with closing(feed.batches(state.epoch, parts[first:])) as found:
+            for number, batch in enumerate(found, first):
                 self._batch(batch, number, places[number], state, monitor)
                 if places[number].is_last:
                     self._step(state)
@@ -138,7 +149,12 @@ class _Steps:
                         if self.backend.writes_checkpoints:
                             checkpoints.save(state)
         monitor.check()
-        return {name: total / max(sum(sizes), 1) for name, total in state.totals.items()}, last == len(plan)
+        return sum(sizes)
+
+    def _sizes(self, steps: list[list[Tensor]]) -> list[int]:
+        """The number of losses of each batch, over all processes."""
+        count = self.count or len
+        return [count(rows) for step in steps for rows in step]
 
     def _batch(self, batch: Batch, number: int, place: _Place, state: State, monitor: LossMonitor) -> None:
         """Add the gradient of a batch."""
@@ -165,6 +181,23 @@ class _Steps:
             settings.average.update_parameters(self.network)  # type: ignore[operator]
         state.step, state.taken = state.step + 1, state.taken + 1
         settings.advance()
+
+
+STEPS_AT_ONCE = 1024
+"""Steps of an epoch that are planned at a time, if its plan is not held as a whole."""
+
+
+def _some(plan: list[list[Tensor]] | Iterator[list[Tensor]]) -> Iterator[list[list[Tensor]]]:
+    """A plan that is held as a whole, or some steps at a time."""
+    if isinstance(plan, list):
+        yield plan
+        return
+    while steps := list(islice(plan, STEPS_AT_ONCE)):
+        yield steps
+
+
+def _means(totals: Mapping[str, float], losses: int) -> dict[str, float]:
+    return {name: total / max(losses, 1) for name, total in totals.items()}
 
 
 def _places(plan: list[list[Tensor]], sizes: list[int]) -> list[_Place]:

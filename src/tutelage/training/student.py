@@ -28,14 +28,16 @@ from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import is_answer_source
+from tutelage.softlabels.streaming.parts import Parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
-from tutelage.training.arguments import check_fit, check_shared, check_student, placed
+from tutelage.training.arguments import check_fit, check_shared, check_student, parts_to_learn, placed
 from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
+from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.row_answers import soft_labels_of
 from tutelage.training.feeding.sources import TrainingData, form_to_learn, training_data, truth_of
 from tutelage.training.feeding.validation_rows import split_validation
@@ -129,7 +131,8 @@ class TorchStudent:
         Args:
             X: (rows, ...) array or tensor, several inputs as a mapping or a tuple (see `StructuredRows`), `Views`, a map-style torch
                 Dataset or a DataLoader (of inputs, or of pairs of inputs and ground truth), or an IterableDataset, which is read once,
-                into memory. Where answers have positions, a Dataset is read once before the training, for how many each row has.
+                into memory. Where answers have positions, a Dataset is read once before the training, for how many each row has. Or
+                `parts(rows, labels, y)`, which are read shard by shard, without labels and y here.
             labels: soft labels recorded on these rows, or a live teacher (anything that `as_teacher` takes); both give the same result.
                 A live teacher is queried once for all rows, in eval mode; if X is a Dataset, it is queried for every batch, with the
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
@@ -161,6 +164,9 @@ class TorchStudent:
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
         X = ItemList(read_items(X)) if is_iterable(X) else X
+        processes = 1 if backend is None else backend.processes
+        if isinstance(X, Parts):
+            X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)
         settings = TrainingSettings.of(training, X)
         objective = self.objective or (hard_cross_entropy() if labels is None else soft_cross_entropy())
         teacher = self._teacher(X, labels, objective, kind)
@@ -183,7 +189,6 @@ class TorchStudent:
         objective.check(
             task=form.task, columns=len(form.classes) or 1, given=data.given(first, answering), stacked=copies_of(network) is not None
         )
-        processes = 1 if backend is None else backend.processes
         check_shared(objective, processes=processes, accumulate=settings.accumulate)
         epochs, steps = settings.length(feed.steps(settings.batching))
         batch_loss = BatchLoss(
@@ -242,7 +247,8 @@ class TorchStudent:
     def _first_batch(self, feed: Feed, settings: TrainingSettings) -> Batch:
         """A batch of two rows, after checking that the network returns valid answers for it."""
         with torch_runtime.seeded(settings.seed):
-            first = next(iter(feed.batches(1, [torch.arange(min(2, feed.rows))])))
+            two = torch.arange(min(2, feed.rows))
+            first = feed.first() if isinstance(feed, PartsFeed) else next(iter(feed.batches(1, [two])))
         with torch_runtime.evaluating(self.network):
             answers = called(self.network, self.output or answers_in, first)
             rows, copies = len(first.rows), copies_of(self.network)

@@ -12,10 +12,11 @@ from tutelage.checks.answers.ceilings import own_agreement
 from tutelage.checks.answers.differences import HARMLESS, graded, largest_difference
 from tutelage.checks.answers.padding import check_padding
 from tutelage.checks.findings import Finding
-from tutelage.checks.sampling import Sample, query_sample, rows_at
+from tutelage.checks.sampling import Sample, query_sample
 from tutelage.core.contracts import Teacher
 from tutelage.core.position_answers import joined
 from tutelage.data.row_names import row_names
+from tutelage.data.structures.row_parts import rows_at
 from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 ROWS = 512

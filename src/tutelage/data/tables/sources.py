@@ -92,6 +92,11 @@ class TableSource:
     _pieces: tuple[_Piece, ...] = field(repr=False)
     _arrow_types: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def grain(self) -> int:
+        """The rows of the largest row group, which is read as a whole; 1 for files that are held in memory."""
+        return max(piece.grain for piece in self._pieces)
+
     def recorded_types(self, names: Sequence[str]) -> dict[str, ColumnType]:
         """The types in which other files must hold these columns, for a model that learnt them from this one.
 
@@ -138,6 +143,7 @@ class _Piece:
     count: int
     read: Callable[[Sequence[str], int, int], Any]
     index: tuple[str, ...] = ()
+    grain: int = 1
 
 
 def open_tables(paths: Sequence[Path], *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()) -> TableSource:
@@ -265,7 +271,8 @@ def _parquet(path: Path, declared: Mapping[str, ColumnType]) -> _Piece:
     types = dict(zip(schema.names, schema.types, strict=True))
     if declared and parts.count:
         types |= {name: read([name], 0, 1).schema.types[0] for name in declared if name in types}
-    return _Piece(path, tuple(schema.names), types, parts.count, read, tuple(name for name in stored if isinstance(name, str)))
+    index = tuple(name for name in stored if isinstance(name, str))
+    return _Piece(path, tuple(schema.names), types, parts.count, read, index, parts.grain)
 
 
 def _declared(path: Path, table: Any, declared: Mapping[str, ColumnType]) -> Any:
@@ -363,6 +370,7 @@ class ParquetParts:
         sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
         self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
         self.count = int(self._ends[-1]) if sizes else 0
+        self.grain = max(sizes, default=1)
         self._columns = None if columns is None else list(columns)
         self._group_in_memory: tuple[int, Any] = (-1, None)
 

@@ -157,18 +157,28 @@ def reliability_curve(
         >>> curve.rows, curve.outcome
         ((2, 2), (0.5, 1.0))
     """
+    edges = bin_edges(confidence, bins=bins, binning=binning)
+    return curve_of(edges, bin_sums(confidence, outcome, edges, weights))
+
+
+def bin_sums(confidence: NDArray[Any], outcome: NDArray[Any], edges: Floats, weights: Floats | None = None) -> Floats:
+    """(4, bins) of each bin: the number of decisions, and the sums of their weights, confidences and outcomes; see `reliability_curve`."""
     outcomes, confidences = (values.ravel() for values in probability_pair(outcome, confidence, names=("outcome", "confidence")))
-    edges = bin_edges(confidences, bins=bins, binning=binning)
     place = bin_of(confidences, edges)
     by_row = check_weights(weights, len(confidence))
     weight = np.ones(len(place)) if by_row is None else np.repeat(by_row, len(place) // len(by_row))
-    rows, mass = (np.bincount(place, weights=each, minlength=len(edges) - 1) for each in (weight > 0, weight))
+    each = (weight > 0, weight, weight * confidences, weight * outcomes)
+    return np.stack([np.bincount(place, weights=values, minlength=len(edges) - 1) for values in each])
+
+
+def curve_of(edges: Floats, sums: Floats) -> ReliabilityCurve:
+    """The curve of these sums, which `bin_sums` returns; those of several parts of rows may be added."""
+    rows, mass, confidences, outcomes = sums
     filled = np.flatnonzero(rows)
-    means = [np.bincount(place, weights=weight * values, minlength=len(rows))[filled] / mass[filled] for values in (confidences, outcomes)]
     return ReliabilityCurve(
         low=tuple(edges[filled].tolist()),
         high=tuple(edges[filled + 1].tolist()),
         rows=tuple(rows[filled].astype(int).tolist()),
-        confidence=tuple(means[0].tolist()),
-        outcome=tuple(means[1].tolist()),
+        confidence=tuple((confidences[filled] / mass[filled]).tolist()),
+        outcome=tuple((outcomes[filled] / mass[filled]).tolist()),
     )

@@ -51,8 +51,8 @@ class Scores:
     perplexity: bool = False
 
 
-def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: Model = "student") -> Scores:
-    """All scores of one model against the truth or the teacher; arguments as for `row_scores`."""
+def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: Model = "student", ranks: bool = True) -> Scores:
+    """All scores of one model against the truth or the teacher; arguments as for `row_scores`, and whether there is an AUC."""
     means = row_scores(aligned, against, settings, of=of)
     if aligned.task == "regression":
         r2 = _by_row(r_squared(aligned.side(against), aligned.side(of)), aligned)
@@ -67,7 +67,7 @@ def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: 
     if len(aligned.classes) > MOST_CLASSES_AVERAGED:
         return found
     if against == "truth":
-        found = _with_f1_and_auc(found, aligned, of)
+        found = _with_f1_and_auc(found, aligned, of, ranks=ranks)
     if aligned.positions == "pixels" and aligned.task != "multilabel":
         found = _with_iou(found, aligned, against, of)
     return _with_worst_class(found, aligned, against, right)
@@ -87,12 +87,15 @@ def estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, dic
             of_group[name] = Estimate(figure.value, interval, "bootstrap", of=found.of_class.get(name))
         if found.auc is not None:
             of_group["auc"] = Estimate(found.auc.value, found.auc.interval, "DeLong")
-        if "mse" in of_group:
-            of_group["rmse"] = _transformed(of_group["mse"], math.sqrt)
         if found.perplexity:
             of_group["perplexity"] = _transformed(of_group["nll_nats"], _exp)
-        by_group[group] = of_group
+        by_group[group] = derived(of_group)
     return by_group
+
+
+def derived(figures: dict[str, Estimate]) -> dict[str, Estimate]:
+    """The figures, and the root of a mean squared error."""
+    return figures | ({"rmse": _transformed(figures["mse"], math.sqrt)} if "mse" in figures else {})
 
 
 def iou_estimates(groups: Mapping[str, Scores], settings: Settings) -> dict[str, tuple[Estimate, ...]]:
@@ -143,14 +146,14 @@ def _add_where_teacher_is_wrong(
         of_sums[name] = _by_row(lowest_rate(np.where(wrong, 0, -1), right, groups=1), aligned)
 
 
-def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, of: Model) -> Scores:
+def _with_f1_and_auc(found: Scores, aligned: AlignedAnswers, of: Model, *, ranks: bool) -> Scores:
     """F1 and AUC: of the second class for two classes, else means over the classes or labels."""
     binary, classes = aligned.task == "binary", len(aligned.classes)
     truth, decided, answers = aligned.decided("truth"), aligned.decided(of), aligned.side(of)
     on = truth == 1 if truth.ndim == 2 else truth[:, None] == np.arange(classes)
     first = 1 if binary else 0
     auc = None
-    if _ranks(answers):
+    if ranks and _ranks(answers):
         auc = mean_auc(on[:, first:], answers[:, first:], aligned.weights, aligned.row_of)
     figure = _by_row(f1_of(overlaps(truth, decided, classes), only_second=binary), aligned)
     value = figure.value
@@ -233,11 +236,22 @@ def mean_estimate(scores: RowScores, largest: float | None) -> Estimate:
     if rows < 2:
         return Estimate(value, None, "t")
     interval = mean_interval(values, over="test rows") if weights is None else weighted_mean_interval(values, weights)
+    return Estimate(value, bounded_interval(interval, largest, rows), "t")
+
+
+def bounded_interval(interval: Interval, largest: float | None, rows: float) -> Interval:
+    """The interval of a mean of scores from 0 on, with a caution if rare rows may have been missed.
+
+    Args:
+        interval: of the mean.
+        largest: the largest score that a row may have; None if it is not known.
+        rows: the effective number of rows.
+    """
     caution = ""
     if largest is not None:
         caution = rare_rows_caution(interval.low, interval.high, rows=int(rows), largest=largest, is_difference=False)
     high = min(interval.high, 1.0) if largest == 1.0 else interval.high
-    return Estimate(value, replace(interval, low=max(interval.low, 0.0), high=high, caution=caution), "t")
+    return replace(interval, low=max(interval.low, 0.0), high=high, caution=caution)
 
 
 def _including(drawn: Interval, other: Interval) -> Interval:

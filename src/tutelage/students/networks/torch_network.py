@@ -14,6 +14,7 @@ from tutelage.core.arguments import flag
 from tutelage.core.arrays import Floats, check_weights, sigmoid, softmax
 from tutelage.core.errors import BadInput
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
+from tutelage.students.by_parts.blocks import refuse_parts
 from tutelage.students.checked import Check, check_settings
 from tutelage.students.networks.torch_estimator import TorchEstimator
 from tutelage.students.networks.value_network import ValueNetwork
@@ -93,7 +94,7 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
         )
         self.multilabel = multilabel
 
-    def fit(self, X: Any, y: Any, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, classes: ArrayLike | None = None, sample_weight: ArrayLike | None = None) -> Self:
         """Learn from labels or from soft targets.
 
         Args:
@@ -110,6 +111,7 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
         if not flag("multilabel", self.multilabel):
             return super().fit(X, y, classes=classes, sample_weight=sample_weight)
         check_settings(self, self._settings)
+        refuse_parts(X, self)
         if is_answer_source(y):
             refuse_classes(classes)
             y, classes = class_probabilities(y, X, task="labels")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ class Batch:
         places: (positions,) int64 on the CPU: the number of the teacher's answer to each position that is learnt; None if an answer
             belongs to a row.
         kept: (positions,) which of the positions that the attention mask leaves are learnt; None if all are.
+        recorded: the recorded answers to the rows, read together with them; None if they are held for all rows, or not recorded.
     """
 
     inputs: Inputs
@@ -41,6 +42,7 @@ class Batch:
     originals: Tensor | StructuredRows | None = None
     places: Tensor | None = None
     kept: Tensor | None = None
+    recorded: Any = None
 
     @property
     def answer_rows(self) -> Tensor:
@@ -105,6 +107,17 @@ class Batching:
         order = self.shown(order)
         return [in_batches(step, self.batch_size) for step in in_batches(order, self.step_size)] if len(order) else []
 
+    def cut_parts(self, order: Iterator[Tensor], rows: int) -> Iterator[list[Tensor]]:
+        """The steps that `cut` returns, one after the other, of an order of so many rows that is not held as a whole."""
+        steps, left = self.steps(rows), rows - rows % self.step_size if self.drop_last else rows
+        waiting = torch.zeros(0, dtype=torch.int64)
+        for number in range(steps):
+            size = self.step_size if number < steps - 1 else left
+            while len(waiting) < size:
+                waiting = torch.cat([waiting, next(order)])
+            step, waiting, left = waiting[:size], waiting[size:], left - size
+            yield in_batches(step, self.batch_size)
+
 
 class Feed(Protocol):
     """Gives the batches of an epoch; the same epoch and order always give the same batches."""
@@ -118,12 +131,15 @@ class Feed(Protocol):
         """The number of steps of an epoch."""
         ...
 
-    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
-        """For each step of an epoch (from 1) the rows of its batches, drawn from torch's random state."""
+    def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]] | Iterator[list[Tensor]]:
+        """For each step of an epoch (from 1) the rows of its batches, drawn from torch's random state.
+
+        An iterator if there are too many to be held; it must not draw from that state.
+        """
         ...
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
-        """The batches of an epoch (from 1): one for each of these parts of its plan."""
+        """The batches of an epoch (from 1): one for each of these parts of its plan; of an iterator, of some steps at a time."""
         ...
 
 

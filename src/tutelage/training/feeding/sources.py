@@ -29,14 +29,16 @@ from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.streaming.parts import Parts
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed, ViewFeed
 from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
+from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.positions import Layout, LearntPositions, Weighed, layout_of
 from tutelage.training.feeding.read_positions import ReadPositions, read_positions
 from tutelage.training.feeding.row_answers import answers_to, answers_to_views, recorded_of_items
 from tutelage.training.feeding.structured_feed import StructuredFeed
-from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, recorded_answers, top_targets
+from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, read_answers, recorded_answers, top_targets
 from tutelage.training.validation import Validation
 
 
@@ -45,7 +47,7 @@ class TrainingData:
     """Rows with their answers and ground truth.
 
     Attributes:
-        rows: an array (rows, ...) of numbers of any dtype, several inputs, `Views`, a Dataset or a DataLoader.
+        rows: an array (rows, ...) of numbers of any dtype, several inputs, `Views`, a Dataset, a DataLoader, or `Parts`.
         answers: (answers, columns) of the teacher, the most probable classes of each, or `PositionAnswers`; None if there is no
             teacher, or if it is called batch by batch.
         truth: (rows, ...) the ground truth as the losses take it; that of every position as `Ragged`; None if it is unknown, or if the
@@ -153,6 +155,8 @@ class TrainingData:
             BadInput, ShapeError: as `LoaderFeed`; a ground truth in the Dataset and another one beside it, or none of this form.
         """
         device = torch_runtime.device_of(network)
+        if isinstance(self.rows, Parts):
+            return PartsFeed(self.rows, network, network_rows, partial(truth_tensor, form=form) if form and reads_truth else None)
         if isinstance(self.rows, Views):
             return ViewFeed(self.rows, device, torch_runtime.input_dtype(network, torch.empty(0)))
         if isinstance(self.rows, np.ndarray):
@@ -186,7 +190,7 @@ class TrainingData:
         if teacher is None:
             return None
         if self.answers is None:
-            return live_answers(teacher, device)
+            return read_answers(teacher.form, device) if isinstance(self.rows, Parts) else live_answers(teacher, device)
         always = not isinstance(self.rows, Views)
         answers = self.answers.values if isinstance(self.answers, PositionAnswers) else self.answers
         form = teacher.form.of_each_position
@@ -344,7 +348,8 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
             another number of rows.
     """
     answer_form = None if teacher is None else teacher.form
-
+    if isinstance(X, Parts):
+        return TrainingData(X, None, None, answer_form=answer_form)
     if isinstance(X, Views):
         answers, unverified = answers_to_views(teacher, X)
         return TrainingData(X, answers, _same_rows(truth, X.rows), unverified, answer_form=answer_form)

@@ -100,6 +100,11 @@ def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
     return BatchAnswers(answers, form.of_each_position, device)
 
 
+def read_answers(form: AnswerForm, device: torch.device) -> BatchAnswers:
+    """Recorded answers that are read together with the rows of each batch."""
+    return BatchAnswers(lambda batch: batch.recorded, form, device)
+
+
 def recorded_answers(
     answers: NDArray[Any] | TopAnswers,
     form: AnswerForm,

@@ -1,0 +1,142 @@
+"""Students by parts compared with the same students in memory: time, peak memory of the process, and quality. Each fit has its own process."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tutelage as tl
+
+COLUMNS, GROUP = 40, 65_536
+COEFFICIENTS = np.random.default_rng(0).normal(size=(COLUMNS, 3))
+STUDENTS = ("torch", "logistic", "lightgbm", "xgboost", "tree", "evaluate")
+
+
+def answers(rows: Any, classes: int) -> Any:
+    """Logits with steps and curves in them, so that there is something to learn."""
+    hidden = np.asarray(rows, dtype=np.float64) @ COEFFICIENTS
+    return np.stack([np.sin(hidden[:, 0]) * 2 + (hidden[:, 1] > 0), hidden[:, 2] / 4, -np.abs(hidden[:, 0]) / 4][:classes], axis=1)
+
+
+def teacher(classes: int) -> Any:
+    """The teacher whose answers are recorded."""
+    return tl.as_teacher(lambda rows: answers(rows, classes), kind="logits", classes=range(classes), version="1")
+
+
+def made(folder: Path, rows: int) -> None:
+    """Write rows to Parquet, a row group at a time, and record the answers to them."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    writer = None
+    for start in range(0, rows, GROUP):
+        values = np.random.default_rng([1, start]).normal(size=(min(GROUP, rows - start), COLUMNS)).astype(np.float32)
+        table = pa.table({f"x{column}": values[:, column] for column in range(COLUMNS)})
+        writer = writer or pq.ParquetWriter(folder / "rows.parquet", table.schema)
+        writer.write_table(table)
+    if writer is not None:
+        writer.close()
+    for classes in (2, 3):
+        tl.record(teacher(classes), folder / "rows.parquet", folder / f"labels-{classes}")
+
+
+def student_of(name: str) -> Any:
+    """A student, not yet fitted."""
+    if name in ("lightgbm", "xgboost"):
+        return tl.SoftBoosting(engine="lightgbm" if name == "lightgbm" else "xgboost", n_estimators=10, n_jobs=2, random_state=0)
+    return tl.SoftLogistic() if name == "logistic" else tl.SoftTree(max_leaf_nodes=64, random_state=0)
+
+
+def child(folder: Path, name: str, how: str) -> dict[str, Any]:
+    """Fit one student, and measure it; runs in a process of its own."""
+    import resource
+    from time import perf_counter
+
+    import pandas as pd
+
+    labels = tl.open_labels(folder / f"labels-{3 if name == 'torch' else 2}")
+    if name == "torch":
+        import torch
+
+        torch.set_num_threads(2)
+        torch.manual_seed(0)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    start = perf_counter()
+    data: Any = tl.parts(folder / "rows.parquet", labels) if how == "parts" else pd.read_parquet(folder / "rows.parquet")
+    given = (data,) if how == "parts" else (data, labels)
+    opened = perf_counter()
+    if name == "torch":
+        student = tl.TorchStudent(tl.training.mlp((COLUMNS, 256, 256, 3))).fit(*given, epochs=1, batch_size=1024, lr=3e-3)
+    elif name == "evaluate":
+        student = student_of("tree").fit(tl.parts(folder / "rows.parquet", labels, window=GROUP))
+        opened = perf_counter()
+        tl.evaluate(student, *((data,) if how == "parts" else (labels, data)), budget_seconds=None)
+    else:
+        student = student_of(name).fit(*given)
+    done = perf_counter()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    test = np.random.default_rng(2).normal(size=(20_000, COLUMNS)).astype(np.float32)
+    truth = tl.as_teacher(teacher(len(labels.form.classes))).form.probabilities(answers(test, len(labels.form.classes)))
+    rows = test if name == "torch" else pd.DataFrame(test, columns=[f"x{column}" for column in range(COLUMNS)])
+    loss = float(-(truth * np.log(np.maximum(student.predict_proba(rows), 1e-9))).sum(axis=1).mean())
+    return {"open": opened - start, "seconds": done - opened, "before": before, "peak": peak, "loss": loss}
+
+
+def looked_up(folder: Path) -> dict[str, Any]:
+    """Open a folder and answer 1 000 rows, before and after there is an index."""
+    import resource
+    from time import perf_counter
+
+    asked = np.random.default_rng([1, 0]).normal(size=(GROUP, COLUMNS)).astype(np.float32)[:1000]
+    found = {}
+    for name in ("first", "again"):
+        start = perf_counter()
+        tl.open_labels(folder / "labels-2").answer(asked)
+        found[name] = perf_counter() - start
+    return {**found, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+
+
+def measured(*arguments: str) -> dict[str, Any]:
+    """What a process of its own measures."""
+    done = subprocess.run([sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True)  # noqa: S603
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000])
+    parser.add_argument("--quick", action="store_true", help="200 000 rows")
+    parser.add_argument("--students", nargs="+", default=list(STUDENTS), choices=STUDENTS)
+    parser.add_argument("--child", nargs=3, metavar=("FOLDER", "STUDENT", "HOW"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        folder, name, how = options.child
+        print(json.dumps(looked_up(Path(folder)) if name == "look-up" else child(Path(folder), name, how)))
+        return
+    print("| student, rows | seconds, by parts / in memory | ratio | peak MB, by parts / in memory | ratio | loss, by parts / in memory |")
+    print("|---|---|---|---|---|---|")
+    for rows in [200_000] if options.quick else options.rows:
+        with tempfile.TemporaryDirectory() as folder:
+            made(Path(folder), rows)
+            for name in options.students:
+                parts, memory = (measured(folder, name, how) for how in ("parts", "memory"))
+                print(
+                    f"| {name}, {rows:,} | {parts['seconds']:.1f} / {memory['seconds']:.1f} | {parts['seconds'] / memory['seconds']:.2f} "
+                    f"| {parts['peak']:.0f} / {memory['peak']:.0f} | {parts['peak'] / memory['peak']:.2f} "
+                    f"| {parts['loss']:.4f} / {memory['loss']:.4f} |",
+                    flush=True,
+                )
+            found = measured(folder, "look-up", "parts")
+            print(f"1 000 of {rows:,} rows looked up: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Recorded rows and answers that are read shard by shard."""

@@ -1,0 +1,1 @@
+"""Students that learn from rows that are read in parts."""

@@ -1,0 +1,139 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from recorded_rows import ROWS, Linear
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError
+
+NAMES = np.array(["ä", 'b"', "c"], dtype=object)
+TRUTH = NAMES[ROWS.argmax(axis=1)]
+TABLE = pd.DataFrame(ROWS, columns=["x", "y", "z"]).assign(sort=TRUTH)
+
+
+class Tabular(Linear):
+    """`Linear`, of three columns of a table that has more."""
+
+    def answer(self, inputs):
+        return inputs[["x", "y", "z"]].to_numpy()
+
+
+def rows_as(kind, folder):
+    """The same rows, as what `as_rows` takes."""
+    if kind == "npy":
+        np.save(folder / "rows.npy", ROWS)
+    if kind == "parquet":
+        TABLE[["x", "y", "z"]].to_parquet(folder / "rows.parquet", row_group_size=7)
+    frame = TABLE[["x", "y", "z"]]
+    made = {
+        "npy": folder / "rows.npy",
+        "parquet": str(folder / "rows.parquet"),
+        "array": ROWS,
+        "pandas": frame,
+        "polars": pl.from_pandas(frame),
+    }
+    return made[kind]
+
+
+@pytest.mark.parametrize("kind", ["npy", "parquet", "array", "pandas", "polars"])
+def test_rows_of_every_kind_come_once_an_epoch_with_their_answers_and_truth(tmp_path, kind, folder):
+    data = tl.parts(rows_as(kind, tmp_path), folder, TRUTH, window=20)
+    assert (len(data), data.shards, data.form) == (25, 3, Linear.form)
+    found = list(data.batches(4, epoch=3))
+    assert [len(part) for part in found] == [4] * 6 + [1]
+    numbers = np.concatenate([part.numbers for part in found])
+    assert sorted(numbers.tolist()) == list(range(25))
+    np.testing.assert_array_equal(np.concatenate([np.asarray(part.rows) for part in found]), ROWS[numbers])
+    np.testing.assert_array_equal(np.concatenate([part.answers for part in found]), folder.labels.answers[numbers])
+    np.testing.assert_array_equal(np.concatenate([part.y for part in found]), TRUTH[numbers])
+
+
+def test_an_epoch_goes_on_at_a_batch_without_reading_what_came_before(folder, monkeypatch):
+    data = tl.parts(ROWS, folder, window=10)
+    whole = [part.numbers.tolist() for part in data.batches(4)]
+    read = []
+    shard = type(data).shard
+    monkeypatch.setattr(type(data), "shard", lambda self, index: read.append(index) or shard(self, index))
+    assert [part.numbers.tolist() for part in data.batches(4, start=5)] == whole[5:]
+    assert len(read) == 1
+
+
+def test_memory_is_bounded_by_the_window(folder):
+    data = tl.parts(ROWS, folder, window=10)
+    from tutelage.softlabels.streaming.windows import Windows
+
+    windows, order = Windows(data), data.order(1)
+    for rows in np.split(order.whole(), 5):
+        windows.take(order, rows)
+        assert [len(part) <= 10 for _, part in windows._held.values()] == [True]
+
+
+def test_a_window_of_all_rows_is_read_once_for_all_epochs(folder, monkeypatch):
+    data = tl.parts(ROWS, folder)
+    from tutelage.softlabels.streaming.windows import Windows
+
+    windows, read, shard = Windows(data), [], type(data).shard
+    monkeypatch.setattr(type(data), "shard", lambda self, index: read.append(index) or shard(self, index))
+    for epoch in (1, 2, 3):
+        assert len(windows.take(data.order(epoch), data.order(epoch).whole())) == 25
+    assert read == [0, 1, 2]
+
+
+def test_the_column_of_the_truth_is_not_learnt_from(tmp_path):
+    TABLE.to_parquet(tmp_path / "rows.parquet")
+    for recorded in (TABLE, TABLE[["x", "y", "z"]]):
+        labels = tl.record(Tabular(), recorded, tmp_path / f"{len(recorded.columns)} columns", shard_rows=10)
+        for rows in (tmp_path / "rows.parquet", TABLE, pl.from_pandas(TABLE)):
+            part = tl.parts(rows, labels, "sort").shard(1)
+            assert list(part.rows.columns) == ["x", "y", "z"]
+            np.testing.assert_array_equal(part.y, TRUTH[10:20])
+
+
+def test_row_groups_that_are_larger_than_a_shard_are_shuffled_whole(tmp_path, folder):
+    rows_as("parquet", tmp_path)
+    TABLE[["x", "y", "z"]].to_parquet(tmp_path / "rows.parquet", row_group_size=20)
+    assert tl.parts(tmp_path / "rows.parquet", folder).order(1).block_rows == 20
+    assert tl.parts(tmp_path / "rows.parquet", folder, window=10).order(1).block_rows == 10
+
+
+def test_soft_labels_in_memory_are_read_in_parts_as_well():
+    labels = tl.record(Linear(), ROWS)
+    found = list(tl.parts(ROWS, labels, window=8).batches(5))
+    assert sorted(np.concatenate([part.numbers for part in found]).tolist()) == list(range(25))
+
+
+def test_other_rows_are_refused_by_their_names(folder):
+    changed = ROWS.copy()
+    changed[13] += 1
+    with pytest.raises(LabelMismatch, match=r"part-00001\.parquet was recorded on other rows: 1 of its 10 differ \(first: row 13\)"):
+        list(tl.parts(changed, folder).batches(5))
+    with pytest.raises(LabelMismatch, match=r"part-00000\.parquet was recorded on other rows: 10 of its 10"):
+        tl.parts(ROWS[::-1], folder)
+    with pytest.raises(LabelMismatch, match="there are 24 rows, and the answers were recorded on 25"):
+        tl.parts(ROWS[:24], folder)
+
+
+def test_a_damaged_shard_is_named(folder):
+    data = tl.parts(ROWS, folder)
+    path = folder.path / "part-00002.parquet"
+    content = bytearray(path.read_bytes())
+    content[50] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=r"part-00002\.parquet is damaged"):
+        list(data.batches(25))
+
+
+def test_what_is_no_part_is_refused_in_one_sentence(folder):
+    with pytest.raises(BadInput, match="expected a recording, since every epoch would query a live teacher again"):
+        tl.parts(ROWS, Linear())
+    with pytest.raises(BadInput, match="window is 9 rows, and a shard of this recording has 10"):
+        tl.parts(ROWS, folder, window=9)
+    with pytest.raises(BadInput, match="y is 'sort', and the rows are a ndarray"):
+        tl.parts(ROWS, folder, "sort")
+    with pytest.raises(BadInput, match="y is 'sorte', and the rows have the columns x, y, z, sort"):
+        tl.parts(TABLE, folder, "sorte")
+    with pytest.raises(ShapeError, match=r"y has shape \(24,\); expected \(25,\)"):
+        tl.parts(ROWS, folder, TRUTH[:24])
+    with pytest.raises(BadInput, match="batch_size is 0"):
+        list(tl.parts(ROWS, folder).batches(0))

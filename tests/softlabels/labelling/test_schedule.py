@@ -29,7 +29,7 @@ def test_a_shard_that_failed_waits_again_and_is_given_up_after_three_failures():
     assert schedule.given_up == {0: "error 2"}
 
 
-def test_the_slowest_shard_is_started_a_second_time_once_no_other_waits():
+def test_the_slowest_shard_is_started_once_more_once_no_other_waits():
     schedule = Schedule(range(3), slow=2)
     slow, quick, last = (schedule.start(0) for _ in range(3))
     assert schedule.finished(quick, 1)
@@ -37,20 +37,24 @@ def test_the_slowest_shard_is_started_a_second_time_once_no_other_waits():
     assert schedule.start(1.9) is None
     again = schedule.start(2.1)
     assert again.shard == slow.shard == 0
-    assert schedule.start(9) is None  # twice at most
-    assert schedule.finished(again, 3)
+    assert schedule.start(4) is None  # the second attempt has its time, too
+    assert schedule.start(4.2).shard == 0
+    assert schedule.start(9) is None  # three times at most
+    assert schedule.finished(again, 10)
     assert schedule.over
-    assert not schedule.finished(slow, 4)
+    assert not schedule.finished(slow, 11)
 
 
-def test_a_failure_of_one_of_two_attempts_does_not_start_a_third_while_the_other_runs():
+def test_an_attempt_that_failed_is_made_up_for_while_the_other_runs():
     schedule = Schedule(range(2), slow=1)
     slow, quick = schedule.start(0), schedule.start(0)
     schedule.finished(quick, 1)
     again = schedule.start(5)
-    schedule.failed(slow, "lost")
+    schedule.failed(again, "lost")
     assert schedule.running == 1
     assert not schedule.over
+    again = schedule.start(5)  # the first still runs, and has run long
+    assert again.shard == slow.shard
     assert schedule.finished(again, 6)
     assert schedule.over
     assert schedule.given_up == {}

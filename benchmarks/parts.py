@@ -135,7 +135,9 @@ def main() -> None:
                     flush=True,
                 )
             found = measured(folder, "look-up", "parts")
-            print(f"1 000 of {rows:,} rows looked up: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB")
+            print(
+                f"1 000 of {rows:,} rows looked up: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB"
+            )
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def unmeasured(monkeypatch):
 
 
 @pytest.mark.exhaustive
-def test_a_network_of_own_code_needs_its_function_in_python_and_its_export_nowhere(unmeasured, tmp_path, monkeypatch, capsys):
+def test_a_network_of_own_code_needs_its_function_in_python_and_its_export_nowhere(unmeasured, unchecked, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     students = {"net": (tl.TorchClassifier(Own, epochs=3), {"activation": [nn.Tanh, nn.ReLU]})}
     found = tl.distill(TEACHER, X[100:], Y[100:], students=students, trials=1, seeds=2, into="run")

@@ -106,3 +106,14 @@ def test_what_was_learnt_from_how_many_rows_is_saved(recorded, tmp_path):
     student = tl.SoftTree(max_leaf_nodes=4, random_state=0).fit(tl.parts(ROWS, recorded, window=100))
     loaded = tl.load_student(tl.save_student(student, tmp_path / "student"))
     assert (loaded.rows_learnt_, loaded.rows_given_) == (100, 403)
+
+
+def test_sparse_rows_are_learnt_from_parts(tmp_path):
+    from scipy import sparse
+
+    rows = sparse.csr_array(np.where(ROWS > 0, ROWS, 0))
+    labels = tl.record(teacher(2), rows.toarray(), tmp_path / "labels", shard_rows=50)
+    data = tl.parts(rows, labels, window=100)
+    for student in (tl.SoftLogistic(C=0.01), tl.SoftTree(max_leaf_nodes=4, random_state=0), tl.SoftBoosting(n_estimators=5, n_jobs=1)):
+        dense = student.fit(tl.parts(rows.toarray(), labels, window=100)).predict_proba(rows.toarray())
+        np.testing.assert_allclose(student.fit(data).predict_proba(rows), dense, atol=1e-4)

@@ -139,7 +139,7 @@ class SoftBoosting(SoftClassifier):
         self._boost(X, targets, weights)
 
     def _learn_blocks(self, blocks: Blocks) -> int:
-        rows = BoostingRows(blocks)
+        rows = BoostingRows(blocks, np.float64 if self.engine == "lightgbm" else np.float32)
         self._boost(rows, *rows.targets())
         return len(blocks.parts)
 

@@ -23,10 +23,12 @@ class BoostingRows:
 
     Attributes:
         blocks: the rows.
+        dtype: that of the rows: LightGBM draws its sample in double precision only, row by row.
         sizes: how many rows of each shard there are.
     """
 
     blocks: Blocks
+    dtype: Any
     sizes: list[int] = field(default_factory=list)
     _held: tuple[int, Any] = (-1, None)
 
@@ -39,7 +41,7 @@ class BoostingRows:
             targets.append(of_block[weighs].astype(np.float32))
             weights.append(np.zeros(0) if own is None else own[weighs])
             self.sizes.append(int(weighs.sum()))
-            self._held = (number, _dense(X)[weighs])
+            self._held = (number, self._dense(X)[weighs])
         return np.concatenate(targets), None if self.blocks.weights is None else np.concatenate(weights)
 
     def shard(self, index: int) -> NDArray[Any]:
@@ -47,14 +49,13 @@ class BoostingRows:
         if self._held[0] != index:
             self._held = (-1, None)  # freed before the next one is read
             X, _, weights = self.blocks.block(index)
-            self._held = (index, _dense(X) if weights is None else _dense(X)[weights > 0])
+            self._held = (index, self._dense(X) if weights is None else self._dense(X)[weights > 0])
         rows: NDArray[Any] = self._held[1]
         return rows
 
-
-def _dense(X: Any) -> Any:
-    sparse: bool = issparse(X)
-    return X.toarray() if sparse else X
+    def _dense(self, X: Any) -> NDArray[Any]:
+        sparse: bool = issparse(X)
+        return np.ascontiguousarray(X.toarray() if sparse else X, dtype=self.dtype)
 
 
 def sequences(rows: BoostingRows) -> list[Any]:
@@ -68,7 +69,7 @@ def sequences(rows: BoostingRows) -> list[Any]:
             self.index, self.batch_size = index, max(rows.sizes[index], 1)
 
         def __getitem__(self, places: Any) -> Any:
-            return rows.shard(self.index)[places].astype(np.float64)  # LightGBM draws its sample in double precision only
+            return rows.shard(self.index)[places]
 
         def __len__(self) -> int:
             return rows.sizes[self.index]

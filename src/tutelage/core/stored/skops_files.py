@@ -46,7 +46,8 @@ def skops_io() -> ModuleType:
     finally:
         if spared:
             del sys.modules[_LOADS_TORCH]
-    return skops.io
+    found: ModuleType = skops.io
+    return found
 
 
 def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:

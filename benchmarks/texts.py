@@ -41,7 +41,7 @@ class Size:
     seeds: tuple[int, ...]
 
 
-FULL, QUICK = Size(None, 12, (0, 1, 2)), Size(400, 1, (0, 1))
+FULL, QUICK = Size(None, 12, (0, 1, 2)), Size(200, 1, (0, 1))
 
 
 class MeanOfWords(nn.Module):

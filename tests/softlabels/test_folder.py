@@ -16,6 +16,7 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.softlabels.folder import open_labels
 from tutelage.softlabels.recording import record
 from tutelage.softlabels.shards import MANIFEST, shard_path
+from tutelage.teachers.adapt import as_teacher
 
 
 def test_a_finished_folder_is_a_teacher_for_its_rows(folder):
@@ -174,3 +175,29 @@ def test_pictures_are_stored_with_height_and_width(tmp_path):
     path = record(Segments(), X, tmp_path / "labels").path
     assert pq.read_schema(shard_path(path, 0)).names == ["row", "row_name", "height", "width", "answers"]
     np.testing.assert_array_equal(open_labels(path).answer(X[4:5])[0], np.stack([X[4], -X[4]]))
+
+
+@pytest.fixture
+def many_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.softlabels.folder.MANY_SHARDS", 3)
+    teacher = as_teacher(lambda rows: np.asarray(rows)[:, 0] * 2.0, kind="values")
+    rows = np.arange(50.0).reshape(50, 1)
+    return record(teacher, rows, tmp_path / "many", shard_rows=10), rows, teacher
+
+
+def test_the_hashes_of_many_shards_lie_beside_the_manifest(many_shards):
+    folder, rows, teacher = many_shards
+    assert '"shards": []' in (folder.path / "manifest.json").read_text(encoding="utf-8")
+    assert (folder.path / "shards.parquet").is_file()
+    again = open_labels(folder.path)
+    assert again.sha256 == folder.sha256
+    assert np.array_equal(again.answer(rows)[:, 0], rows[:, 0] * 2)
+    assert record(teacher, rows, folder.path, shard_rows=10).sha256 == folder.sha256
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "missing"), (b"PAR1", "damaged")])
+def test_a_changed_list_of_shards_is_refused(many_shards, content, said):
+    path = many_shards[0].path / "shards.parquet"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=rf"shards\.parquet is {said}"):
+        open_labels(path.parent)

@@ -2,8 +2,9 @@
 
     labels/
         manifest.json          teacher, form of the answers with the names of all classes, rows and their columns ("table"); SHA-256 of
-                               every shard, and a checksum of its own. "side_files" is empty: further files of a recording, by name,
-                               with their SHA-256
+                               every shard, and a checksum of its own. "side_files": further files of the recording, by name, with
+                               their SHA-256
+        shards.parquet         of more than 1 000 shards: their SHA-256, which the manifest then leaves out
         part-00000.parquet     row, row_name, and the answers as lists: `answers`, or `ids`, `log_probs` and `rest` of the most probable
                                classes (see `Encoding`); for answers with positions, those of all positions of a row, one after the
                                other, and how many there are: `tokens`, or `height` and `width`
@@ -16,9 +17,12 @@ and cannot be opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line
-from tutelage.core.files import check_place, is_draft, write_text
+from tutelage.core.files import check_place, is_draft, whole_file, write_text
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, with_checksum
@@ -41,6 +45,9 @@ from tutelage.softlabels.name_index import Index, contradiction, is_index, opene
 from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance, missing, read_shard, shard_path, table_in
 
+SHARD_LIST = "shards.parquet"
+MANY_SHARDS = 1000
+"""Shards whose hashes a manifest holds itself; of more it names a file that does."""
 _AGAIN = "Delete it and record again: complete shards are reused."
 
 
@@ -199,7 +206,7 @@ class LabelFolder:
         """The content of the manifest."""
         of_shards = [
             {"file": shard_path(self.path, index).name, "rows": stop - start, "sha256": sha256}
-            for index, sha256 in enumerate(self.sha256)
+            for index, sha256 in enumerate(() if self.side_files else self.sha256)
             for start, stop in [self.provenance.span(index)]
         ]
         cost = {"unit": self.cost_unit, "mean": self.cost.mean, **asdict(self.cost)}
@@ -208,14 +215,47 @@ class LabelFolder:
             "data": self.data,
             "cost": cost,
             "shards": of_shards,
-            "side_files": {},
+            "side_files": {name: hashlib.sha256(content).hexdigest() for name, content in self.side_files.items()},
         }
         return with_checksum(plain)
 
+    @cached_property
+    def side_files(self) -> dict[str, bytes]:
+        """What a manifest of many shards leaves out, by the name of its file."""
+        return {SHARD_LIST: _written(self.sha256)} if len(self.sha256) > MANY_SHARDS else {}
+
 
 def write_manifest(folder: LabelFolder) -> None:
-    """Write the manifest, which marks a recording as finished."""
+    """Write the manifest, which marks a recording as finished, after the files that belong to it."""
+    for name, content in folder.side_files.items():
+        with whole_file(folder.path / name) as draft:
+            draft.write_bytes(content)
     write_text(folder.path / MANIFEST, dumps(folder.to_json()))
+
+
+def _written(sha256: Sequence[str]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    buffer = BytesIO()
+    table = pa.table({"shard": np.arange(len(sha256)), "sha256": pa.array([bytes.fromhex(one) for one in sha256], pa.binary(32))})
+    pq.write_table(table, buffer, use_dictionary=False, write_statistics=False, compression="none")
+    return buffer.getvalue()
+
+
+def _read(folder: Path, side_files: dict[str, str]) -> tuple[str, ...]:
+    """The SHA-256 of every shard, from the file beside the manifest.
+
+    Raises:
+        DamagedFile: it is missing or changed.
+    """
+    import pyarrow.parquet as pq
+
+    path = folder / SHARD_LIST
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != side_files[SHARD_LIST]:
+        raise DamagedFile(f"{path} is {'damaged' if content else 'missing'}. Restore it, or delete {MANIFEST} and record again.")
+    return tuple(one.hex() for one in pq.read_table(BytesIO(content)).column("sha256").to_pylist())
 
 
 def check_folder(folder: Path) -> None:
@@ -229,7 +269,7 @@ def check_folder(folder: Path) -> None:
 
 def _only_ours(folder: Path) -> bool:
     return all(
-        path.name in (MANIFEST, PLAN) or (path.name.startswith("part-") and path.suffix == ".parquet") or is_draft(path) or is_index(path)
+        path.name in (MANIFEST, PLAN, SHARD_LIST) or re.fullmatch(r"part-.*\.parquet", path.name) or is_draft(path) or is_index(path)
         for path in folder.iterdir()
     )
 
@@ -264,7 +304,7 @@ def open_labels(path: Path | str) -> LabelFolder:
     if not (folder / MANIFEST).is_file():
         raise BadInput(_not_finished(folder))
     manifest = read_json(folder / MANIFEST, schema=LABELS_SCHEMA, remedy=_AGAIN)
-    if manifest.get("side_files"):
+    if set(manifest.get("side_files", {})) - {SHARD_LIST}:
         raise StaleCache(f"{folder} holds further files, which this version of tutelage does not read. Use a later one.")
     try:
         opened = _from_manifest(folder, manifest)
@@ -290,7 +330,8 @@ def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
     rows, shard_rows = int(manifest["rows"]), int(manifest["shard_rows"])
     encoding = encoding_from(manifest).fitted_to(form)
     provenance = Provenance(str(manifest["teacher"]), form, encoding, rows, shard_rows, table_in(manifest))
-    sha256 = tuple(str(shard["sha256"]) for shard in manifest["shards"])
+    side_files = manifest["side_files"]
+    sha256 = _read(folder, side_files) if side_files else tuple(str(shard["sha256"]) for shard in manifest["shards"])
     if rows < 1 or shard_rows < 1 or len(sha256) != provenance.shards:
         raise ValueError(f"shards: {len(sha256)} for {rows} rows of {shard_rows} a shard")
     cost = EncodingCost(*(manifest["cost"][name] for name in ("rows", "total", "worst")))

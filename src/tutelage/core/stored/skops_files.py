@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,12 +43,10 @@ def skops_io() -> ModuleType:
     if spared:
         sys.modules[_LOADS_TORCH] = None  # type: ignore[assignment]
     try:
-        import skops.io
+        return import_module("skops.io")
     finally:
         if spared:
             del sys.modules[_LOADS_TORCH]
-    found: ModuleType = skops.io
-    return found
 
 
 def dump_skops(model: Any, about: Mapping[str, Any]) -> bytes:

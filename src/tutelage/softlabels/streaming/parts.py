@@ -132,8 +132,8 @@ class Parts:
             BadInput: always.
         """
         raise BadInput(
-            "these are parts, rows together with their answers, and rows alone are expected here; pass the rows or their file. Parts are for "
-            "fit of TorchStudent, SoftLogistic, SoftBoosting, SoftTree and SoftForest, and for evaluate(student, parts)."
+            "these are parts, rows together with their answers, and rows alone are expected here; pass the rows or their file. Parts are "
+            "for fit of TorchStudent, SoftLogistic, SoftBoosting, SoftTree and SoftForest, and for evaluate(student, parts)."
         )
 
     def in_order(self) -> Iterator[Part]:

@@ -1,4 +1,4 @@
-"""Students by parts compared with the same students in memory: time, peak memory of the process, and quality. Each fit has its own process."""
+"""Students by parts compared with the same in memory: time, peak memory and quality. Each fit has a process of its own."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def looked_up(folder: Path) -> dict[str, Any]:
 
 def measured(*arguments: str) -> dict[str, Any]:
     """What a process of its own measures."""
-    done = subprocess.run([sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True)  # noqa: S603
+    done = subprocess.run([sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
@@ -135,9 +135,7 @@ def main() -> None:
                     flush=True,
                 )
             found = measured(folder, "look-up", "parts")
-            print(
-                f"1 000 of {rows:,} rows looked up: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB"
-            )
+            print(f"1 000 rows of {rows:,}: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB")
 
 
 if __name__ == "__main__":

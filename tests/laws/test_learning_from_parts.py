@@ -194,3 +194,22 @@ def test_two_processes_with_shards_of_their_own_teach_the_same_student_as_one(tm
     for name, value in one.items():
         np.testing.assert_allclose(first[name], value, rtol=1e-4, atol=1e-6)
         np.testing.assert_array_equal(first[name], second[name])
+
+
+def test_weights_of_rows_count_as_in_memory(recorded):
+    weights = RNG.uniform(0.2, 2, len(ROWS))
+    data = tl.parts(ROWS, recorded, TRUTH, window=70)
+    memory = DataLoader(Pairs(), 16, sampler=InOrder(data))
+    same(taught(data, sample_weight=weights), taught(memory, recorded, sample_weight=weights))
+
+
+def test_labels_that_are_each_on_or_off_are_found_by_the_names_of_a_frame(tmp_path):
+    import pandas as pd
+
+    model = tl.as_teacher(lambda rows: rows[:, :2], kind="logits", task="multilabel", classes=["wet", "cold"], version="1")
+    on = pd.DataFrame({"cold": ROWS[:, 1] > 0, "wet": ROWS[:, 0] > 0}).astype(int)
+    data = tl.parts(ROWS, tl.record(model, ROWS, tmp_path / "labels", shard_rows=50), on, window=100)
+    objective = tl.losses.soft_bernoulli() + tl.losses.hard_bernoulli()
+    student = tl.TorchStudent(torch.nn.Linear(4, 2), objective).fit(data, epochs=30, lr=0.05)
+    found = tl.evaluate(student, data, budget_seconds=None)
+    assert found.against_truth["accuracy"].value > 0.9

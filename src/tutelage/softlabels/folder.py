@@ -238,7 +238,7 @@ def _written(sha256: Sequence[str]) -> bytes:
     import pyarrow.parquet as pq
 
     buffer = BytesIO()
-    table = pa.table({"shard": np.arange(len(sha256)), "sha256": pa.array([bytes.fromhex(one) for one in sha256], pa.binary(32))})
+    table = pa.table({"shard": pa.array(np.arange(len(sha256))), "sha256": pa.array([bytes.fromhex(one) for one in sha256], pa.binary(32))})
     pq.write_table(table, buffer, use_dictionary=False, write_statistics=False, compression="none")
     return buffer.getvalue()
 
@@ -255,7 +255,7 @@ def _read(folder: Path, side_files: dict[str, str]) -> tuple[str, ...]:
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != side_files[SHARD_LIST]:
         raise DamagedFile(f"{path} is {'damaged' if content else 'missing'}. Restore it, or delete {MANIFEST} and record again.")
-    return tuple(one.hex() for one in pq.read_table(BytesIO(content)).column("sha256").to_pylist())
+    return tuple(bytes(one or b"").hex() for one in pq.read_table(BytesIO(content)).column("sha256").to_pylist())
 
 
 def check_folder(folder: Path) -> None:

@@ -137,3 +137,10 @@ def test_what_is_no_part_is_refused_in_one_sentence(folder):
         tl.parts(ROWS, folder, TRUTH[:24])
     with pytest.raises(BadInput, match="batch_size is 0"):
         list(tl.parts(ROWS, folder).batches(0))
+
+
+def test_where_rows_alone_are_expected_parts_are_refused(folder):
+    data = tl.parts(ROWS, folder)
+    for call in (lambda: tl.record(Linear(), data), lambda: tl.preflight(Linear(), data), lambda: tl.parts(data, folder)):
+        with pytest.raises(BadInput, match="these are parts, rows together with their answers, and rows alone are expected here"):
+            call()

@@ -157,6 +157,7 @@ def reliability_curve(
         >>> curve.rows, curve.outcome
         ((2, 2), (0.5, 1.0))
     """
+    outcome, confidence = probability_pair(outcome, confidence, names=("outcome", "confidence"))
     edges = bin_edges(confidence, bins=bins, binning=binning)
     return curve_of(edges, bin_sums(confidence, outcome, edges, weights))
 

@@ -125,6 +125,17 @@ class Parts:
         if len(waiting):
             yield windows.take(order, waiting)
 
+    def as_rows(self) -> Rows:
+        """Refuse to be taken for rows in memory, wherever rows are expected.
+
+        Raises:
+            BadInput: always.
+        """
+        raise BadInput(
+            "these are parts, rows together with their answers, and rows alone are expected here; pass the rows or their file. Parts are "
+            "for fit of TorchStudent, SoftLogistic, SoftBoosting, SoftTree and SoftForest, and for evaluate(student, parts)."
+        )
+
     def in_order(self) -> Iterator[Part]:
         """All rows in the order in which they were recorded, a shard at a time.
 

@@ -276,3 +276,10 @@ def test_a_teacher_that_changes_as_it_answers_is_refused_and_nothing_is_planned(
     with pytest.raises(BadInput, match="this teacher changes as it answers"):
         tl.plan(tl.as_teacher(Counter(), kind="probabilities", classes=["low", "high"]), X, tmp_path / "labels")
     assert not (tmp_path / "labels").exists()
+
+
+def test_a_language_model_is_asked_by_one_process(tmp_path):
+    teacher = tl.teachers.chat("m-1", ["spam", "ham"], endpoint="http://127.0.0.1:9/v1")
+    with pytest.raises(BadInput, match="m-1 is asked many texts at a time already, within a budget that holds for one process"):
+        tl.plan(teacher, ["a", "b"], tmp_path / "labels")
+    assert not (tmp_path / "labels").exists()

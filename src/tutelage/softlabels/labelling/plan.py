@@ -34,6 +34,7 @@ from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import DTYPES, Dtype
 from tutelage.softlabels.querying import query_parts, rows_of_a_shard
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, offer_shard, read_shard, shard_of, shard_path, short
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 PLAN_SCHEMA = 1
 _REMEDY = "Delete the folder plan in it and plan again: shards that are complete are reused."
@@ -238,7 +239,8 @@ def plan(
         A `Plan`, whose length is the number of shards.
 
     Raises:
-        BadInput, LabelMismatch: as `record`; or the folder holds the plan of another recording, or files of rows that changed since.
+        BadInput, LabelMismatch: as `record`; a language model behind an endpoint; the plan of another recording is in the folder; or files of
+            rows changed since it was made.
         CannotWrite: the folder cannot be written, or holds other files.
         DamagedFile: the folder holds damaged files.
 
@@ -258,6 +260,11 @@ def plan(
     """
     folder = checked_path("into", into)
     teacher, name = teacher_of(teacher)
+    if isinstance(teacher, ChatTeacher):
+        raise BadInput(
+            f"{teacher.model} is asked many texts at a time already, within a budget that holds for one process; record its answers in "
+            "one: tl.record(teacher, data, into=...), without on=."
+        )
     rows = as_rows(data, by_position=by_position(teacher.form))
     shard_rows = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
     dtype = None if dtype is None else choice("dtype", dtype, DTYPES)

@@ -239,8 +239,8 @@ def plan(
         A `Plan`, whose length is the number of shards.
 
     Raises:
-        BadInput, LabelMismatch: as `record`; a language model behind an endpoint; the plan of another recording is in the folder; or files of
-            rows changed since it was made.
+        BadInput, LabelMismatch: as `record`; a language model behind an endpoint; the folder holds another plan; or files of rows changed
+            since it was made.
         CannotWrite: the folder cannot be written, or holds other files.
         DamagedFile: the folder holds damaged files.
 

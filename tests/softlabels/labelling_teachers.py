@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -24,6 +25,23 @@ def dies_once(rows):
     if len(rows) > 4 and float(np.asarray(rows)[0, 0]) == 0 and not mark.exists():
         mark.touch()
         os.kill(os.getpid(), signal.SIGKILL)
+    return sums(rows)
+
+
+def dies_once_and_leaves_a_process(rows):
+    """As `dies_once`, after it forked a process that holds what it held open."""
+    mark = Path(os.environ["TUTELAGE_TEST_MARK"])
+    if len(rows) > 4 and not mark.exists():
+        mark.touch()
+        if os.fork() == 0:
+            time.sleep(600)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sums(rows)
+
+
+def sums_beside_a_program_that_reads(rows):
+    subprocess.run(["cat"], check=True, capture_output=True)  # noqa: S607
     return sums(rows)
 
 

@@ -67,6 +67,22 @@ def test_a_worker_that_dies_is_replaced_and_its_shard_done_again(tmp_path, monke
     assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
 
 
+@pytest.mark.exhaustive
+def test_a_process_that_a_worker_leaves_behind_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUTELAGE_TEST_MARK", str(tmp_path / "died"))
+    teacher = teacher_of(labelling_teachers.dies_once_and_leaves_a_process)
+    labels = tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
+    assert (tmp_path / "died").exists()
+    assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
+
+
+@pytest.mark.exhaustive
+def test_a_program_that_a_teacher_starts_does_not_read_what_the_worker_is_sent(tmp_path):
+    teacher = teacher_of(labelling_teachers.sums_beside_a_program_that_reads)
+    labels = tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
+    assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [("fails_at_seven", "ValueError: row 7 is too much"), pytest.param("dies_at_seven", "WorkerDied", marks=pytest.mark.exhaustive)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -226,10 +227,20 @@ class _Processes:
                 raise WorkerDied("it was stopped")
             command = [sys.executable, "-m", "tutelage.softlabels.labelling.worker"]
             environment = {**self.environment, "PYTHONPATH": search_path()}
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+            pipe = subprocess.PIPE
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)  # noqa: S603
             self._all.append(process)
+        threading.Thread(target=_end_what_it_started, args=(process,), daemon=True).start()
         _send(process, sys.path)
         return process
+
+
+def _end_what_it_started(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a worker, then end the processes that it started: they may hold its output open, which would never end."""
+    process.wait()
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):  # it left none
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _send(process: subprocess.Popen[bytes], value: Any) -> None:

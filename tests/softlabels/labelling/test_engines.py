@@ -96,9 +96,12 @@ def test_rows_that_fail_three_times_are_named_and_all_others_recorded(tmp_path, 
     assert tl.plan(teacher, X, tmp_path / "labels", shard_rows=5).missing() == [1]
 
 
-def test_a_function_of_the_program_itself_is_refused(tmp_path):
+def test_a_function_of_the_program_itself_is_refused_and_may_be_recorded_by_this_process(tmp_path):
+    teacher = teacher_of(lambda rows: 1 - labelling_teachers.sums(rows))
     with pytest.raises(BadInput, match="cannot be sent to other processes: no module defines it by a name of its own"):
-        tl.record(teacher_of(lambda rows: 1 - labelling_teachers.sums(rows)), X, tmp_path / "labels", on=tl.Local(1))
+        tl.record(teacher, X, tmp_path / "labels", on=tl.Local(1))
+    assert not (tmp_path / "labels").exists()
+    assert len(tl.record(teacher, X, tmp_path / "labels")) == 100
 
 
 @pytest.mark.exhaustive
@@ -120,10 +123,11 @@ def test_a_program_needs_no_guard_against_being_started_again(tmp_path):
     assert (ran.returncode, ran.stdout) == (0, "10\n"), ran.stderr
 
 
-@pytest.mark.parametrize("on", ["ray", 4, object()])
+@pytest.mark.parametrize("on", ["ray", 4, object(), tl.Local, ThreadPoolExecutor])
 def test_what_runs_nothing_is_refused(tmp_path, on):
     with pytest.raises(BadInput, match=r"expected tl\.Local"):
         tl.record(teacher_of(labelling_teachers.sums), X, tmp_path / "labels", on=on)
+    assert not (tmp_path / "labels").exists()
 
 
 def test_an_executor_that_was_shut_down_is_said(tmp_path):

@@ -159,16 +159,28 @@ def started(on: Any) -> Iterator[Engine]:
     Raises:
         BadInput: nothing that runs functions.
     """
+    check_on(on)
     if isinstance(on, Local | Ray):
         with on.started() as engine:
             yield engine
         return
-    if not callable(getattr(on, "submit", None)):
+    yield Engine(on.submit, _workers_of(on))
+
+
+def check_on(on: Any) -> None:
+    """Check that functions can be run on what the user passes.
+
+    Raises:
+        BadInput: they cannot. MissingExtra: Ray is not installed.
+    """
+    if isinstance(on, type) or not (isinstance(on, Local | Ray) or callable(getattr(on, "submit", None))):
+        what = f"the class {on.__name__}" if isinstance(on, type) else f"a {type(on).__name__}"
         raise BadInput(
-            f"on is a {type(on).__name__}; expected tl.Local(workers), tl.Ray(workers=...), or an object with submit(), such as a "
+            f"on is {what}; expected tl.Local(workers), tl.Ray(workers=...), or an object with submit(), such as a "
             "concurrent.futures executor or a Dask Client."
         )
-    yield Engine(on.submit, _workers_of(on))
+    if isinstance(on, Ray):
+        require("ray")
 
 
 def _workers_of(on: Any) -> int:

@@ -1,7 +1,8 @@
 """The program of a worker process: it runs the functions that it is sent, and answers with their results.
 
 Requests and answers are pickles from and to the process that started it, on standard input and output. What the functions print goes to
-standard error, and there is nothing for them to read. It ends when its standard input ends, which it does when the other process dies in any way.
+standard error, and there is nothing for them to read. It ends when its standard input ends, which it does when the other process dies in
+any way.
 """
 
 from __future__ import annotations

@@ -326,6 +326,16 @@ def test_a_full_disk_leaves_no_part_of_a_shard(planned, monkeypatch):
     assert {path.name for path in planned.folder.iterdir()} == {"plan"}
 
 
+def test_a_receipt_that_cannot_be_written_is_not_needed(planned, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    planned.label(0)
+    monkeypatch.undo()
+    assert len(labelled(planned).finish()) == 100
+
+
 def test_drafts_of_killed_processes_are_removed_in_the_end(planned):
     (planned.folder / f".part-00000.parquet.draft-{'0' * 16}").write_bytes(b"half")
     labelled(planned).finish()

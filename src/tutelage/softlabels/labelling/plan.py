@@ -212,10 +212,10 @@ class Plan:
         return self.folder / PLAN / f"{shard_path(self.folder, index).stem}.json"
 
     def _sign(self, index: int, sha256: str) -> None:
-        """Note that this plan labelled a shard, unless the plan was finished meanwhile."""
+        """Note that this plan labelled a shard, if it can be noted: the plan may be finished, or the disk full."""
         receipt = self._receipt(index)
         draft = receipt.with_name(f".{receipt.name}.draft-{secrets.token_hex(8)}")
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # a shard without a receipt is proven by its rows
             draft.write_text(dumps(with_checksum({"schema": PLAN_SCHEMA, "plan": self.name, "sha256": sha256})), encoding="utf-8")
             draft.replace(receipt)
 
@@ -292,8 +292,11 @@ def plan(
     request, recorded = request.continued(folder)
     made = _planned(folder, request, recorded)
     made.check_recorded()
-    written = dumps(made.to_json())
-    if write_unless_there(folder / PLAN / "plan.json", lambda draft: draft.write_text(written, encoding="utf-8")):
+
+    def write(draft: Path) -> None:
+        draft.write_text(dumps(made.to_json()), encoding="utf-8")
+
+    if write_unless_there(folder / PLAN / "plan.json", write):
         return made
     return _joined(folder, request)  # another process was first
 

@@ -63,5 +63,9 @@ def slow(rows):
     return sums(rows)
 
 
-def otherwise_in_each_process(rows):
-    return sums(rows) * (0.5 + 1 / (2 + os.getpid() % 1000))
+SCALE = 1.0
+"""What a program may change in its own process only."""
+
+
+def scaled(rows):
+    return sums(rows) * SCALE

@@ -158,6 +158,7 @@ def _on_others(teacher: Any, rows: Rows, folder: Path, on: Any, *, advance: Adva
         if not was_planned:  # nobody can go on by it as it is: record() without on= is what remains
             planned.drop()
         raise
+    planned.check_recorded()  # others may have made another teacher of a name and a version, which the fingerprint does not show
     return planned.finish()
 
 

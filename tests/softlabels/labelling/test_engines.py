@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tutelage as tl
-from tutelage.core.errors import BadInput, CannotWrite
+from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.softlabels.labelling.engines import search_path
 
 X = np.arange(300.0).reshape(100, 3)
@@ -94,6 +94,17 @@ def test_rows_that_fail_three_times_are_named_and_all_others_recorded(tmp_path, 
     ):
         tl.record(teacher, X, tmp_path / "labels", shard_rows=5, on=tl.Local(2))
     assert tl.plan(teacher, X, tmp_path / "labels", shard_rows=5).missing() == [1]
+
+
+@pytest.mark.parametrize("version", [None, "1"])
+def test_a_function_that_answers_otherwise_in_the_workers_is_an_error(tmp_path, monkeypatch, version):
+    monkeypatch.setattr(labelling_teachers, "SCALE", 0.5)
+    teacher = tl.as_teacher(labelling_teachers.scaled, kind="probabilities", classes=["low", "high"], version=version)
+    with pytest.raises(
+        (CannotWrite, LabelMismatch), match="the teacher now gives other answers" if version else "another process makes another teacher"
+    ):
+        tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
+    assert not (tmp_path / "labels" / "manifest.json").exists()
 
 
 def test_a_function_of_the_program_itself_is_refused_and_may_be_recorded_by_this_process(tmp_path):

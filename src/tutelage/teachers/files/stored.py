@@ -46,7 +46,7 @@ def store_teacher(teacher: Teacher, folder: Path) -> dict[str, Any]:
     kind = type(teacher).__name__
     stored = _STORED.get(kind)
     if stored is None:
-        raise BadInput(f"a {kind} cannot be sent to other processes. {_INSTEAD}")
+        raise BadInput(f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} cannot be sent to other processes. {_INSTEAD}")
     return {"teacher": kind, **stored(teacher, folder)}
 
 

@@ -69,3 +69,15 @@ SCALE = 1.0
 
 def scaled(rows):
     return sums(rows) * SCALE
+
+
+def forks_and_waits(rows):
+    """Starts a process, whose number the mark holds, and takes a second."""
+    if len(rows) > 4:
+        child = os.fork()
+        if child == 0:
+            time.sleep(600)
+            os._exit(0)
+        Path(os.environ["TUTELAGE_TEST_MARK"]).write_text(f"{child}.", encoding="utf-8")
+        time.sleep(1)
+    return sums(rows)

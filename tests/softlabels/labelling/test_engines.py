@@ -1,8 +1,11 @@
+import os
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import labelling_teachers
 import numpy as np
@@ -74,6 +77,30 @@ def test_a_process_that_a_worker_leaves_behind_holds_nobody_up(tmp_path, monkeyp
     labels = tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
     assert (tmp_path / "died").exists()
     assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
+
+
+@pytest.mark.exhaustive
+def test_nothing_stays_behind_a_program_that_is_killed(tmp_path):
+    mark = tmp_path / "child"
+    program = (
+        "import numpy as np, tutelage as tl, labelling_teachers as of; teacher = tl.as_teacher(of.forks_and_waits, kind='values'); "
+        "tl.record(teacher, np.arange(60.0).reshape(20, 3), 'labels', on=tl.Local(1))"
+    )
+    environment = {**os.environ, "PYTHONPATH": search_path(), "TUTELAGE_TEST_MARK": str(mark)}
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment)
+    wait_until(lambda: mark.exists() and mark.read_text(encoding="utf-8").endswith("."))
+    process.kill()
+    process.wait()
+    child = int(mark.read_text(encoding="utf-8").rstrip("."))
+    wait_until(lambda: not Path(f"/proc/{child}").exists() or "(zombie)" in Path(f"/proc/{child}/status").read_text(encoding="utf-8"))
+
+
+def wait_until(true):
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen within a minute")
 
 
 @pytest.mark.exhaustive

@@ -1,3 +1,5 @@
+import threading
+
 import lightgbm
 import numpy as np
 import pytest
@@ -91,6 +93,13 @@ def test_an_estimator_of_the_program_itself_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("__main__.Own", Own, raising=False)
     with pytest.raises(BadInput, match=r"holds __main__\.Own, which the program itself defines.*pass its name"):
         store_teacher(tl.as_teacher(Own().fit(X, Y)), tmp_path)
+
+
+def test_an_estimator_that_holds_what_cannot_be_read_is_refused(tmp_path):
+    model = LogisticRegression().fit(X, Y)
+    model.lock = threading.Lock()
+    with pytest.raises(BadInput, match=r"cannot be read once it was stored .* pass its name"):
+        store_teacher(tl.as_teacher(model), tmp_path)
 
 
 @pytest.mark.parametrize(

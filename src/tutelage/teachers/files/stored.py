@@ -80,7 +80,10 @@ def _estimator(teacher: EstimatorTeacher, folder: Path) -> dict[str, Any]:
     if at_home is not None:
         raise BadInput(f"this {name} holds {at_home}, which the program itself defines: other processes cannot import it. {_INSTEAD}")
     declared = _declared(Declared(teacher.names, version=teacher.version))
-    made = as_teacher(skops.io.loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
+    try:
+        made = as_teacher(skops.io.loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
+    except Exception as error:  # an object that it holds, such as a lock, may raise anything as it is read
+        raise BadInput(f"this {name} cannot be read once it was stored ({one_line(error)}), and so not be sent. {_INSTEAD}") from error
     if made.fingerprint != teacher.fingerprint or _content_of(made) != _content_of(teacher):
         raise BadInput(f"this {name} is another one once it was stored and read, and so cannot be sent to other processes. {_INSTEAD}")
     return {"file": "teacher.skops", "sha256": hashlib.sha256(content).hexdigest(), "trusted": trusted, "declared": declared}

@@ -63,3 +63,19 @@ def test_where_to_ask_is_checked(here, capsys, given):
     assert main(["record", *TEACHER, "--into", "many", "--on", given]) == 2
     assert "expected local, ray, or one of them with a number of workers" in capsys.readouterr().err
     assert not (here / "many").exists()
+
+
+@pytest.mark.exhaustive
+def test_an_object_of_a_module_in_a_package_is_sent_by_its_name(here):
+    package = here / "package_of_rows"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "teachers.py").write_text(
+        "import threading\n\nfrom sklearn.linear_model import LinearRegression\n\n\n"
+        "X = [[1.0, 2.0], [2.0, 1.0], [3.0, 5.0]]\nmodel = LinearRegression().fit(X, [1.0, 2.0, 3.0])\nmodel.lock = threading.Lock()\n",
+        encoding="utf-8",
+    )
+    recording = ["record", "package_of_rows.teachers:model", "--data", "rows.csv", "--shard-rows", "20"]
+    assert main([*recording, "--into", "one"]) == 0
+    assert main([*recording, "--into", "many", "--on", "local:1"]) == 0
+    assert files_of(here / "many") == files_of(here / "one")

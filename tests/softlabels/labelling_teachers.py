@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -27,6 +28,23 @@ def dies_once(rows):
     return sums(rows)
 
 
+def dies_once_and_leaves_a_process(rows):
+    """As `dies_once`, after it forked a process that holds what it held open."""
+    mark = Path(os.environ["TUTELAGE_TEST_MARK"])
+    if len(rows) > 4 and not mark.exists():
+        mark.touch()
+        if os.fork() == 0:
+            time.sleep(600)
+            os._exit(0)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sums(rows)
+
+
+def sums_beside_a_program_that_reads(rows):
+    subprocess.run(["cat"], check=True, capture_output=True)
+    return sums(rows)
+
+
 def dies_at_seven(rows):
     """Kills its process whenever row 7 is among many."""
     if len(rows) > 4 and (np.asarray(rows)[:, 0] == 7 * 3).any():
@@ -45,5 +63,21 @@ def slow(rows):
     return sums(rows)
 
 
-def otherwise_in_each_process(rows):
-    return sums(rows) * (0.5 + 1 / (2 + os.getpid() % 1000))
+SCALE = 1.0
+"""What a program may change in its own process only."""
+
+
+def scaled(rows):
+    return sums(rows) * SCALE
+
+
+def forks_and_waits(rows):
+    """Starts a process, whose number the mark holds, and takes a second."""
+    if len(rows) > 4:
+        child = os.fork()
+        if child == 0:
+            time.sleep(600)
+            os._exit(0)
+        Path(os.environ["TUTELAGE_TEST_MARK"]).write_text(f"{child}.", encoding="utf-8")
+        time.sleep(1)
+    return sums(rows)

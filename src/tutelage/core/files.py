@@ -33,6 +33,11 @@ def is_draft(path: Path) -> bool:
     return re.fullmatch(rf"\..+\.draft-{_SIXTEEN_DIGITS}", path.name) is not None
 
 
+def remove_draft(path: Path) -> None:
+    """Remove a draft, a file or a folder; nothing happens if it is gone."""
+    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
 @contextmanager
 def whole_file(target: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `target`; on success it replaces `target`, on any error it is removed.

@@ -14,7 +14,7 @@ import numpy as np
 from tutelage.core.arguments import choice, function, path, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
-from tutelage.core.files import is_draft, locked
+from tutelage.core.files import is_draft, locked, remove_draft
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.running.stages import Advance
@@ -145,11 +145,20 @@ def record(
 
 
 def _on_others(teacher: Any, rows: Rows, folder: Path, on: Any, *, advance: Advance, **options: Any) -> LabelFolder:
+    from tutelage.softlabels.labelling.engines import check_on
     from tutelage.softlabels.labelling.labelling import label_missing
     from tutelage.softlabels.labelling.plan import plan
 
+    check_on(on)
+    was_planned = (folder / PLAN).exists()
     planned = plan(teacher, rows, folder, **options)
-    label_missing(planned, on, advance=advance)
+    try:
+        label_missing(planned, on, advance=advance)
+    except BadInput:
+        if not was_planned:  # nobody can go on by it as it is: record() without on= is what remains
+            planned.drop()
+        raise
+    planned.check_recorded()  # others may have made another teacher of a name and a version, which the fingerprint does not show
     return planned.finish()
 
 
@@ -182,7 +191,7 @@ class _Recording:
     def finish(self) -> LabelFolder:
         """Record the missing shards, then write the manifest."""
         for draft in filter(is_draft, list(self.folder.iterdir())):  # left by a killed run; the lock keeps other writers out
-            draft.unlink()
+            remove_draft(draft)
         request, provenance = self.request.continued(self.folder)
         teacher = request.teacher
         tally = Tally(self.advance)

@@ -20,7 +20,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
 from tutelage.teachers.endpoints.chat import chat
-from tutelage.teachers.files.open import CHAT, language_model, open_teacher
+from tutelage.teachers.files.open import CHAT, language_model, names_an_object, open_teacher
 from tutelage.teachers.inputs import errors_as_bad_input
 
 SAMPLE_ROWS = 1000
@@ -237,7 +237,7 @@ def for_other_processes(opened: Teacher, name: str, options: SourceOptions) -> A
         options: what was declared about it.
     """
     declared = (options.classes, options.kind, options.task, options.teacher_version)
-    if ":" in name and not Path(name).suffix and all(value is None for value in declared):
+    if names_an_object(name) and all(value is None for value in declared):
         return name
     return opened.teacher if isinstance(opened, NamedTeacher) else opened
 

@@ -1,15 +1,18 @@
+import os
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import labelling_teachers
 import numpy as np
 import pytest
 
 import tutelage as tl
-from tutelage.core.errors import BadInput, CannotWrite
+from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.softlabels.labelling.engines import search_path
 
 X = np.arange(300.0).reshape(100, 3)
@@ -67,6 +70,46 @@ def test_a_worker_that_dies_is_replaced_and_its_shard_done_again(tmp_path, monke
     assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
 
 
+@pytest.mark.exhaustive
+def test_a_process_that_a_worker_leaves_behind_holds_nobody_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("TUTELAGE_TEST_MARK", str(tmp_path / "died"))
+    teacher = teacher_of(labelling_teachers.dies_once_and_leaves_a_process)
+    labels = tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
+    assert (tmp_path / "died").exists()
+    assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
+
+
+@pytest.mark.exhaustive
+def test_nothing_stays_behind_a_program_that_is_killed(tmp_path):
+    mark = tmp_path / "child"
+    program = (
+        "import numpy as np, tutelage as tl, labelling_teachers as of; teacher = tl.as_teacher(of.forks_and_waits, kind='values'); "
+        "tl.record(teacher, np.arange(60.0).reshape(20, 3), 'labels', on=tl.Local(1))"
+    )
+    environment = {**os.environ, "PYTHONPATH": search_path(), "TUTELAGE_TEST_MARK": str(mark)}
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env=environment)
+    wait_until(lambda: mark.exists() and mark.read_text(encoding="utf-8").endswith("."))
+    process.kill()
+    process.wait()
+    child = int(mark.read_text(encoding="utf-8").rstrip("."))
+    wait_until(lambda: not Path(f"/proc/{child}").exists() or "(zombie)" in Path(f"/proc/{child}/status").read_text(encoding="utf-8"))
+
+
+def wait_until(true):
+    for _ in range(600):
+        if true():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not happen within a minute")
+
+
+@pytest.mark.exhaustive
+def test_a_program_that_a_teacher_starts_does_not_read_what_the_worker_is_sent(tmp_path):
+    teacher = teacher_of(labelling_teachers.sums_beside_a_program_that_reads)
+    labels = tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
+    assert np.allclose(labels.answer(X)[:, 1], labelling_teachers.sums(X))
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [("fails_at_seven", "ValueError: row 7 is too much"), pytest.param("dies_at_seven", "WorkerDied", marks=pytest.mark.exhaustive)],
@@ -80,9 +123,23 @@ def test_rows_that_fail_three_times_are_named_and_all_others_recorded(tmp_path, 
     assert tl.plan(teacher, X, tmp_path / "labels", shard_rows=5).missing() == [1]
 
 
-def test_a_function_of_the_program_itself_is_refused(tmp_path):
+@pytest.mark.parametrize("version", [None, "1"])
+def test_a_function_that_answers_otherwise_in_the_workers_is_an_error(tmp_path, monkeypatch, version):
+    monkeypatch.setattr(labelling_teachers, "SCALE", 0.5)
+    teacher = tl.as_teacher(labelling_teachers.scaled, kind="probabilities", classes=["low", "high"], version=version)
+    with pytest.raises(
+        (CannotWrite, LabelMismatch), match="the teacher now gives other answers" if version else "another process makes another teacher"
+    ):
+        tl.record(teacher, X, tmp_path / "labels", shard_rows=50, on=tl.Local(1))
+    assert not (tmp_path / "labels" / "manifest.json").exists()
+
+
+def test_a_function_of_the_program_itself_is_refused_and_may_be_recorded_by_this_process(tmp_path):
+    teacher = teacher_of(lambda rows: 1 - labelling_teachers.sums(rows))
     with pytest.raises(BadInput, match="cannot be sent to other processes: no module defines it by a name of its own"):
-        tl.record(teacher_of(lambda rows: 1 - labelling_teachers.sums(rows)), X, tmp_path / "labels", on=tl.Local(1))
+        tl.record(teacher, X, tmp_path / "labels", on=tl.Local(1))
+    assert not (tmp_path / "labels").exists()
+    assert len(tl.record(teacher, X, tmp_path / "labels")) == 100
 
 
 @pytest.mark.exhaustive
@@ -104,10 +161,11 @@ def test_a_program_needs_no_guard_against_being_started_again(tmp_path):
     assert (ran.returncode, ran.stdout) == (0, "10\n"), ran.stderr
 
 
-@pytest.mark.parametrize("on", ["ray", 4, object()])
+@pytest.mark.parametrize("on", ["ray", 4, object(), tl.Local, ThreadPoolExecutor])
 def test_what_runs_nothing_is_refused(tmp_path, on):
     with pytest.raises(BadInput, match=r"expected tl\.Local"):
         tl.record(teacher_of(labelling_teachers.sums), X, tmp_path / "labels", on=on)
+    assert not (tmp_path / "labels").exists()
 
 
 def test_an_executor_that_was_shut_down_is_said(tmp_path):

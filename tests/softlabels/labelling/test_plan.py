@@ -1,4 +1,5 @@
 import dataclasses
+import shutil
 import threading
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from labelling_teachers import sums
+from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 
 import tutelage as tl
@@ -115,6 +117,71 @@ def test_a_recording_that_stopped_is_planned_further(tmp_path):
     assert plan.missing() == [2]
     labelled(plan).finish()
     assert files_of(tmp_path / "labels") == whole
+
+
+def test_shards_of_another_recording_are_an_error_before_anything_is_written(tmp_path):
+    tl.record(GaussianNB().fit(X, np.arange(100) % 4), X, tmp_path / "labels", shard_rows=30)
+    (tmp_path / "labels" / "manifest.json").unlink()
+    before = files_of(tmp_path / "labels")
+    with pytest.raises(LabelMismatch, match=r"part-00000\.parquet belongs to another recording \(teacher"):
+        tl.plan(TEACHER, X, tmp_path / "labels", shard_rows=30)
+    with pytest.raises(LabelMismatch, match=r"part-00000\.parquet belongs to another recording"):
+        tl.record(TEACHER, X, tmp_path / "labels", shard_rows=30, on=tl.Local(1))
+    assert files_of(tmp_path / "labels") == before
+
+
+def test_shards_of_other_rows_are_an_error_before_anything_is_written(tmp_path):
+    tl.plan(TEACHER, X + 1000, tmp_path / "labels", shard_rows=30).label(3)
+    shard = tmp_path / "labels" / "part-00003.parquet"
+    shutil.rmtree(tmp_path / "labels" / "plan")
+    with pytest.raises(LabelMismatch, match=r"part-00003\.parquet holds answers to other rows. Delete it, and plan again"):
+        tl.plan(TEACHER, X, tmp_path / "labels", shard_rows=30)
+    assert list(shard.parent.iterdir()) == [shard]
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_a_teacher_that_was_changed_under_its_version_is_an_error(tmp_path, joined):
+    first, second = (tl.as_teacher(LinearRegression().fit(X, X[:, 0] * factor), version="1") for factor in (1, 2))
+    tl.plan(first, X, tmp_path / "labels", shard_rows=30).label(1)
+    if not joined:
+        shutil.rmtree(tmp_path / "labels" / "plan")
+    with pytest.raises(LabelMismatch, match=r"the teacher now gives other answers .* for row 30"):
+        tl.plan(second, X, tmp_path / "labels", shard_rows=30)
+
+
+def test_of_two_that_plan_at_once_the_first_wins(tmp_path, monkeypatch):
+    asked = GaussianNB.predict_proba
+
+    def late(self, rows):
+        monkeypatch.setattr(GaussianNB, "predict_proba", asked)
+        tl.plan(TEACHER, X + 1, tmp_path / "labels", shard_rows=30)
+        return asked(self, rows)
+
+    monkeypatch.setattr(GaussianNB, "predict_proba", late)
+    with pytest.raises(LabelMismatch, match="holds the plan of another recording"):
+        tl.plan(TEACHER, X, tmp_path / "labels", shard_rows=30)
+
+
+def test_files_are_pinned_before_the_teacher_is_asked(tmp_path):
+    FRAME.to_csv(tmp_path / "rows.csv", index=False)
+
+    def changes_the_file(rows):
+        (FRAME + 1).to_csv(tmp_path / "rows.csv", index=False)
+        return rows["a"]
+
+    teacher = tl.as_teacher(changes_the_file, kind="values", version="1")
+    plan = tl.plan(teacher, tmp_path / "rows.csv", tmp_path / "labels", shard_rows=30)
+    with pytest.raises(BadInput, match=r"rows\.csv are not those that the plan was made for"):
+        plan.label(0)
+
+
+def test_a_plan_that_was_killed_while_it_was_removed_does_not_stop_a_recording(planned):
+    labelled(planned).finish()
+    whole = files_of(planned.folder)
+    (planned.folder / f".plan.draft-{'0' * 16}").mkdir()
+    (planned.folder / "manifest.json").unlink()
+    tl.record(TEACHER, X, planned.folder, shard_rows=30)
+    assert files_of(planned.folder) == whole
 
 
 def test_record_leaves_a_plan_alone(planned):
@@ -257,6 +324,16 @@ def test_a_full_disk_leaves_no_part_of_a_shard(planned, monkeypatch):
         planned.label(0)
     monkeypatch.undo()
     assert {path.name for path in planned.folder.iterdir()} == {"plan"}
+
+
+def test_a_receipt_that_cannot_be_written_is_not_needed(planned, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    planned.label(0)
+    monkeypatch.undo()
+    assert len(labelled(planned).finish()) == 100
 
 
 def test_drafts_of_killed_processes_are_removed_in_the_end(planned):

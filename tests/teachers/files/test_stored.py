@@ -1,3 +1,5 @@
+import threading
+
 import lightgbm
 import numpy as np
 import pytest
@@ -93,16 +95,24 @@ def test_an_estimator_of_the_program_itself_is_refused(tmp_path, monkeypatch):
         store_teacher(tl.as_teacher(Own().fit(X, Y)), tmp_path)
 
 
+def test_an_estimator_that_holds_what_cannot_be_read_is_refused(tmp_path):
+    model = LogisticRegression().fit(X, Y)
+    model.lock = threading.Lock()
+    with pytest.raises(BadInput, match=r"cannot be read once it was stored .* pass its name"):
+        store_teacher(tl.as_teacher(model), tmp_path)
+
+
 @pytest.mark.parametrize(
     ("teacher", "said"),
     [
         # skops loses one of two keys that are booleans
         (lambda: tl.as_teacher(lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, Y)), "is another one once it was stored"),
+        (lambda: tl.as_teacher(lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, Y), version="1"), "is another one once it was"),
         (lambda: tl.as_teacher(lambda rows: rows[:, 0], kind="values"), "no module defines it by a name of its own. Import it"),
         (lambda: tl.as_teacher(Net(4, 3), classes=[0, 1, 2]), 'network cannot be sent to other processes: .*pass its name, "module:name"'),
         (lambda: tl.record(LogisticRegression().fit(X, Y), X), "a SoftLabels cannot be sent to other processes"),
     ],
-    ids=["lost by skops", "lambda", "own network", "recorded answers"],
+    ids=["lost by skops", "lost under a version", "lambda", "own network", "recorded answers"],
 )
 def test_what_cannot_be_sent_is_refused_with_what_to_do(tmp_path, teacher, said):
     with pytest.raises(BadInput, match=said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -158,16 +159,28 @@ def started(on: Any) -> Iterator[Engine]:
     Raises:
         BadInput: nothing that runs functions.
     """
+    check_on(on)
     if isinstance(on, Local | Ray):
         with on.started() as engine:
             yield engine
         return
-    if not callable(getattr(on, "submit", None)):
+    yield Engine(on.submit, _workers_of(on))
+
+
+def check_on(on: Any) -> None:
+    """Check that functions can be run on what the user passes.
+
+    Raises:
+        BadInput: they cannot. MissingExtra: Ray is not installed.
+    """
+    if isinstance(on, type) or not (isinstance(on, Local | Ray) or callable(getattr(on, "submit", None))):
+        what = f"the class {on.__name__}" if isinstance(on, type) else f"a {type(on).__name__}"
         raise BadInput(
-            f"on is a {type(on).__name__}; expected tl.Local(workers), tl.Ray(workers=...), or an object with submit(), such as a "
+            f"on is {what}; expected tl.Local(workers), tl.Ray(workers=...), or an object with submit(), such as a "
             "concurrent.futures executor or a Dask Client."
         )
-    yield Engine(on.submit, _workers_of(on))
+    if isinstance(on, Ray):
+        require("ray")
 
 
 def _workers_of(on: Any) -> int:
@@ -226,10 +239,20 @@ class _Processes:
                 raise WorkerDied("it was stopped")
             command = [sys.executable, "-m", "tutelage.softlabels.labelling.worker"]
             environment = {**self.environment, "PYTHONPATH": search_path()}
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)  # noqa: S603
+            pipe = subprocess.PIPE
+            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)  # noqa: S603
             self._all.append(process)
+        threading.Thread(target=_end_what_it_started, args=(process,), daemon=True).start()
         _send(process, sys.path)
         return process
+
+
+def _end_what_it_started(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a worker, then end the processes that it started: they may hold its output open, which would never end."""
+    process.wait()
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError, PermissionError):  # it left none
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _send(process: subprocess.Popen[bytes], value: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ import numpy as np
 from tutelage.core.arguments import choice, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, TutelageError
-from tutelage.core.files import is_draft, write_text
+from tutelage.core.files import is_draft, remove_draft, write_unless_there
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.records import dumps
 from tutelage.core.running.stages import Advance
@@ -29,7 +28,7 @@ from tutelage.data.tables.origin import Pin
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import encoding_from
 from tutelage.softlabels.folder import LabelFolder, check_folder
-from tutelage.softlabels.labelling.request import ELSEWHERE, Request, teacher_of
+from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import DTYPES, Dtype
 from tutelage.softlabels.querying import query_parts, rows_of_a_shard
@@ -114,6 +113,27 @@ class Plan:
             if not (self.folder / MANIFEST).exists():  # otherwise another process had labelled it, and finished
                 raise
 
+    def check_recorded(self) -> None:
+        """Check that the first and the last shard that are there belong to this recording, and hold what the teacher still answers.
+
+        Raises:
+            LabelMismatch: they do not. DamagedFile: one cannot be read.
+        """
+        there = sorted(set(range(len(self))) - set(self.missing()))
+        for index in sorted({*there[:1], *there[-1:]}):
+            start, stop = self.provenance.span(index)
+            shard = read_shard(self.folder, index, self.provenance)
+            inputs = self.request.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN))
+            if not np.array_equal(row_names(inputs), shard.names[: as_rows(inputs).count]):
+                raise LabelMismatch(f"{shard_path(self.folder, index)} holds answers to other rows. Delete it, and plan again.")
+            self.request.check_again(self.folder, index, inputs, shard, self.provenance)
+
+    def drop(self) -> None:
+        """Remove the plan; shards stay, and so does a folder that holds any. Another process that labels by it may go on."""
+        self._remove()
+        with suppress(OSError):  # there are shards
+            self.folder.rmdir()
+
     def finish(self, advance: Advance = lambda: None) -> LabelFolder:
         """Prove every shard, write the manifest, and remove the plan. The teacher is not asked.
 
@@ -193,10 +213,10 @@ class Plan:
         return self.folder / PLAN / f"{shard_path(self.folder, index).stem}.json"
 
     def _sign(self, index: int, sha256: str) -> None:
-        """Note that this plan labelled a shard, unless the plan was finished meanwhile."""
+        """Note that this plan labelled a shard, if it can be noted: the plan may be finished, or the disk full."""
         receipt = self._receipt(index)
         draft = receipt.with_name(f".{receipt.name}.draft-{secrets.token_hex(8)}")
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # a shard without a receipt is proven by its rows
             draft.write_text(dumps(with_checksum({"schema": PLAN_SCHEMA, "plan": self.name, "sha256": sha256})), encoding="utf-8")
             draft.replace(receipt)
 
@@ -214,7 +234,7 @@ class Plan:
         with suppress(FileNotFoundError):
             (self.folder / PLAN).replace(gone)
         for draft in filter(is_draft, list(self.folder.iterdir())):
-            shutil.rmtree(draft, ignore_errors=True) if draft.is_dir() else draft.unlink(missing_ok=True)
+            remove_draft(draft)
 
 
 def plan(
@@ -277,20 +297,22 @@ def plan(
     if (folder / PLAN / "plan.json").exists():
         return _joined(folder, request)
     request, recorded = request.continued(folder)
-    made = _planned(folder, request, recorded or request.first_provenance())
-    try:
-        (folder / PLAN).mkdir(parents=True, exist_ok=True)
-        write_text(folder / PLAN / "plan.json", dumps(made.to_json()))
-    except OSError as error:
-        raise CannotWrite(f"{folder} cannot be written ({error.strerror or error}). Choose another folder.") from error
-    return made
+    made = _planned(folder, request, recorded)
+    made.check_recorded()
+
+    def write(draft: Path) -> None:
+        draft.write_text(dumps(made.to_json()), encoding="utf-8")
+
+    if write_unless_there(folder / PLAN / "plan.json", write):
+        return made
+    return _joined(folder, request)  # another process was first
 
 
-def _planned(folder: Path, request: Request, provenance: Provenance) -> Plan:
+def _planned(folder: Path, request: Request, provenance: Provenance | None) -> Plan:
     origin = request.rows.origin
-    if origin is None:
-        return Plan(folder, request, provenance, (), data_name(request.rows))
-    return Plan(folder, request, provenance, tuple(map(Pin.of, origin.paths)), None)
+    pins = () if origin is None else tuple(map(Pin.of, origin.paths))  # before a teacher is asked, which may take long
+    data = data_name(request.rows) if origin is None else None
+    return Plan(folder, request, provenance or request.first_provenance(), pins, data)
 
 
 def _joined(folder: Path, request: Request) -> Plan:
@@ -312,6 +334,7 @@ def _joined(folder: Path, request: Request) -> Plan:
     differs = _difference(stored, made.to_json())
     if differs:
         raise LabelMismatch(f"{folder} holds the plan of another recording ({differs}). {ELSEWHERE}")
+    made.check_recorded()
     return made
 
 

@@ -1,13 +1,15 @@
 """The program of a worker process: it runs the functions that it is sent, and answers with their results.
 
 Requests and answers are pickles from and to the process that started it, on standard input and output. What the functions print goes to
-standard error. It ends when its standard input ends, which it does when the other process dies in any way.
+standard error, and there is nothing for them to read. It ends when its standard input ends, which it does when the other process dies in
+any way.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import traceback
 from typing import Any, BinaryIO
@@ -32,7 +34,14 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             answers.write(content)
             answers.flush()
         except BrokenPipeError:  # the other process died
-            os._exit(0)
+            _exit()
+
+
+def _exit() -> None:
+    """End this process, and those that its teacher started: it leads a group of its own (see `engines`)."""
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 def _result(function: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
@@ -43,7 +52,9 @@ def _result(function: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
 
 
 if __name__ == "__main__":
-    answers = os.fdopen(os.dup(1), "wb")
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # so that neither a function nor a program that it starts reads the requests
     os.dup2(2, 1)
-    sys.path[:] = pickle.load(sys.stdin.buffer)  # noqa: S301
-    serve(sys.stdin.buffer, answers)
+    sys.path[:] = pickle.load(requests)  # noqa: S301
+    serve(requests, answers)

@@ -87,7 +87,7 @@ def open_teacher(
             f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "
             "pass module:object."
         )
-    if path.suffix not in _OPENERS and ":" in name:
+    if names_an_object(name):
         return as_teacher(imported(name, _KNOWN), **declared)
     if path.is_dir():
         raise BadInput(f"{name} is a folder, such as one of recorded answers, which cannot answer new rows; expected {_KNOWN}.")
@@ -104,6 +104,11 @@ def open_teacher(
         raise
     except Exception as error:  # what a damaged file makes of a model raises anything when the model is read
         raise DamagedFile(f"{path} holds a model that cannot be read ({one_line(error)}). Save the model again.") from error
+
+
+def names_an_object(name: str) -> bool:
+    """Whether a name is "module:object", not that of a file or of a language model."""
+    return ":" in name and not name.startswith(CHAT) and Path(name).suffix not in _OPENERS
 
 
 def language_model(name: str) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
+from tutelage.core.files import whole_file
 from tutelage.core.stored.checksums import read_tensors, sha256_of, write_tensors
 from tutelage.core.stored.skops_files import dump_skops, read_skops
 from tutelage.teachers.adapt import as_teacher
@@ -44,7 +46,7 @@ def store_teacher(teacher: Teacher, folder: Path) -> dict[str, Any]:
     kind = type(teacher).__name__
     stored = _STORED.get(kind)
     if stored is None:
-        raise BadInput(f"a {kind} cannot be sent to other processes. {_INSTEAD}")
+        raise BadInput(f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} cannot be sent to other processes. {_INSTEAD}")
     return {"teacher": kind, **stored(teacher, folder)}
 
 
@@ -72,24 +74,40 @@ def _estimator(teacher: EstimatorTeacher, folder: Path) -> dict[str, Any]:
         content = dump_skops(teacher.estimator, {})
     except TutelageError as error:
         raise BadInput(f"this {name} cannot be sent to other processes ({one_line(error)}). {_INSTEAD}") from error
-    (folder / "teacher.skops").write_bytes(content)
+    _write(folder / "teacher.skops", lambda draft: draft.write_bytes(content))
     trusted = skops.io.get_untrusted_types(data=read_skops(folder / "teacher.skops").content)
     at_home = next((one for one in trusted if one.startswith("__main__.")), None)
     if at_home is not None:
         raise BadInput(f"this {name} holds {at_home}, which the program itself defines: other processes cannot import it. {_INSTEAD}")
     declared = _declared(Declared(teacher.names, version=teacher.version))
-    made = as_teacher(skops.io.loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
-    if made.fingerprint != teacher.fingerprint:
+    try:
+        made = as_teacher(skops.io.loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
+    except Exception as error:  # an object that it holds, such as a lock, may raise anything as it is read
+        raise BadInput(f"this {name} cannot be read once it was stored ({one_line(error)}), and so not be sent. {_INSTEAD}") from error
+    if made.fingerprint != teacher.fingerprint or _content_of(made) != _content_of(teacher):
         raise BadInput(f"this {name} is another one once it was stored and read, and so cannot be sent to other processes. {_INSTEAD}")
     return {"file": "teacher.skops", "sha256": hashlib.sha256(content).hexdigest(), "trusted": trusted, "declared": declared}
+
+
+def _content_of(teacher: Any) -> str | None:
+    """The fingerprint of an estimator whatever its version says; None if its content cannot be read."""
+    with suppress(TutelageError):
+        return str(replace(teacher, version=None).fingerprint)
+    return None
+
+
+def _write(target: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file that others may read, of this or of a second driver: it is whole at any time."""
+    with whole_file(target) as draft:
+        write(draft)
 
 
 def _booster(teacher: BoosterTeacher, folder: Path) -> dict[str, Any]:
     file = f"teacher{_SUFFIXES[teacher.engine]}"
     if teacher.save is None:
-        (folder / file).write_bytes(teacher.content())
+        _write(folder / file, lambda draft: draft.write_bytes(teacher.content()))
     else:
-        teacher.save(folder / file)
+        _write(folder / file, teacher.save)
     return {"file": file, "declared": _declared(teacher.declared)}
 
 
@@ -97,7 +115,8 @@ def _onnx(teacher: OnnxTeacher, folder: Path) -> dict[str, Any]:
     declared = {"declared": _declared(teacher.declared)}
     if isinstance(teacher.source, Path):
         return {"file": str(teacher.source), **declared}
-    (folder / "teacher.onnx").write_bytes(teacher.source)
+    content = teacher.source
+    _write(folder / "teacher.onnx", lambda draft: draft.write_bytes(content))
     return {"file": "teacher.onnx", **declared}
 
 

@@ -44,7 +44,7 @@ def test_every_command_and_option_it_names_exists():
         == set(cli.commands)
         == {
             *("distill", "predict", "compare", "serve"),
-            *("preflight", "record", "train", "evaluate", "export", "bench", "run"),
+            *("preflight", "record", "plan", "train", "evaluate", "export", "bench", "run"),
         }
     )
     options = {option for command in cli.commands.values() for option in command.params if isinstance(option, click.Option)}

@@ -304,7 +304,8 @@ def open_labels(path: Path | str) -> LabelFolder:
     if not (folder / MANIFEST).is_file():
         raise BadInput(_not_finished(folder))
     manifest = read_json(folder / MANIFEST, schema=LABELS_SCHEMA, remedy=_AGAIN)
-    if set(manifest.get("side_files", {})) - {SHARD_LIST}:
+    beside = manifest.get("side_files")
+    if isinstance(beside, dict) and set(beside) - {SHARD_LIST}:
         raise StaleCache(f"{folder} holds further files, which this version of tutelage does not read. Use a later one.")
     try:
         opened = _from_manifest(folder, manifest)

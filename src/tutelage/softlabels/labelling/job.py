@@ -14,7 +14,7 @@ from tutelage.data.tables.origin import Origin, Pin
 from tutelage.softlabels.labelling.plan import Plan
 from tutelage.softlabels.labelling.request import Request
 from tutelage.softlabels.shards import PLAN, Provenance
-from tutelage.teachers.files.stored import store_teacher, stored_teacher
+from tutelage.teachers.files.stored import named_teacher, store_teacher, stored_teacher
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Job:
             BadInput: a teacher that cannot be sent to them. CannotWrite: the folder cannot be written.
         """
         name = plan.request.name
-        about = {"teacher": "name", "name": name} if name is not None else store_teacher(plan.request.teacher, plan.folder / PLAN)
+        about = named_teacher(name) if name is not None else store_teacher(plan.request.teacher, plan.folder / PLAN)
         return cls(plan.folder.absolute(), about, plan.provenance, plan.request.rows.origin, plan.pins, plan.data)
 
     def opened(self) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -15,7 +16,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import whole_file
 from tutelage.core.stored.checksums import read_tensors, sha256_of, write_tensors
-from tutelage.core.stored.skops_files import dump_skops, read_skops
+from tutelage.core.stored.skops_files import dump_skops, read_skops, skops_io
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.boosters import BoosterTeacher
 from tutelage.teachers.adapters.declared import Declared
@@ -47,7 +48,7 @@ def store_teacher(teacher: Teacher, folder: Path) -> dict[str, Any]:
     stored = _STORED.get(kind)
     if stored is None:
         raise BadInput(f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} cannot be sent to other processes. {_INSTEAD}")
-    return {"teacher": kind, **stored(teacher, folder)}
+    return {"teacher": kind, **stored(teacher, folder), "modules": str(Path.cwd())}
 
 
 def stored_teacher(about: Mapping[str, Any], folder: Path) -> Teacher:
@@ -56,8 +57,17 @@ def stored_teacher(about: Mapping[str, Any], folder: Path) -> Teacher:
     Raises:
         BadInput, DamagedFile: it cannot be made.
     """
-    made: Teacher = _MADE[about["teacher"]](about, folder)
+    sys.path.append(about["modules"])  # the current folder of the process that stored it, where modules may lie
+    try:
+        made: Teacher = _MADE[about["teacher"]](about, folder)
+    finally:
+        sys.path.remove(about["modules"])
     return made
+
+
+def named_teacher(name: str) -> dict[str, Any]:
+    """Plain JSON values, from which `stored_teacher` opens a teacher by its name, "module:object"."""
+    return {"teacher": "name", "name": name, "modules": str(Path.cwd())}
 
 
 def _declared(declared: Declared) -> dict[str, Any]:
@@ -67,21 +77,19 @@ def _declared(declared: Declared) -> dict[str, Any]:
 
 
 def _estimator(teacher: EstimatorTeacher, folder: Path) -> dict[str, Any]:
-    import skops.io
-
     name = type(teacher.estimator).__name__
     try:
         content = dump_skops(teacher.estimator, {})
     except TutelageError as error:
         raise BadInput(f"this {name} cannot be sent to other processes ({one_line(error)}). {_INSTEAD}") from error
     _write(folder / "teacher.skops", lambda draft: draft.write_bytes(content))
-    trusted = skops.io.get_untrusted_types(data=read_skops(folder / "teacher.skops").content)
+    trusted = skops_io().get_untrusted_types(data=read_skops(folder / "teacher.skops").content)
     at_home = next((one for one in trusted if one.startswith("__main__.")), None)
     if at_home is not None:
         raise BadInput(f"this {name} holds {at_home}, which the program itself defines: other processes cannot import it. {_INSTEAD}")
     declared = _declared(Declared(teacher.names, version=teacher.version))
     try:
-        made = as_teacher(skops.io.loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
+        made = as_teacher(skops_io().loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
     except Exception as error:  # an object that it holds, such as a lock, may raise anything as it is read
         raise BadInput(f"this {name} cannot be read once it was stored ({one_line(error)}), and so not be sent. {_INSTEAD}") from error
     if made.fingerprint != teacher.fingerprint or _content_of(made) != _content_of(teacher):
@@ -168,12 +176,10 @@ def _form(plain: Mapping[str, Any]) -> AnswerForm:
 
 def _of_estimator(about: Mapping[str, Any], folder: Path) -> Teacher:
     """The file is the one that the sender wrote, whose own objects it holds: their code runs here as it does there."""
-    import skops.io
-
     path = folder / about["file"]
     if sha256_of(path) != about["sha256"]:
         raise DamagedFile(f"{path} was changed since the plan was sent. {_REMEDY}")
-    return as_teacher(skops.io.loads(read_skops(path).content, trusted=about["trusted"]), **about["declared"])
+    return as_teacher(skops_io().loads(read_skops(path).content, trusted=about["trusted"]), **about["declared"])
 
 
 def _of_file(about: Mapping[str, Any], folder: Path) -> Teacher:

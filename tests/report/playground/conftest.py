@@ -59,13 +59,14 @@ def dated(rows: list[dict[str, Any]]) -> pd.DataFrame:
 
 def strokes() -> tuple[np.ndarray, np.ndarray]:
     """(rows, 784) pictures of a line across, a line down, or nothing, dark and bright, and which it is."""
-    pictures, kinds = np.zeros((300, 28, 28)), RANDOM.integers(0, 3, 300)
+    draws = np.random.default_rng(0)  # of its own: what is drawn does not depend on the tests before
+    pictures, kinds = np.zeros((300, 28, 28)), draws.integers(0, 3, 300)
     for picture, kind in zip(pictures, kinds, strict=True):
-        at = RANDOM.integers(9, 18)
+        at = draws.integers(9, 18)
         if kind == 1:
-            picture[at : at + 3, 4:24] = RANDOM.uniform(0.5, 1)
+            picture[at : at + 3, 4:24] = draws.uniform(0.5, 1)
         if kind == 2:
-            picture[4:24, at : at + 3] = RANDOM.uniform(0.5, 1)
+            picture[4:24, at : at + 3] = draws.uniform(0.5, 1)
     return pictures, np.array(["nothing", "across", "down"])[kinds]
 
 

@@ -360,3 +360,18 @@ def test_a_language_model_is_asked_by_one_process(tmp_path):
     with pytest.raises(BadInput, match="m-1 is asked many texts at a time already, within a budget that holds for one process"):
         tl.plan(teacher, ["a", "b"], tmp_path / "labels")
     assert not (tmp_path / "labels").exists()
+
+
+def test_a_second_attempt_proves_a_shard_without_receipt_by_the_rows_that_it_was_sent(planned):
+    def not_here(start, stop):
+        raise AssertionError((start, stop))
+
+    planned.label(1)
+    (planned.folder / "plan" / "part-00001.json").unlink()
+    elsewhere = dataclasses.replace(planned.request.rows, part=not_here)
+    other = dataclasses.replace(planned, request=dataclasses.replace(planned.request, rows=elsewhere))
+    other.label(1, inputs=X[30:60])
+    assert (planned.folder / "plan" / "part-00001.json").exists()
+    (planned.folder / "plan" / "part-00001.json").unlink()
+    with pytest.raises(LabelMismatch, match=r"part-00001\.parquet holds answers to other rows"):
+        other.label(1, inputs=X[:30])

@@ -102,12 +102,11 @@ class Plan:
         self._check_files(content=False)
         try:
             if not shard_path(self.folder, index).exists():
-                given = self._inputs(index) if inputs is None else inputs
-                shard = self._answered(index, given)
+                shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
                 self._check_files(content=False)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
             elif self._signed(index) is None:
-                self._prove(index, read_shard(self.folder, index, self.provenance))
+                self._prove(index, read_shard(self.folder, index, self.provenance), self._inputs(index) if inputs is None else inputs)
                 self._sign(index, sha256_of(shard_path(self.folder, index)))
         except (TutelageError, OSError):
             if not (self.folder / MANIFEST).exists():  # otherwise another process had labelled it, and finished
@@ -165,7 +164,7 @@ class Plan:
             shard = read_shard(self.folder, index, self.provenance)
             sha256 = sha256_of(shard_path(self.folder, index))
             if self._signed(index) != sha256:
-                self._prove(index, shard)
+                self._prove(index, shard, self._inputs(index))
             tally.add(shard, sha256)
         if self.data is not None and tally.names.value != self.data:
             raise LabelMismatch(f"{self.folder} holds answers to other rows than the plan was made for. {ELSEWHERE}")
@@ -196,13 +195,13 @@ class Plan:
     def _inputs(self, index: int) -> Any:
         return self.request.rows.part(*self.provenance.span(index))
 
-    def _prove(self, index: int, shard: Shard) -> None:
+    def _prove(self, index: int, shard: Shard, inputs: Any) -> None:
         """Check that a shard holds answers to its rows.
 
         Raises:
             LabelMismatch: it does not.
         """
-        if not np.array_equal(row_names(self._inputs(index)), shard.names):
+        if not np.array_equal(row_names(inputs), shard.names):
             raise LabelMismatch(f"{shard_path(self.folder, index)} holds answers to other rows. Delete it, and label shard {index} again.")
 
     def _check_files(self, *, content: bool) -> None:

@@ -11,11 +11,10 @@ from typing import Any, cast, overload
 
 import numpy as np
 
-from tutelage.core.arguments import choice, function, path, whole
+from tutelage.core.arguments import function, path, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import is_draft, locked, remove_draft
-from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
@@ -28,8 +27,8 @@ from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.softlabels.options import DTYPES, Dtype
-from tutelage.softlabels.querying import query_parts, rows_of_a_shard
+from tutelage.softlabels.options import Dtype
+from tutelage.softlabels.querying import query_parts
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_of, shard_path, write_shard
 
 
@@ -112,7 +111,7 @@ def record(
         1 True
     """
     folder = None if into is None else path("into", into)
-    given, (teacher, _) = teacher, teacher_of(teacher)
+    teacher, name = teacher_of(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     if folder is None:
         if on is not None:
@@ -120,21 +119,16 @@ def record(
         if dtype is not None:
             raise BadInput("dtype= applies to answers on disk only; pass into=, the folder to record into, or leave it out.")
         return _in_memory(teacher, rows, None if top_k is None else whole("top_k", top_k, 1))
-    shard_rows = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
-    dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
-    top_k = None if top_k is None else whole("top_k", top_k, 1)
     function("advance", advance, "without arguments")
-    if on is not None:
-        asked = given if isinstance(given, str) else teacher
-        return _on_others(asked, rows, folder, on, dtype=dtype, top_k=top_k, shard_rows=shard_rows, advance=advance)
     check_folder(folder)
+    request = Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name)
+    if on is not None:
+        return _on_others(request, folder, on, advance)
     if (folder / PLAN).is_dir() and not (folder / MANIFEST).exists():
         raise CannotWrite(
             f"{folder} holds a plan, by which others may be labelling. Finish it, tl.plan(...).finish(), or delete {folder / PLAN}."
         )
-    fingerprint = identified(teacher)
     with _locked(folder):
-        request = Request(teacher, fingerprint, rows, shard_rows or rows_of_a_shard(rows, teacher), dtype, top_k)
         recording = _Recording(request, folder, advance)
         try:
             return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
@@ -144,22 +138,22 @@ def record(
             raise
 
 
-def _on_others(teacher: Any, rows: Rows, folder: Path, on: Any, *, advance: Advance, **options: Any) -> LabelFolder:
+def _on_others(request: Request, folder: Path, on: Any, advance: Advance) -> LabelFolder:
     from tutelage.softlabels.labelling.engines import check_on
     from tutelage.softlabels.labelling.labelling import label_missing
-    from tutelage.softlabels.labelling.plan import plan
+    from tutelage.softlabels.labelling.plan import planned
 
     check_on(on)
     was_planned = (folder / PLAN).exists()
-    planned = plan(teacher, rows, folder, **options)
+    plan = planned(folder, request)
     try:
-        label_missing(planned, on, advance=advance)
+        label_missing(plan, on, advance=advance)
     except BadInput:
         if not was_planned:  # nobody can go on by it as it is: record() without on= is what remains
-            planned.drop()
+            plan.drop()
         raise
-    planned.check_recorded()  # others may have made another teacher of a name and a version, which the fingerprint does not show
-    return planned.finish()
+    plan.check_recorded()  # others may have made another teacher of a name and a version, which the fingerprint does not show
+    return plan.finish()
 
 
 def _in_memory(teacher: Teacher, rows: Rows, top_k: int | None) -> SoftLabels:

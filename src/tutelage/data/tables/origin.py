@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tutelage.core.errors import BadInput
 
@@ -37,20 +36,6 @@ class Origin:
         """The files by their absolute paths, so that processes in other folders find them."""
         files = tuple(str(path.absolute()) for path in paths)
         return cls(files, None if names is None else tuple(names), dict(declared or {}), texts)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Origin:
-        """The origin that was made into plain values.
-
-        Raises:
-            KeyError, TypeError: it was not.
-        """
-        names = plain["names"]
-        return cls(tuple(plain["paths"]), None if names is None else tuple(names), dict(plain["declared"]), bool(plain["texts"]))
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.arguments import choice, whole
 from tutelage.core.arguments import path as checked_path
+from tutelage.core.arguments import whole
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, TutelageError
 from tutelage.core.files import is_draft, remove_draft, write_unless_there
-from tutelage.core.identity.fingerprints import identified
 from tutelage.core.records import dumps
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
@@ -30,8 +28,8 @@ from tutelage.softlabels.encoding import encoding_from
 from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
-from tutelage.softlabels.options import DTYPES, Dtype
-from tutelage.softlabels.querying import query_parts, rows_of_a_shard
+from tutelage.softlabels.options import Dtype
+from tutelage.softlabels.querying import query_parts
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, offer_shard, read_shard, shard_of, shard_path, short
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
@@ -229,7 +227,7 @@ class Plan:
 
     def _remove(self) -> None:
         """Remove the plan, and drafts that killed processes left."""
-        gone = self.folder / f".{PLAN}.draft-{hashlib.sha256(secrets.token_bytes(16)).hexdigest()[:16]}"
+        gone = self.folder / f".{PLAN}.draft-{secrets.token_hex(8)}"
         with suppress(FileNotFoundError):
             (self.folder / PLAN).replace(gone)
         for draft in filter(is_draft, list(self.folder.iterdir())):
@@ -279,17 +277,22 @@ def plan(
     """
     folder = checked_path("into", into)
     teacher, name = teacher_of(teacher)
-    if isinstance(teacher, ChatTeacher):
-        raise BadInput(
-            f"{teacher.model} is asked many texts at a time already, within a budget that holds for one process; record its answers in "
-            "one: tl.record(teacher, data, into=...), without on=."
-        )
     rows = as_rows(data, by_position=by_position(teacher.form))
-    shard_rows = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
-    dtype = None if dtype is None else choice("dtype", dtype, DTYPES)
-    top_k = None if top_k is None else whole("top_k", top_k, 1)
     check_folder(folder)
-    request = Request(teacher, identified(teacher), rows, shard_rows or rows_of_a_shard(rows, teacher), dtype, top_k, name)
+    return planned(folder, Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name))
+
+
+def planned(folder: Path, request: Request) -> Plan:
+    """The plan of a request: made, or the one that is in the folder.
+
+    Raises:
+        as `plan`.
+    """
+    if isinstance(request.teacher, ChatTeacher):
+        raise BadInput(
+            f"{request.teacher.model} is asked many texts at a time already, within a budget that holds for one process; record its "
+            "answers in one: tl.record(teacher, data, into=...), without on=."
+        )
     if (folder / MANIFEST).exists():
         finished = request.opened(folder)
         return Plan(folder, request.in_columns(finished.schema), finished.provenance, (), finished.data)

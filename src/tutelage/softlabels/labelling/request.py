@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.answer_values.top_answers import TopAnswers
+from tutelage.core.arguments import choice, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
@@ -19,7 +21,8 @@ from tutelage.data.structures.given_answers import checked_answers
 from tutelage.softlabels.encoding import Encoding
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import in_recorded_columns
-from tutelage.softlabels.options import Dtype
+from tutelage.softlabels.options import DTYPES, Dtype
+from tutelage.softlabels.querying import rows_of_a_shard
 from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
 from tutelage.teachers.adapt import as_teacher
@@ -51,6 +54,18 @@ class Request:
     dtype: Dtype | None
     top_k: int | None
     name: str | None = None
+
+    @classmethod
+    def of(cls, teacher: Teacher, rows: Rows, *, dtype: Any, top_k: Any, shard_rows: Any, name: str | None = None) -> Request:
+        """The request for a folder, from what the user passes.
+
+        Raises:
+            BadInput: an option is invalid, or nothing identifies the teacher.
+        """
+        size = None if shard_rows is None else whole("shard_rows", shard_rows, 1)
+        number: Dtype | None = None if dtype is None else choice("dtype", dtype, DTYPES)
+        most = None if top_k is None else whole("top_k", top_k, 1)
+        return cls(teacher, identified(teacher), rows, size or rows_of_a_shard(rows, teacher), number, most, name)
 
     @property
     def shards(self) -> int:

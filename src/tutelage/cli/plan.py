@@ -92,7 +92,9 @@ def _shards(text: str, plan: Plan) -> tuple[int, ...]:
 
 
 def _summary(plan: Plan, missing: list[int], *, finished: bool) -> str:
+    rows, shards = plan.provenance.rows, len(plan)
+    held = f"{plan.folder}: {rows:,} row{'s' if rows > 1 else ''} in {shards} shard{'s' if shards > 1 else ''}"
     if finished:
-        return f"{plan.folder}: {plan.provenance.rows:,} rows in {len(plan)} shards, finished and proven."
+        return f"{held}, finished and proven."
     left = f"{len(missing)} missing (first: {missing[0]})" if missing else "all labelled; finish it with --finish"
-    return f"{plan.folder}: {plan.provenance.rows:,} rows in {len(plan)} shards of {plan.provenance.shard_rows:,}, {left}."
+    return f"{held} of {plan.provenance.shard_rows:,}, {left}."

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tutelage.core.errors import BadInput, did_you_mean, shown
+from tutelage.core.remote import AnyPath, RemotePath, any_path, is_uri
 
 Given = TypeVar("Given")
 
@@ -241,6 +242,8 @@ def path(name: str, value: Any) -> Path:
         raise BadInput(f"{name} is {shown(value)}; expected a path, as a text or a Path.")
     if not given or "\0" in given:
         raise BadInput(f"{name} is {shown(given)}; expected a path: it is empty or holds a NUL character.")
+    if is_uri(given):
+        raise BadInput(f"{name} is {shown(given)}; expected a path of this machine: rows and recorded answers alone may be elsewhere.")
     try:
         given.encode()  # the libraries that write files take no other names
         Path(given).stat()
@@ -250,6 +253,21 @@ def path(name: str, value: Any) -> Path:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise BadInput(f"{name} is {shown(given)}; no file can have this name ({error.strerror}).") from error
     return Path(given)
+
+
+def place(name: str, value: Any) -> AnyPath:
+    """The path of a file or folder, on this machine or on another file system by its URI.
+
+    Raises:
+        BadInput: as `path`; a URI of no file system that can be opened, or one with credentials.
+
+    Example:
+        >>> str(place("into", "s3://lake/labels/"))
+        's3://lake/labels'
+    """
+    if isinstance(value, RemotePath) or is_uri(value):
+        return any_path(value)
+    return path(name, value)
 
 
 def _item(value: Any) -> Any:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from tutelage.core.errors import CannotWrite
+from tutelage.core.remote import AnyPath, RemotePath
 
 STALE_SECONDS = 3600
 _LOCKS = find_spec("fcntl") is not None  # not on Windows
@@ -23,30 +25,44 @@ _WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 _SIXTEEN_DIGITS = "[0-9a-f]{16}"
 
 
-def is_empty(folder: Path) -> bool:
+def is_empty(folder: AnyPath) -> bool:
     """Whether a folder is empty."""
     return not any(folder.iterdir())
 
 
-def is_draft(path: Path) -> bool:
+def is_draft(path: AnyPath) -> bool:
     """Whether a path has the name of a draft of this module: one that is not being written was left by a killed process."""
     return re.fullmatch(rf"\..+\.draft-{_SIXTEEN_DIGITS}", path.name) is not None
 
 
-def remove_draft(path: Path) -> None:
+def remove_draft(path: AnyPath) -> None:
     """Remove a draft, a file or a folder; nothing happens if it is gone."""
-    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    remove_folder(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def remove_folder(path: AnyPath) -> None:
+    """Remove a folder with all that it holds, as far as it can be removed."""
+    if isinstance(path, RemotePath):
+        with suppress(OSError):
+            path.remove_folder()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager
-def whole_file(target: Path) -> Iterator[Path]:
+def whole_file(target: AnyPath) -> Iterator[Path]:
     """Yield a temporary path in the folder of `target`; on success it replaces `target`, on any error it is removed.
 
-    Where `target` is a symbolic link, the file that it names is written.
+    Where `target` is a symbolic link, the file that it names is written. For a file of another file system, the temporary path is on this
+    machine.
 
     Raises:
         CannotWrite: the folder cannot be created or written.
     """
+    if isinstance(target, RemotePath):
+        with _uploaded(target) as draft:
+            yield draft
+        return
     target = _followed(target)
     draft = _draft(target, folder=False)
     try:
@@ -118,7 +134,7 @@ def check_whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is
     _probe(place)
 
 
-def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
+def check_place(target: AnyPath, *, may_replace: Callable[[Any], bool] = is_empty) -> None:
     """Check, before any long computation, that files can later be written into the folder `target`.
 
     Args:
@@ -129,10 +145,23 @@ def check_place(target: Path, *, may_replace: Callable[[Path], bool] = is_empty)
         CannotWrite: they cannot; the message gives the reason.
     """
     _check_replaceable(target, may_replace)
-    _probe(_followed(target) / "file", named=target)
+    if isinstance(target, RemotePath):
+        _probe_remote(target)
+    else:
+        _probe(_followed(target) / "file", named=target)
 
 
-def _check_replaceable(target: Path, may_replace: Callable[[Path], bool]) -> None:
+def _probe_remote(folder: RemotePath) -> None:
+    """Write and remove a file with a name of its own."""
+    probe = folder / f".probe.draft-{secrets.token_hex(8)}"
+    try:
+        probe.write(b"")
+        probe.unlink()
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
+def _check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:
     try:
         if target.exists():
             if not target.is_dir():
@@ -233,8 +262,10 @@ def check_file_place(target: Path) -> None:
     _probe(_followed(target))
 
 
-def write_unless_there(target: Path, write: Callable[[Path], None]) -> bool:
+def write_unless_there(target: AnyPath, write: Callable[[Path], None]) -> bool:
     """Write a file that appears complete or not at all, and never replaces one: of several processes, the first to finish wins.
+
+    On another file system, two that finish at the same moment may both be told that they were first, and the last of them wins.
 
     Args:
         target: the file.
@@ -246,6 +277,13 @@ def write_unless_there(target: Path, write: Callable[[Path], None]) -> bool:
     Raises:
         CannotWrite: the folder cannot be created or written.
     """
+    if isinstance(target, RemotePath):
+        with _reachable(target):
+            if target.is_file():
+                return False
+        with _uploaded(target) as draft:
+            write(draft)
+        return True
     target = _followed(target)
     draft = _draft(target, folder=False)
     try:
@@ -256,6 +294,24 @@ def write_unless_there(target: Path, write: Callable[[Path], None]) -> bool:
         raise _cannot_write(target, error) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _uploaded(target: RemotePath) -> Iterator[Path]:
+    """Yield a temporary path on this machine; on success its content is written to the target at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / target.name
+        yield draft
+        with _reachable(target):
+            target.write(draft.read_bytes())
+
+
+@contextmanager
+def _reachable(target: RemotePath) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(target, error) from error
 
 
 def _linked(draft: Path, target: Path) -> bool:
@@ -273,7 +329,7 @@ def _linked(draft: Path, target: Path) -> bool:
     return True
 
 
-def write_text(target: Path, text: str) -> None:
+def write_text(target: AnyPath, text: str) -> None:
     """Write a text file (UTF-8) atomically."""
     with whole_file(target) as draft:
         draft.write_text(text, encoding="utf-8")
@@ -401,5 +457,5 @@ def _sync(path: Path) -> None:
             os.fsync(handle.fileno())
 
 
-def _cannot_write(target: Path, error: OSError) -> CannotWrite:
+def _cannot_write(target: AnyPath, error: OSError) -> CannotWrite:
     return CannotWrite(f"{target} cannot be written ({error.strerror or error}). Make the path writable or choose another.")

@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
+from tutelage.core.remote import AnyPath, RemotePath, any_path, copied_here
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
@@ -99,8 +100,8 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
     if hasattr(data, "as_rows"):  # Views, and any other object with this method
         rows: Rows = data.as_rows()
         return rows
-    if isinstance(data, str | Path):
-        return _of_file(Path(data))
+    if isinstance(data, str | Path | RemotePath):
+        return _of_file(any_path(data))
     if is_structure(data):
         structure = StructuredRows.of(data)
         rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
@@ -186,7 +187,7 @@ def _sliced(data: Any, kind: str, dimensions: int) -> Rows:
     return Rows(len(data), lambda start, stop: data[start:stop], kind)
 
 
-def _of_file(path: Path) -> Rows:
+def _of_file(path: AnyPath) -> Rows:
     if is_table(path):
         return rows_of(open_tables([path]))
     if path.suffix == ".npz":

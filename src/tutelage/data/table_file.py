@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.core.remote import AnyPath, RemotePath, any_path
 from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
@@ -39,7 +40,7 @@ class TableFile:
         archive: the arrays of a .npz file; None for others.
     """
 
-    path: Path
+    path: AnyPath
     source: TableSource | None = None
     truth: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -50,7 +51,7 @@ class TableFile:
     @classmethod
     def open(
         cls,
-        path: Path | str | Sequence[Path],
+        path: AnyPath | str | Sequence[AnyPath],
         *,
         truth: Sequence[str] = (),
         drop: Sequence[str] = (),
@@ -73,7 +74,7 @@ class TableFile:
             BadInput: a file or a column does not exist, the file has no column names, no feature is left, or as `open_tables`.
             ShapeError: no rows.
         """
-        paths = [Path(path)] if isinstance(path, Path | str) else list(path)
+        paths = [any_path(path)] if isinstance(path, str | Path | RemotePath) else list(path)
         named = (*truth, *drop, *(name for name in (text, weight) if name is not None))
         if len(paths) == 1 and paths[0].suffix == ".npz":
             _refuse_columns(paths[0], [*([text] if text is not None else []), *(dtype or {})])
@@ -169,7 +170,7 @@ class TableFile:
         candidates = (tuple(name for name in self.columns if name not in names) for names in excluded)
         yield from (names for names in dict.fromkeys((self.features, *candidates)) if names or not self.columns)
 
-    def sibling(self, path: Path) -> TableFile:
+    def sibling(self, path: AnyPath) -> TableFile:
         """Open another file with the same column roles and types, as far as it has these columns.
 
         Raises:
@@ -261,24 +262,24 @@ def rows_from(origin: Origin) -> Rows:
     Raises:
         BadInput, ShapeError: as `open_tables` and `as_rows`.
     """
-    paths = [Path(path) for path in origin.paths]
+    paths = [any_path(path) for path in origin.paths]
     if origin.names is None:
         return as_rows(paths[0])
     source = open_tables(paths, dtype=origin.declared, named=origin.names)
     return TableFile(paths[0], source, text=origin.names[0] if origin.texts else None).rows_of(origin.names)
 
 
-def _texts_of(source: TableSource, names: Sequence[str], path: Path, start: int, stop: int) -> list[str]:
+def _texts_of(source: TableSource, names: Sequence[str], path: AnyPath, start: int, stop: int) -> list[str]:
     return _texts(source.part(names, start, stop), path, start)
 
 
-def _refuse_columns(path: Path, named: Sequence[str]) -> None:
+def _refuse_columns(path: AnyPath, named: Sequence[str]) -> None:
     """Refuse columns of a file that has none."""
     if named:
         raise BadInput(f"{path} has no column names, so there is no column {named[0]!r}; use {FORMATS}.")
 
 
-def _without_names(cls: type[TableFile], paths: Sequence[Path], named: Sequence[str]) -> TableFile:
+def _without_names(cls: type[TableFile], paths: Sequence[AnyPath], named: Sequence[str]) -> TableFile:
     """A file without column names (.npy)."""
     if len(paths) > 1:
         raise BadInput(f"{paths[0]} and {paths[1]} cannot be read together; several files need column names: use {FORMATS}.")
@@ -287,7 +288,7 @@ def _without_names(cls: type[TableFile], paths: Sequence[Path], named: Sequence[
     return cls(paths[0])
 
 
-def _texts(table: Any, path: Path, start: int) -> list[str]:
+def _texts(table: Any, path: AnyPath, start: int) -> list[str]:
     texts = table.column(0).to_pylist()
     for row, text in enumerate(texts, start):
         if not isinstance(text, str):

@@ -30,11 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arguments import path as checked_path
+from tutelage.core.arguments import place
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line
 from tutelage.core.files import check_place, is_draft, whole_file, write_text
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.records import dumps
+from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.row_names import Names, RunningName, row_names
 from tutelage.data.schema import Schema
@@ -66,7 +67,7 @@ class LabelFolder:
         cost: the loss of the encoding, over all rows.
     """
 
-    path: Path
+    path: AnyPath
     provenance: Provenance
     data: str
     sha256: tuple[str, ...]
@@ -243,7 +244,7 @@ def _written(sha256: Sequence[str]) -> bytes:
     return buffer.getvalue()
 
 
-def _read(folder: Path, side_files: dict[str, str]) -> tuple[str, ...]:
+def _read(folder: AnyPath, side_files: dict[str, str]) -> tuple[str, ...]:
     """The SHA-256 of every shard, from the file beside the manifest.
 
     Raises:
@@ -258,7 +259,7 @@ def _read(folder: Path, side_files: dict[str, str]) -> tuple[str, ...]:
     return tuple(bytes(one or b"").hex() for one in pq.read_table(BytesIO(content)).column("sha256").to_pylist())
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: AnyPath) -> None:
     """Check, before a teacher is loaded, that answers can be recorded into a folder.
 
     Raises:
@@ -267,18 +268,18 @@ def check_folder(folder: Path) -> None:
     check_place(folder, may_replace=_only_ours)
 
 
-def _only_ours(folder: Path) -> bool:
+def _only_ours(folder: AnyPath) -> bool:
     return all(
         path.name in (MANIFEST, PLAN, SHARD_LIST) or re.fullmatch(r"part-.*\.parquet", path.name) or is_draft(path) or is_index(path)
         for path in folder.iterdir()
     )
 
 
-def open_labels(path: Path | str) -> LabelFolder:
+def open_labels(path: Path | RemotePath | str) -> LabelFolder:
     """Open a finished recording. Only the manifest is read; shards are read when answers are needed.
 
     Args:
-        path: the folder that `record` wrote.
+        path: the folder that `record` wrote: a path, or a URI such as s3://bucket/labels.
 
     Returns:
         A `LabelFolder`, which is a Teacher for exactly the recorded rows.
@@ -300,7 +301,7 @@ def open_labels(path: Path | str) -> LabelFolder:
         ...     print(len(labels), labels.answer(X[:2]).tolist())
         3 [[-1.0], [-1.0]]
     """
-    folder = checked_path("path", path)
+    folder = place("path", path)
     if not (folder / MANIFEST).is_file():
         raise BadInput(_not_finished(folder))
     manifest = read_json(folder / MANIFEST, schema=LABELS_SCHEMA, remedy=_AGAIN)
@@ -311,13 +312,19 @@ def open_labels(path: Path | str) -> LabelFolder:
         opened = _from_manifest(folder, manifest)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedFile(f"{folder / MANIFEST} is incomplete or invalid: {one_line(error)}. {_AGAIN}") from error
-    for index in range(opened.provenance.shards):
-        if not shard_path(folder, index).is_file():
-            raise DamagedFile(missing(shard_path(folder, index)))
+    gone = next(gone_shards(folder, opened.provenance), None)
+    if gone is not None:
+        raise DamagedFile(missing(gone))
     return opened
 
 
-def _not_finished(folder: Path) -> str:
+def gone_shards(folder: AnyPath, provenance: Provenance) -> Iterator[AnyPath]:
+    """The shards that are not in a folder, by listing it once."""
+    there = {path.name for path in folder.iterdir()}
+    return (path for path in (shard_path(folder, index) for index in range(provenance.shards)) if path.name not in there)
+
+
+def _not_finished(folder: AnyPath) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder}; record into it first: tutelage record, or tl.record(teacher, data, into=...)."
     complete = len(list(folder.glob("part-*.parquet")))
@@ -326,7 +333,7 @@ def _not_finished(folder: Path) -> str:
     return f"{folder} holds no recorded answers (no {MANIFEST}). Pass a folder that was recorded into."
 
 
-def _from_manifest(folder: Path, manifest: dict[str, Any]) -> LabelFolder:
+def _from_manifest(folder: AnyPath, manifest: dict[str, Any]) -> LabelFolder:
     form = AnswerForm(manifest["kind"], manifest["task"], tuple(manifest["classes"]), manifest["positions"])
     rows, shard_rows = int(manifest["rows"]), int(manifest["shard_rows"])
     encoding = encoding_from(manifest).fitted_to(form)

@@ -5,7 +5,7 @@
                                        shards that it was made from
 
 It is made when some rows of several shards are first looked up, holds nothing that the shards do not, and can be deleted. Where the folder
-cannot be written, it is a temporary file of the process. Making it takes the memory of a bucket of names, however many there are.
+cannot be written, or is not on this machine, it is a temporary file of the process. Making it takes the memory of a bucket of names, however many there are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import CannotWrite, DamagedFile, LabelMismatch, one_line
 from tutelage.core.files import whole_file
+from tutelage.core.remote import AnyPath, random_access
 from tutelage.data.row_names import Names
 
 BUCKET_ROWS = 1 << 20
@@ -33,12 +34,12 @@ Index = tuple[NDArray[np.uint64], NDArray[np.uint64]]
 """(rows,) names in ascending order, and the number of the row of each, ascending for equal names."""
 
 
-def is_index(path: Path) -> bool:
+def is_index(path: AnyPath) -> bool:
     """Whether a file of a recording is an index."""
     return re.fullmatch(r"names-[0-9a-f]{16}\.npy", path.name) is not None
 
 
-def opened_index(folder: Path, shards: Sequence[Path], sha256: Sequence[str], rows: int, check: Callable[[Index], None]) -> Index:
+def opened_index(folder: AnyPath, shards: Sequence[AnyPath], sha256: Sequence[str], rows: int, check: Callable[[Index], None]) -> Index:
     """The index of a recording, which is made if there is none yet.
 
     Args:
@@ -52,6 +53,8 @@ def opened_index(folder: Path, shards: Sequence[Path], sha256: Sequence[str], ro
         DamagedFile: a shard cannot be read. LabelMismatch: what `check` raises.
     """
     path = folder / f"names-{hashlib.sha256(' '.join(sha256).encode()).hexdigest()[:16]}.npy"
+    if not isinstance(path, Path):
+        return _made_here(shards, rows, check)
     with suppress(OSError, ValueError, EOFError):
         found = np.load(path, mmap_mode="r")
         if found.shape == (2, rows) and found.dtype == np.uint64:
@@ -63,11 +66,7 @@ def opened_index(folder: Path, shards: Sequence[Path], sha256: Sequence[str], ro
             check((made[0], made[1]))
             made.flush()
     except CannotWrite:
-        with TemporaryFile() as file:  # it stays for as long as it is mapped
-            held: Any = np.memmap(file, np.uint64, "w+", shape=(2, rows))
-        _fill((held[0], held[1]), shards)
-        check((held[0], held[1]))
-        return held[0], held[1]
+        return _made_here(shards, rows, check)
     for other in filter(is_index, folder.iterdir()):  # of a recording that was here before
         if other != path:
             other.unlink(missing_ok=True)
@@ -75,7 +74,16 @@ def opened_index(folder: Path, shards: Sequence[Path], sha256: Sequence[str], ro
     return mapped[0], mapped[1]
 
 
-def _fill(index: Index, shards: Sequence[Path]) -> None:
+def _made_here(shards: Sequence[AnyPath], rows: int, check: Callable[[Index], None]) -> Index:
+    """An index in a temporary file of this process."""
+    with TemporaryFile() as file:  # it stays for as long as it is mapped
+        held: Any = np.memmap(file, np.uint64, "w+", shape=(2, rows))
+    _fill((held[0], held[1]), shards)
+    check((held[0], held[1]))
+    return held[0], held[1]
+
+
+def _fill(index: Index, shards: Sequence[AnyPath]) -> None:
     """Put the names into buckets by their first bits, in two passes, and sort each bucket."""
     names, numbers = index
     bits = max(0, int(np.ceil(np.log2(max(len(names), 1) / BUCKET_ROWS))))
@@ -101,7 +109,7 @@ def _bucket(names: Names, bits: int) -> NDArray[np.int64]:
     return (names >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(len(names), np.int64)
 
 
-def _names(shards: Sequence[Path]) -> Iterator[tuple[int, Names]]:
+def _names(shards: Sequence[AnyPath]) -> Iterator[tuple[int, Names]]:
     """The number of the first row of each shard, and the names of its rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -109,7 +117,7 @@ def _names(shards: Sequence[Path]) -> Iterator[tuple[int, Names]]:
     first = 0
     for path in shards:
         try:
-            column = pq.ParquetFile(path, page_checksum_verification=True).read(columns=["row_name"], use_threads=False).column(0)
+            column = pq.ParquetFile(random_access(path), page_checksum_verification=True).read(columns=["row_name"], use_threads=False).column(0)
         except (OSError, pa.ArrowException, IndexError) as error:
             raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
         found: Names = column.to_numpy()

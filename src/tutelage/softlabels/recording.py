@@ -11,11 +11,12 @@ from typing import Any, cast, overload
 
 import numpy as np
 
-from tutelage.core.arguments import function, path, whole
+from tutelage.core.arguments import function, place, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
 from tutelage.core.files import is_draft, locked, remove_draft
 from tutelage.core.position_answers import Answers, joined
+from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, row_names
@@ -38,7 +39,7 @@ def record(teacher: Any, data: Any, into: None = None, *, top_k: int | None = No
 def record(
     teacher: Any,
     data: Any,
-    into: Path | str,
+    into: Path | RemotePath | str,
     *,
     dtype: Dtype | None = None,
     top_k: int | None = None,
@@ -51,7 +52,7 @@ def record(
 def record(
     teacher: Any,
     data: Any,
-    into: Path | str | None = None,
+    into: Path | RemotePath | str | None = None,
     *,
     dtype: Dtype | None = None,
     top_k: int | None = None,
@@ -71,7 +72,7 @@ def record(
         teacher: a Teacher, a model that `as_teacher` accepts without further arguments, or the name "module:object" of one.
         data: the rows, in the form that the teacher expects: an array, a frame, a sparse matrix, texts, or the path of a
             .parquet, .csv, .jsonl or .npy file.
-        into: the folder to record into; None keeps the answers in memory.
+        into: the folder to record into: a path, or a URI such as s3://bucket/labels; None keeps the answers in memory.
         dtype: of the numbers on disk, "float16", "float32" or "float64"; by default that of the teacher's answers. Half
             precision stores log-probabilities, and its loss is measured (`LabelFolder.cost`).
         top_k: store only this many of the most probable classes for each answer, and the total probability of the others. The
@@ -110,7 +111,7 @@ def record(
         ...     print(stored.provenance.shards, stored.cost.mean < 1e-3)
         1 True
     """
-    folder = None if into is None else path("into", into)
+    folder = None if into is None else place("into", into)
     teacher, name = teacher_of(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     if folder is None:
@@ -124,6 +125,8 @@ def record(
     request = Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name)
     if on is not None:
         return _on_others(request, folder, on, advance)
+    if isinstance(folder, RemotePath):  # has no locks, and needs none: shards that several processes write are the same
+        return _unlocked(request, folder, advance)
     if (folder / PLAN).is_dir() and not (folder / MANIFEST).exists():
         raise CannotWrite(
             f"{folder} holds a plan, by which others may be labelling. Finish it, tl.plan(...).finish(), or delete {folder / PLAN}."
@@ -138,7 +141,7 @@ def record(
             raise
 
 
-def _on_others(request: Request, folder: Path, on: Any, advance: Advance) -> LabelFolder:
+def _on_others(request: Request, folder: AnyPath, on: Any, advance: Advance) -> LabelFolder:
     from tutelage.softlabels.labelling.engines import check_on
     from tutelage.softlabels.labelling.labelling import label_missing
     from tutelage.softlabels.labelling.plan import planned
@@ -153,6 +156,19 @@ def _on_others(request: Request, folder: Path, on: Any, advance: Advance) -> Lab
             plan.drop()
         raise
     plan.check_recorded()  # others may have made another teacher of a name and a version, which the fingerprint does not show
+    return plan.finish()
+
+
+def _unlocked(request: Request, folder: RemotePath, advance: Advance) -> LabelFolder:
+    """Record shard by shard by a plan of this process."""
+    from tutelage.softlabels.labelling.plan import planned
+
+    plan = planned(folder, request)
+    missing = set(plan.missing())
+    for index in range(len(plan)):
+        if index in missing:
+            plan.label(index)
+        advance()
     return plan.finish()
 
 

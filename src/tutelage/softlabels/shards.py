@@ -19,6 +19,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
 from tutelage.core.files import whole_file, write_unless_there
 from tutelage.core.position_answers import Answers, joined
+from tutelage.core.remote import AnyPath, seekable
 from tutelage.core.stored.checksums import checked, sha256_of, with_checksum
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema
@@ -108,12 +109,12 @@ def shard_of(parts: Sequence[tuple[Answers, EncodingCost]], inputs: Any) -> Shar
     return Shard(stored, row_names(inputs), cost)
 
 
-def shard_path(folder: Path, index: int) -> Path:
+def shard_path(folder: AnyPath, index: int) -> AnyPath:
     """Path of a shard."""
     return folder / f"part-{index:05d}.parquet"
 
 
-def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> None:
+def write_shard(folder: AnyPath, index: int, shard: Shard, provenance: Provenance) -> None:
     """Write a shard atomically, in the place of one that is there. The same answers give the same bytes.
 
     Raises:
@@ -123,7 +124,7 @@ def write_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) 
         _write(draft, index, shard, provenance)
 
 
-def offer_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) -> str:
+def offer_shard(folder: AnyPath, index: int, shard: Shard, provenance: Provenance) -> str:
     """Write a shard unless another process was first, whose answers then have to be the same.
 
     Returns:
@@ -149,7 +150,7 @@ def offer_shard(folder: Path, index: int, shard: Shard, provenance: Provenance) 
     return found
 
 
-def _check_same(first: Shard, second: Shard, path: Path) -> None:
+def _check_same(first: Shard, second: Shard, path: AnyPath) -> None:
     if not np.array_equal(first.names, second.names):
         raise LabelMismatch(f"{path} was labelled on other rows. Delete it, or label into another folder.")
     one, other = arrays_of(first.stored), arrays_of(second.stored)
@@ -172,7 +173,7 @@ def _write(path: Path, index: int, shard: Shard, provenance: Provenance) -> None
     pq.write_table(table, path, use_dictionary=False, write_statistics=False, write_page_checksum=True, **options)
 
 
-def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:
+def read_shard(folder: AnyPath, index: int, provenance: Provenance, *, sha256: str | None = None) -> Shard:
     """Read a shard.
 
     Args:
@@ -189,9 +190,10 @@ def read_shard(folder: Path, index: int, provenance: Provenance, *, sha256: str 
 
     path = shard_path(folder, index)
     with _reading(path):
-        if sha256 is not None and sha256_of(path) != sha256:
+        source = seekable(path)
+        if sha256 is not None and sha256_of(source) != sha256:
             raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {MANIFEST}. Restore it, or record again.")
-        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
+        file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
         about = _footer(path, file.schema_arrow)
         cost, content = EncodingCost(**about.pop("cost")), about.pop("content")
     if about != {**provenance.facts, "shard": index}:
@@ -215,7 +217,7 @@ def _answers_in(columns: Mapping[str, NDArray[Any]], provenance: Provenance, row
         raise ValueError(str(error)) from error
 
 
-def columns_so_far(path: Path) -> tuple[Encoding, Schema | None]:
+def columns_so_far(path: AnyPath) -> tuple[Encoding, Schema | None]:
     """The encoding of the answers and the columns of the rows in the footer of a shard.
 
     Raises:
@@ -224,11 +226,11 @@ def columns_so_far(path: Path) -> tuple[Encoding, Schema | None]:
     import pyarrow.parquet as pq
 
     with _reading(path):
-        about = _footer(path, pq.read_schema(path))
+        about = _footer(path, pq.read_schema(seekable(path)))
         return encoding_from(about), table_in(about)
 
 
-def _footer(path: Path, schema: pa.Schema) -> dict[str, Any]:
+def _footer(path: AnyPath, schema: pa.Schema) -> dict[str, Any]:
     """The facts in the footer of a shard; their checksum is checked."""
     return checked(json.loads(schema.metadata[b"tutelage"]), schema=LABELS_SCHEMA, name=str(path), remedy="Delete it and record again.")
 
@@ -243,7 +245,7 @@ def _content_of(columns: Mapping[str, NDArray[Any]]) -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: AnyPath) -> Iterator[None]:
     """Re-raise errors of reading a shard as DamagedFile."""
     import pyarrow as pa
 
@@ -265,7 +267,7 @@ def _difference(about: dict[str, Any], provenance: Provenance) -> str:
     return f"it is shard {about.get('shard')}"
 
 
-def missing(path: Path) -> str:
+def missing(path: AnyPath) -> str:
     """The message for a shard that is not there."""
     return f"{path} is missing. Restore it, or delete {MANIFEST} and record again: complete shards are reused."
 

@@ -10,12 +10,14 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
 
 from tutelage.core.errors import DamagedFile, StaleCache, one_line, require
 from tutelage.core.files import whole_file
 from tutelage.core.records import dumps
+from tutelage.core.remote import AnyPath
 
 CHECKSUM = "checksum"
 LARGEST_JSON = 1 << 28
@@ -27,9 +29,11 @@ _IN_ONNX = re.compile(rb"checksum\x12@([0-9a-f]{64})")
 _ABOUT = "tutelage"  # the only entry of the metadata: safetensors writes several entries in any order
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
-    with path.open("rb") as handle:
+def sha256_of(source: AnyPath | BytesIO) -> str:
+    """SHA-256 (hex) of a file's bytes, or of bytes that were read."""
+    if isinstance(source, BytesIO):
+        return hashlib.sha256(source.getbuffer()).hexdigest()
+    with source.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
@@ -76,7 +80,7 @@ def checked(values: Any, *, schema: int, name: str, remedy: str) -> dict[str, An
     return {key: value for key, value in values.items() if key != CHECKSUM}
 
 
-def read_json(path: Path, *, schema: int, remedy: str) -> dict[str, Any]:
+def read_json(path: AnyPath, *, schema: int, remedy: str) -> dict[str, Any]:
     """Read a JSON file that holds what `with_checksum` returned.
 
     Args:

@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
+from tutelage.core.remote import AnyPath
 from tutelage.data.tables.column_types import MISSING, NUMBER, inferred
 
 SEPARATORS = ",;\t|"
@@ -23,19 +24,19 @@ BLOCK_BYTES = (1 << 24, 1 << 27, 1 << 30)
 """Arrow reads blocks of the first size; if one row is longer, of the next."""
 
 
-def is_gzip(path: Path) -> bool:
+def is_gzip(path: AnyPath) -> bool:
     """Whether the file's name says that it is compressed with gzip."""
     return path.suffix == ".gz"
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: AnyPath) -> Iterator[IO[bytes]]:
     """The file's bytes, decompressed."""
-    with gzip.open(path, "rb") if is_gzip(path) else path.open("rb") as file:
-        yield file  # type: ignore[misc]
+    with path.open("rb") as file:
+        yield gzip.open(file) if is_gzip(path) else file
 
 
-def read_texts(path: Path) -> Any:
+def read_texts(path: AnyPath) -> Any:
     """Read delimited text: (rows, columns) texts as they stand in the file, null where a cell without quotes is empty.
 
     The separator is the one of comma, semicolon, tab and | that occurs most often in the header. A byte order mark names UTF-8 or
@@ -60,7 +61,7 @@ def read_texts(path: Path) -> Any:
             ),
         }
         encoding = "utf8" if encoding == "utf-8-sig" else encoding
-        table = _in_blocks(lambda size: pcsv.read_csv(path, pcsv.ReadOptions(block_size=size, encoding=encoding), **options))
+        table = _in_blocks(lambda size: _read_csv(path, pcsv.ReadOptions(block_size=size, encoding=encoding), **options))
         found = list(table.column_names)
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         _check_encoding(path, error)
@@ -74,7 +75,7 @@ def read_texts(path: Path) -> Any:
     return _decimal_points(table) if separator == ";" else table
 
 
-def _check_closed(path: Path, table: Any, separator: str, encoding: str) -> None:
+def _check_closed(path: AnyPath, table: Any, separator: str, encoding: str) -> None:
     """Refuse a file whose end is inside quotes: from there on, all of its lines would be one cell.
 
     Arrow reads such a cell as it stands, so the file then ends in a quote and the text of its last cell.
@@ -96,6 +97,15 @@ def _check_closed(path: Path, table: Any, separator: str, encoding: str) -> None
         )
 
 
+def _read_csv(path: AnyPath, options: Any, **others: Any) -> Any:
+    import pyarrow.csv as pcsv
+
+    if isinstance(path, Path):
+        return pcsv.read_csv(path, options, **others)
+    with opened(path) as file:
+        return pcsv.read_csv(file, options, **others)
+
+
 def _in_blocks(read: Any) -> Any:
     import pyarrow as pa
 
@@ -108,7 +118,7 @@ def _in_blocks(read: Any) -> Any:
     return None
 
 
-def read_json_lines(path: Path) -> Any:
+def read_json_lines(path: AnyPath) -> Any:
     """Read a file of JSON objects, one a line, as an Arrow table.
 
     Moments remain texts. Whole numbers of more than 63 bits become uint64, or texts if they do not fit.
@@ -158,7 +168,7 @@ def _with_large_numbers(table: Any, content: bytes) -> Any:
     return table
 
 
-def _header(path: Path, head: str) -> tuple[list[str], str]:
+def _header(path: AnyPath, head: str) -> tuple[list[str], str]:
     """The column names and the separator."""
     text = head.lstrip("\r\n")
     if "\x00" in text.partition("\n")[0]:
@@ -176,7 +186,7 @@ def _header(path: Path, head: str) -> tuple[list[str], str]:
     return names, separator
 
 
-def _check_encoding(path: Path, error: BaseException) -> None:
+def _check_encoding(path: AnyPath, error: BaseException) -> None:
     """Raise the sentence for a file that is not UTF-8, if that is the cause."""
     if "UTF" not in str(error).upper():
         return
@@ -191,7 +201,7 @@ def _check_encoding(path: Path, error: BaseException) -> None:
                 ) from error
 
 
-def _without_gaps(path: Path, table: Any) -> Any:
+def _without_gaps(path: AnyPath, table: Any) -> Any:
     """A table without empty columns that have no name, which a separator at the end of every line makes.
 
     The first columns without a name hold the row index; after the first of them, they are named as pandas names them.

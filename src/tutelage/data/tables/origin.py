@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tutelage.core.errors import BadInput
+from tutelage.core.remote import AnyPath, any_path
 
 ENDS = 1 << 16
 """Bytes at the start and at the end of a file whose hash is kept: the end of a Parquet file describes all of its columns."""
@@ -31,7 +31,7 @@ class Origin:
 
     @classmethod
     def of(
-        cls, paths: Sequence[Path], names: Sequence[str] | None = None, declared: Mapping[str, str] | None = None, *, texts: bool = False
+        cls, paths: Sequence[AnyPath], names: Sequence[str] | None = None, declared: Mapping[str, str] | None = None, *, texts: bool = False
     ) -> Origin:
         """The files by their absolute paths, so that processes in other folders find them."""
         files = tuple(str(path.absolute()) for path in paths)
@@ -62,12 +62,12 @@ class Pin:
             BadInput: it is gone, or cannot be read.
         """
         try:
-            with Path(path).open("rb") as file:
+            with any_path(path).open("rb") as file:
                 digest = hashlib.sha256(file.read(ENDS))
                 size = file.seek(0, 2)
                 file.seek(max(ENDS, size - ENDS))
                 digest.update(file.read(ENDS))
-            return cls(path, size, Path(path).stat().st_mtime_ns, digest.hexdigest())
+            return cls(path, size, any_path(path).stat().st_mtime_ns, digest.hexdigest())
         except OSError as error:
             raise BadInput(f"the rows in {path} cannot be read any more ({error.strerror or error}). Bring the file back.") from error
 
@@ -90,7 +90,7 @@ class Pin:
 
     def _at_a_glance(self) -> Pin:
         try:
-            status = Path(self.path).stat()
+            status = any_path(self.path).stat()
         except OSError:
             return Pin.of(self.path)  # says why
         return Pin(self.path, status.st_size, status.st_mtime_ns, self.sha256)

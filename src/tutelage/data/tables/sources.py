@@ -6,12 +6,13 @@ import glob
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
+from tutelage.core.remote import AnyPath, RemotePath, random_access
 from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, type_of
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
 
@@ -22,33 +23,40 @@ _NAMED_INDEX = re.compile(r"^(Unnamed: 0([.]\d+)*|__index_level_\d+__)$")
 _LIKELY_INDEX = ("index", "level_0", "rownames", "row_names")
 
 
-def table_suffix(path: Path) -> str:
+def table_suffix(path: AnyPath) -> str:
     """The suffix that names the format, without .gz; "" for a file that is not a table."""
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    suffix = PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix
     return suffix if suffix in (*CSV, *JSON_LINES) or (suffix in PARQUET and path.suffix != ".gz") else ""
 
 
-def is_table(path: Path) -> bool:
+def is_table(path: AnyPath) -> bool:
     """Whether this path names a table: a file of a known format, a folder, or a pattern such as `part-*.csv`."""
     return bool(table_suffix(path)) or path.is_dir() or _is_pattern(path)
 
 
-def _is_pattern(path: Path) -> bool:
-    return not path.exists() and glob.has_magic(str(path))
+def _is_pattern(path: AnyPath) -> bool:
+    return glob.has_magic(path.key if isinstance(path, RemotePath) else str(path)) and not path.exists()
 
 
-def files_of(paths: Sequence[Path]) -> tuple[Path, ...]:
+def _matching(pattern: AnyPath) -> list[AnyPath]:
+    """The files that a pattern names, sorted."""
+    if isinstance(pattern, RemotePath):
+        return list(pattern.matching())
+    return sorted(Path(name) for name in glob.glob(str(pattern)))  # noqa: PTH207 - the pattern may be absolute
+
+
+def files_of(paths: Sequence[AnyPath]) -> tuple[AnyPath, ...]:
     """The files that these paths name, in order: a file itself, the tables in a folder or of a pattern sorted by name.
 
     Raises:
         BadInput: a file does not exist or is not a table, or a folder or pattern yields none.
     """
-    files: list[Path] = []
+    files: list[AnyPath] = []
     for path in paths:
         if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.is_file() and table_suffix(file) and not file.name.startswith("."))
+            found = sorted(file for file in path.iterdir() if table_suffix(file) and not file.name.startswith(".") and file.is_file())
         else:
-            found = sorted(Path(name) for name in glob.glob(str(path))) if _is_pattern(path) else [path]  # noqa: PTH207 - the pattern may be absolute
+            found = _matching(path) if _is_pattern(path) else [path]
         if not found:
             raise BadInput(f"{path} names no table; expected {FORMATS}, or a folder of them.")
         files += found
@@ -60,7 +68,7 @@ def files_of(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(files)
 
 
-def read_table(path: Path) -> Any:
+def read_table(path: AnyPath) -> Any:
     """Read a .parquet, .csv, .tsv or .jsonl file as one pyarrow Table, index columns included.
 
     Raises:
@@ -83,7 +91,7 @@ class TableSource:
         declared: the types that are declared for some columns.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[AnyPath, ...]
     names: tuple[str, ...]
     types: Mapping[str, ColumnType | None]
     count: int
@@ -137,7 +145,7 @@ class TableSource:
 class _Piece:
     """One file: its columns with their Arrow types, and `read(names, start, stop)`, which returns an Arrow table."""
 
-    path: Path
+    path: AnyPath
     names: tuple[str, ...]
     types: Mapping[str, Any]
     count: int
@@ -146,7 +154,7 @@ class _Piece:
     grain: int = 1
 
 
-def open_tables(paths: Sequence[Path], *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()) -> TableSource:
+def open_tables(paths: Sequence[AnyPath], *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()) -> TableSource:
     """Open files as one table. Parquet files are read in parts when needed, others at once.
 
     A row index is not a column: a first column without a name, as pandas writes it, or named `Unnamed: 0`; the index in pandas'
@@ -191,16 +199,16 @@ def _checked(dtype: Mapping[str, str]) -> dict[str, ColumnType]:
     return {name: kind for name, kind in dtype.items() if kind in TYPES}
 
 
-def _pieces(files: Sequence[Path], declared: Mapping[str, ColumnType]) -> list[_Piece]:
+def _pieces(files: Sequence[AnyPath], declared: Mapping[str, ColumnType]) -> list[_Piece]:
     texts = {file: read_texts(file) for file in files if table_suffix(file) in CSV}
-    tables: dict[Path, Any] = {
+    tables: dict[AnyPath, Any] = {
         file: _converted(file, read_json_lines(file), declared) for file in files if table_suffix(file) in JSON_LINES
     }
     tables |= _typed(texts, declared)
     return [_in_memory(file, tables[file]) if file in tables else _parquet(file, declared) for file in files]
 
 
-def _typed(texts: Mapping[Path, Any], declared: Mapping[str, ColumnType]) -> dict[Path, Any]:
+def _typed(texts: Mapping[AnyPath, Any], declared: Mapping[str, ColumnType]) -> dict[AnyPath, Any]:
     """Text files with the types of their columns, inferred from all files together."""
     import pyarrow as pa
 
@@ -223,7 +231,7 @@ def _typed(texts: Mapping[Path, Any], declared: Mapping[str, ColumnType]) -> dic
     return typed
 
 
-def _converted(path: Path, table: Any, declared: Mapping[str, ColumnType]) -> Any:
+def _converted(path: AnyPath, table: Any, declared: Mapping[str, ColumnType]) -> Any:
     """A table of JSON objects: texts that are dates as dates, and the declared types."""
     import pyarrow as pa
 
@@ -238,11 +246,11 @@ def _converted(path: Path, table: Any, declared: Mapping[str, ColumnType]) -> An
     return table
 
 
-def _where(path: Path, name: str) -> str:
+def _where(path: AnyPath, name: str) -> str:
     return f"column {name!r} of {path}"
 
 
-def _in_memory(path: Path, table: Any) -> _Piece:
+def _in_memory(path: AnyPath, table: Any) -> _Piece:
     names = tuple(table.column_names)
     return _Piece(
         path,
@@ -253,7 +261,7 @@ def _in_memory(path: Path, table: Any) -> _Piece:
     )
 
 
-def _parquet(path: Path, declared: Mapping[str, ColumnType]) -> _Piece:
+def _parquet(path: AnyPath, declared: Mapping[str, ColumnType]) -> _Piece:
     parts = ParquetParts(path)
     schema = parts.schema
     _check_unique(path, schema.names)
@@ -275,20 +283,20 @@ def _parquet(path: Path, declared: Mapping[str, ColumnType]) -> _Piece:
     return _Piece(path, tuple(schema.names), types, parts.count, read, index, parts.grain)
 
 
-def _declared(path: Path, table: Any, declared: Mapping[str, ColumnType]) -> Any:
+def _declared(path: AnyPath, table: Any, declared: Mapping[str, ColumnType]) -> Any:
     for place, name in enumerate(table.column_names):
         if name in declared:
             table = table.set_column(place, name, as_type(table.column(place), declared[name], _where(path, name)))
     return table
 
 
-def _check_unique(path: Path, names: Sequence[str]) -> None:
+def _check_unique(path: AnyPath, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1 and name})
     if twice:
         raise BadInput(f"{path} has more than one column {twice[0]!r}; give every column a name of its own.")
 
 
-def _check_same(first: Path, expected: Sequence[str], path: Path, names: Sequence[str]) -> None:
+def _check_same(first: AnyPath, expected: Sequence[str], path: AnyPath, names: Sequence[str]) -> None:
     lacking = [name for name in expected if name not in names]
     extra = [name for name in names if name not in expected]
     if lacking or extra:
@@ -358,12 +366,12 @@ class ParquetParts:
         BadInput: not a Parquet file.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
+    def __init__(self, path: AnyPath, columns: Sequence[str] | None = None) -> None:
         import pyarrow as pa
         import pyarrow.parquet
 
         try:
-            self._file = pa.parquet.ParquetFile(path)
+            self._file = pa.parquet.ParquetFile(random_access(path), pre_buffer=not isinstance(path, Path))
         except (pa.ArrowInvalid, OSError) as error:
             raise BadInput(f"{path} is not a Parquet file ({one_line(error)}).") from error
         self.schema = self._file.schema_arrow

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.remote import AnyPath, copied_here, local_copies
 from tutelage.data.rows import Rows
 from tutelage.data.table_file import rows_from
 from tutelage.data.tables.origin import Origin, Pin
@@ -30,7 +30,7 @@ class Job:
         data: of the plan.
     """
 
-    folder: Path
+    folder: AnyPath
     teacher: Mapping[str, Any]
     provenance: Provenance
     origin: Origin | None
@@ -48,7 +48,11 @@ class Job:
             BadInput: a teacher that cannot be sent to them. CannotWrite: the folder cannot be written.
         """
         name = plan.request.name
-        about = named_teacher(name) if name is not None else store_teacher(plan.request.teacher, plan.folder / PLAN)
+        if name is not None:
+            about = named_teacher(name)
+        else:
+            with local_copies(plan.folder / PLAN) as folder:
+                about = store_teacher(plan.request.teacher, folder)
         return cls(plan.folder.absolute(), about, plan.provenance, plan.request.rows.origin, plan.pins, plan.data)
 
     def opened(self) -> Plan:
@@ -57,7 +61,7 @@ class Job:
         Raises:
             LabelMismatch: the teacher is another one. BadInput: the rows are.
         """
-        teacher = stored_teacher(self.teacher, self.folder / PLAN)
+        teacher = stored_teacher(self.teacher, copied_here(self.folder / PLAN))
         made, planned = teacher.fingerprint, self.provenance.teacher
         if made != planned or teacher.form != self.provenance.form:
             raise LabelMismatch(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.arguments import path as checked_path
-from tutelage.core.arguments import whole
+from tutelage.core.arguments import place, whole
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, TutelageError
-from tutelage.core.files import is_draft, remove_draft, write_unless_there
+from tutelage.core.files import is_draft, remove_draft, remove_folder, write_unless_there
 from tutelage.core.records import dumps
+from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name, row_names
@@ -51,7 +52,7 @@ class Plan:
     Example: see `plan`.
     """
 
-    folder: Path
+    folder: AnyPath
     request: Request
     provenance: Provenance
     pins: tuple[Pin, ...]
@@ -103,9 +104,9 @@ class Plan:
                 shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
                 self._check_files(content=False)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
-            elif self._signed(index) is None:
+            elif not self._receipt(index, sha256 := sha256_of(shard_path(self.folder, index))).exists():
                 self._prove(index, read_shard(self.folder, index, self.provenance), self._inputs(index) if inputs is None else inputs)
-                self._sign(index, sha256_of(shard_path(self.folder, index)))
+                self._sign(index, sha256)
         except (TutelageError, OSError):
             if not (self.folder / MANIFEST).exists():  # otherwise another process had labelled it, and finished
                 raise
@@ -157,11 +158,16 @@ class Plan:
                 "then."
             )
         self._check_files(content=True)
-        tally = Tally(advance)
+        tally, signed = Tally(advance), self._signed()
         for index in range(len(self)):
             shard = read_shard(self.folder, index, self.provenance)
             sha256 = sha256_of(shard_path(self.folder, index))
-            if self._signed(index) != sha256:
+            if len(signed.get(index, ())) > 1:
+                raise LabelMismatch(
+                    f"{shard_path(self.folder, index)} was labelled twice with different answers: the teacher is not deterministic, or "
+                    f"answers otherwise on another machine. Delete it, delete {self._receipts}, and label shard {index} on one machine."
+                )
+            if sha256 not in signed.get(index, ()):
                 self._prove(index, shard, self._inputs(index))
             tally.add(shard, sha256)
         if self.data is not None and tally.names.value != self.data:
@@ -206,36 +212,55 @@ class Plan:
         for pin in self.pins:
             pin.check(content=content)
 
-    def _receipt(self, index: int) -> Path:
-        return self.folder / PLAN / f"{shard_path(self.folder, index).stem}.json"
+    @cached_property
+    def _receipts(self) -> AnyPath:
+        """The folder of an empty file for each shard that was labelled by this plan, named by the shard and its SHA-256."""
+        return self.folder / PLAN / self.name[:16]
+
+    def _receipt(self, index: int, sha256: str) -> AnyPath:
+        return self._receipts / f"{shard_path(self.folder, index).stem}.{sha256}"
 
     def _sign(self, index: int, sha256: str) -> None:
         """Note that this plan labelled a shard, if it can be noted: the plan may be finished, or the disk full."""
-        receipt = self._receipt(index)
-        draft = receipt.with_name(f".{receipt.name}.draft-{secrets.token_hex(8)}")
+        receipt = self._receipt(index, sha256)
         with suppress(OSError):  # a shard without a receipt is proven by its rows
-            draft.write_text(dumps(with_checksum({"schema": PLAN_SCHEMA, "plan": self.name, "sha256": sha256})), encoding="utf-8")
-            draft.replace(receipt)
+            if isinstance(receipt, RemotePath):
+                receipt.write(b"")
+                if (self.folder / MANIFEST).exists():  # another process finished meanwhile, and removed the others
+                    self._remove()
+            else:
+                receipt.parent.mkdir(exist_ok=True)  # not the folder above it: without that the plan is finished
+                receipt.touch()
 
-    def _signed(self, index: int) -> str | None:
-        """The SHA-256 of the shard that this plan labelled; None if there is no receipt of it, or none that can be read."""
-        try:
-            receipt = read_json(self._receipt(index), schema=PLAN_SCHEMA, remedy=_REMEDY)
-        except (TutelageError, OSError):
-            return None
-        return str(receipt["sha256"]) if receipt.get("plan") == self.name else None
+    def _signed(self) -> dict[int, set[str]]:
+        """The SHA-256 of the shards that this plan labelled, by listing the receipts."""
+        signed: dict[int, set[str]] = {}
+        names = [path.name for path in self._receipts.iterdir()] if self._receipts.is_dir() else []
+        for name in names:
+            if found := re.fullmatch(r"part-([0-9]+)[.]([0-9a-f]{64})", name):
+                signed.setdefault(int(found[1]), set()).add(found[2])
+        return signed
 
     def _remove(self) -> None:
         """Remove the plan, and drafts that killed processes left."""
-        gone = self.folder / f".{PLAN}.draft-{secrets.token_hex(8)}"
-        with suppress(FileNotFoundError):
-            (self.folder / PLAN).replace(gone)
+        plan = self.folder / PLAN
+        if isinstance(plan, RemotePath):
+            remove_folder(plan)
+        else:
+            with suppress(FileNotFoundError):
+                plan.replace(self.folder / f".{PLAN}.draft-{secrets.token_hex(8)}")
         for draft in filter(is_draft, list(self.folder.iterdir())):
             remove_draft(draft)
 
 
 def plan(
-    teacher: Any, data: Any, into: Path | str, *, dtype: Dtype | None = None, top_k: int | None = None, shard_rows: int | None = None
+    teacher: Any,
+    data: Any,
+    into: Path | RemotePath | str,
+    *,
+    dtype: Dtype | None = None,
+    top_k: int | None = None,
+    shard_rows: int | None = None,
 ) -> Plan:
     """Plan a recording that many processes make, on one machine or many that share the folder.
 
@@ -247,7 +272,7 @@ def plan(
     Args:
         teacher: as for `record`, or the name "module:object" of one. It is asked a few rows, which settle the encoding.
         data: as for `record`.
-        into: the folder to record into.
+        into: the folder to record into, which all processes reach: a path, or a URI such as s3://bucket/labels.
         dtype: as for `record`.
         top_k: as for `record`.
         shard_rows: as for `record`.
@@ -275,14 +300,14 @@ def plan(
         ...     print(len(plan), len(labels))
         3 150
     """
-    folder = checked_path("into", into)
+    folder = place("into", into)
     teacher, name = teacher_of(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     check_folder(folder)
     return planned(folder, Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name))
 
 
-def planned(folder: Path, request: Request) -> Plan:
+def planned(folder: AnyPath, request: Request) -> Plan:
     """The plan of a request: made, or the one that is in the folder.
 
     Raises:
@@ -310,14 +335,14 @@ def planned(folder: Path, request: Request) -> Plan:
     return _joined(folder, request)  # another process was first
 
 
-def _planned(folder: Path, request: Request, provenance: Provenance | None) -> Plan:
+def _planned(folder: AnyPath, request: Request, provenance: Provenance | None) -> Plan:
     origin = request.rows.origin
     pins = () if origin is None else tuple(map(Pin.of, origin.paths))  # before a teacher is asked, which may take long
     data = data_name(request.rows) if origin is None else None
     return Plan(folder, request, provenance or request.first_provenance(), pins, data)
 
 
-def _joined(folder: Path, request: Request) -> Plan:
+def _joined(folder: AnyPath, request: Request) -> Plan:
     """The plan that is in the folder, if it is of the requested recording.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from tutelage.core.arguments import choice, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.identity.fingerprints import identified
+from tutelage.core.remote import AnyPath
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
@@ -88,7 +88,7 @@ class Request:
             self, rows=replace(given, part=lambda start, stop: in_recorded_columns(given.part(start, stop), table), describe=lambda: table)
         )
 
-    def continued(self, folder: Path) -> tuple[Request, Provenance | None]:
+    def continued(self, folder: AnyPath) -> tuple[Request, Provenance | None]:
         """The request in the columns of the shards that a folder holds, and their facts; None if it holds none.
 
         Raises:
@@ -140,7 +140,7 @@ class Request:
                 "afterwards. Pass as_teacher(..., version=), a text to change whenever its answers change."
             )
 
-    def check_again(self, folder: Path, index: int, inputs: Any, shard: Shard, provenance: Provenance) -> None:
+    def check_again(self, folder: AnyPath, index: int, inputs: Any, shard: Shard, provenance: Provenance) -> None:
         """Query the teacher again for the first rows of a shard; not a language model, whose answers would be paid again and may vary.
 
         Args:
@@ -167,7 +167,7 @@ class Request:
                 f"{_few(now, row)}, and {_few(recorded, row)} was recorded. It was changed since, or its answers are random. {ELSEWHERE}"
             )
 
-    def opened(self, folder: Path) -> LabelFolder:
+    def opened(self, folder: AnyPath) -> LabelFolder:
         """The finished recording in a folder, if it is the requested one.
 
         Raises:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from pathlib import Path
 
 from tutelage.core.errors import CannotWrite
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.stages import Advance
 from tutelage.data.row_names import RunningName
 from tutelage.softlabels.encoding import EncodingCost
-from tutelage.softlabels.folder import LabelFolder, write_manifest
-from tutelage.softlabels.shards import MANIFEST, Provenance, Shard, shard_path
+from tutelage.softlabels.folder import LabelFolder, gone_shards, write_manifest
+from tutelage.softlabels.shards import MANIFEST, Provenance, Shard
 
 
 class Tally:
@@ -36,7 +36,7 @@ class Tally:
         self.sha256.append(sha256)
         self.advance()
 
-    def finished(self, folder: Path, provenance: Provenance) -> LabelFolder:
+    def finished(self, folder: AnyPath, provenance: Provenance) -> LabelFolder:
         """Write the manifest of a folder whose shards were all added.
 
         Raises:
@@ -44,8 +44,8 @@ class Tally:
         """
         finished = LabelFolder(folder, provenance, self.names.value, tuple(self.sha256), self.cost)
         write_manifest(finished)
-        gone = [path for index in range(len(finished.sha256)) if not (path := shard_path(folder, index)).is_file()]
-        if gone:
+        gone = next(gone_shards(folder, provenance), None)
+        if gone is not None:
             (folder / MANIFEST).unlink(missing_ok=True)
-            raise CannotWrite(f"{gone[0]} was removed while the answers were recorded into {folder}. Record again.")
+            raise CannotWrite(f"{gone} was removed while the answers were recorded into {folder}. Record again.")
         return finished

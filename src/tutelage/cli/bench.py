@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option, teacher_options
+from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, teacher_options
+from tutelage.core.remote import AnyPath
 
 WIDTH = 100
 """Characters of a line, where the output is no terminal."""
@@ -19,7 +20,7 @@ WIDTH = 100
 @click.option("--to", multiple=True, metavar="TARGET", help="onnx, c, js, py, sql or pte; repeat it. By default all that can be measured.")
 @click.option("--arm", help="Which student of a recipe; its main student by default.")
 @click.option("--seed", type=int, help="Which seed of that student; the first by default.")
-@click.option("--data", type=FILE, help="Rows to answer, as for `export`.")
+@click.option("--data", type=ROWS, help="Rows to answer, as for `export`.")
 @click.option("--teacher", help="Measure this teacher beside the student, named as for `record`.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Time for each contender.")
 @teacher_options
@@ -31,7 +32,7 @@ def bench(
     to: tuple[str, ...],
     arm: str | None,
     seed: int | None,
-    data: Path | None,
+    data: AnyPath | None,
     teacher: str | None,
     seconds: float,
     source: Any,

@@ -11,8 +11,8 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import (
-    FILE,
     FOLDER,
+    ROWS,
     RowsOptions,
     as_options,
     class_weights,
@@ -24,6 +24,7 @@ from tutelage.cli.options import (
     teacher_options,
 )
 from tutelage.cli.settings import arguments_without
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 if TYPE_CHECKING:
@@ -59,14 +60,14 @@ def _students(text: str | None) -> list[Any] | None:
     callback=lambda context, option, given: class_weights(given),
     help="What mistakes cost: balanced, or weights of classes such as fraud=10,ok=1, which multiply those of their rows.",
 )
-@click.option("--test", type=FILE, help="Rows that choose nothing; a fifth of the data if not given.")
-@click.option("--pool", type=FILE, help="Rows without ground truth, which the teacher labels.")
+@click.option("--test", type=ROWS, help="Rows that choose nothing; a fifth of the data if not given.")
+@click.option("--pool", type=ROWS, help="Rows without ground truth, which the teacher labels.")
 @click.option(
     "--unlabelled",
     type=click.Choice(["pool", "drop"]),
     help="Rows without ground truth: pool lets the teacher label them, drop leaves them out; refused if not given.",
 )
-@click.option("--train", type=FILE, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
+@click.option("--train", type=ROWS, help="Rows that the teacher was trained on, to say how many test rows it has seen.")
 @click.option(
     "--students",
     metavar="NAMES",
@@ -107,10 +108,10 @@ def distill(
     given_rows: RowsOptions,
     weight: str | None,
     class_weight: Any,
-    test: Path | None,
-    pool: Path | None,
+    test: AnyPath | None,
+    pool: AnyPath | None,
     unlabelled: str | None,
-    train: Path | None,
+    train: AnyPath | None,
     students: str | None,
     max_size: str | None,
     max_latency: str | None,
@@ -200,9 +201,7 @@ def distill(
     echo(f"Report: {out / 'report.html'}")
 
 
-def _inputs(file: TableFile, *others: Path | None) -> list[Path]:
-    """The files that a run reads, as far as they are files."""
-    return [
-        *(file.source.paths if file.source is not None else [file.path]),
-        *(path for path in others if path is not None and path.exists()),
-    ]
+def _inputs(file: TableFile, *others: AnyPath | None) -> list[Path]:
+    """The files that a run reads, as far as they are files of this machine."""
+    paths = [*(file.source.paths if file.source is not None else [file.path]), *others]
+    return [path for path in paths if isinstance(path, Path) and path.exists()]

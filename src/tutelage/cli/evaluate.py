@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FILE, FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import FILE, FOLDER, RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 
@@ -16,7 +17,7 @@ from tutelage.core.running.progress import DisplayedStages
 @click.argument("run", type=FOLDER)
 @rows_options
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows in the figures.")
-@click.option("--labels", type=FOLDER, help="Measure fidelity to the answers in this folder, recorded on these rows.")
+@click.option("--labels", type=RECORDING, help="Measure fidelity to the answers in this folder, recorded on these rows.")
 @click.option("--teacher", help="Measure fidelity to this teacher, named as for `record`.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the bootstrap intervals.")
 @click.option("--rows-out", "answers_path", type=FILE, help="Also write the answers row by row to this file, .csv or .parquet.")
@@ -28,7 +29,7 @@ def evaluate(
     run: Path,
     given_rows: RowsOptions,
     weight: str | None,
-    labels: Path | None,
+    labels: AnyPath | None,
     teacher: str | None,
     seed: int,
     answers_path: Path | None,

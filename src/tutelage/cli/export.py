@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
+from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option
+from tutelage.core.remote import AnyPath
 
 
 @click.command()
@@ -17,7 +18,7 @@ from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
 @click.option("--seed", type=int, help="Which seed of that student; the first by default.")
 @click.option(
     "--data",
-    type=FILE,
+    type=ROWS,
     help="For a folder of `distill` or `train`: rows for the comparison; by default rows drawn within the ranges of its columns. "
     "For a run of tiny-fashion: the folder of data that it used.",
 )
@@ -37,7 +38,7 @@ from tutelage.cli.options import FILE, FOLDER, debug_option, echo, json_option
 @json_option
 @debug_option
 def export(
-    *, run: Path, file: Path, arm: str | None, seed: int | None, data: Path | None, as_json: bool, debug: bool, **settings: Any
+    *, run: Path, file: Path, arm: str | None, seed: int | None, data: AnyPath | None, as_json: bool, debug: bool, **settings: Any
 ) -> None:
     """Export a student as a checked file.
 

@@ -9,26 +9,45 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from click.core import ParameterSource
 
 from tutelage.core.answer_kinds import TASKS
 from tutelage.core.errors import printable
+from tutelage.core.remote import AnyPath, any_path, check_local, is_uri
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
 
 if TYPE_CHECKING:
     from tutelage.data.table_file import TableFile
 
-FOLDER = click.Path(path_type=Path)
-FILE = click.Path(path_type=Path)
+
+class _Here(click.Path):
+    """A path of this machine."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        check_local("the path" if param is None or param.name is None else param.name, value)
+        return super().convert(value, param, ctx)
+
+
+class _Anywhere(click.Path):
+    """A path of this machine, or of another file system by its URI."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return any_path(value if is_uri(value) else cast(Path, super().convert(value, param, ctx)))
+
+
+FOLDER = _Here(path_type=Path)
+FILE = _Here(path_type=Path)
+ROWS = _Anywhere(path_type=Path)
+RECORDING = _Anywhere(path_type=Path)
 
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 data_option = click.option(
     "--data",
-    type=FILE,
+    type=ROWS,
     required=True,
     multiple=True,
     help="File of rows: .parquet, .csv, .tsv, .jsonl, .npy, or .npz with the rows as X and others by name, such as the truth; also a "
@@ -58,7 +77,7 @@ class RowsOptions:
         truth, drop, text, dtype: as for `TableFile.open`.
     """
 
-    data: tuple[Path, ...]
+    data: tuple[AnyPath, ...]
     truth: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     text: str | None = None
@@ -253,7 +272,7 @@ def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --data, --truth, --drop, --text and --dtype to a command, which receives them as one argument `given_rows`."""
 
     @wraps(command)
-    def gathered(*, data: tuple[Path, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], **given: Any) -> Any:
+    def gathered(*, data: tuple[AnyPath, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], **given: Any) -> Any:
         return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype))), **given)
 
     return add_options((data_option, truth_option, drop_option, text_option, dtype_option))(gathered)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.errors import BadInput
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("teacher")
 @rows_options
-@click.option("--into", type=FOLDER, required=True, help="Folder to record into, which all processes share.")
+@click.option("--into", type=RECORDING, required=True, help="Folder to record into, which all processes share.")
 @click.option("--label", "labelled", metavar="SHARDS", help="Label these shards: 7, 0-99, or missing for all that are missing.")
 @click.option("--finish", is_flag=True, help="Prove every shard, write the manifest, and remove the plan. The teacher is not asked.")
 @click.option("--precision", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
@@ -34,7 +34,7 @@ def plan(
     *,
     teacher: str,
     given_rows: RowsOptions,
-    into: Path,
+    into: AnyPath,
     labelled: str | None,
     finish: bool,
     precision: Any,

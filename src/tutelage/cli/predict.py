@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo
+from tutelage.core.remote import AnyPath
 
 
 @click.command()
@@ -26,7 +27,7 @@ from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_o
 def predict(
     *,
     run: Path,
-    data: tuple[Path, ...],
+    data: tuple[AnyPath, ...],
     dtype: Sequence[str],
     exported: Path | None,
     probabilities: bool,

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FILE, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import ROWS, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 FOUND_AN_ERROR = 3
@@ -16,8 +17,8 @@ FOUND_AN_ERROR = 3
 @click.command()
 @click.argument("teacher")
 @rows_options
-@click.option("--test", type=FILE, help="Rows on which the student will be measured; reveals leaks and distribution shift.")
-@click.option("--train", type=FILE, help="Rows on which the teacher was trained; reveals which of the other rows it has seen.")
+@click.option("--test", type=ROWS, help="Rows on which the student will be measured; reveals leaks and distribution shift.")
+@click.option("--train", type=ROWS, help="Rows on which the teacher was trained; reveals which of the other rows it has seen.")
 @click.option("--rows", type=click.IntRange(1), default=2000, show_default=True, help="Maximum number of rows of each file to check.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the random samples.")
 @teacher_options
@@ -30,8 +31,8 @@ def preflight(
     *,
     teacher: str,
     given_rows: RowsOptions,
-    test: Path | None,
-    train: Path | None,
+    test: AnyPath | None,
+    train: AnyPath | None,
     rows: int,
     seed: int,
     source: Any,

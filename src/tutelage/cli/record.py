@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.errors import BadInput
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("teacher")
 @rows_options
-@click.option("--into", type=FOLDER, required=True, help="Folder to record into; an interrupted recording there is resumed.")
+@click.option("--into", type=RECORDING, required=True, help="Folder to record into; an interrupted recording there is resumed.")
 @click.option("--precision", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
 @click.option(
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
@@ -46,7 +46,7 @@ def record(
     *,
     teacher: str,
     given_rows: RowsOptions,
-    into: Path,
+    into: AnyPath,
     precision: Any,
     top_k: int | None,
     shard_rows: int | None,

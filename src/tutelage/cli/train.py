@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, rows_options, setting, show_warning
+from tutelage.cli.options import FOLDER, RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, setting, show_warning
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 
 @click.command()
 @click.argument("student")
-@click.option("--labels", type=FOLDER, required=True, help="Folder that `record` wrote.")
+@click.option("--labels", type=RECORDING, required=True, help="Folder that `record` wrote.")
 @rows_options
 @click.option("--weight", metavar="COLUMN", help="Column of the weights of the rows; it is not used as a feature.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; the output of an earlier `train` there is replaced.")
@@ -38,7 +39,7 @@ from tutelage.core.running.progress import DisplayedStages
 def train(
     *,
     student: str,
-    labels: Path,
+    labels: AnyPath,
     given_rows: RowsOptions,
     weight: str | None,
     out: Path,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tutelage.core.errors import BadInput, did_you_mean, shown
-from tutelage.core.remote import AnyPath, RemotePath, any_path, is_uri
+from tutelage.core.remote import AnyPath, RemotePath, any_path, check_local, is_uri
 
 Given = TypeVar("Given")
 
@@ -237,13 +237,14 @@ def path(name: str, value: Any) -> Path:
         >>> path("into", "labels").name
         'labels'
     """
+    if isinstance(value, RemotePath):
+        check_local(name, value)
     given = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(given, str):
         raise BadInput(f"{name} is {shown(value)}; expected a path, as a text or a Path.")
     if not given or "\0" in given:
         raise BadInput(f"{name} is {shown(given)}; expected a path: it is empty or holds a NUL character.")
-    if is_uri(given):
-        raise BadInput(f"{name} is {shown(given)}; expected a path of this machine: rows and recorded answers alone may be elsewhere.")
+    check_local(name, given)
     try:
         given.encode()  # the libraries that write files take no other names
         Path(given).stat()

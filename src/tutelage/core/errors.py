@@ -9,6 +9,7 @@ TutelageError
 │   └── LabelMismatch       soft labels were recorded for other rows or other classes
 ├── DamagedFile         the content of a file does not match its checksum
 ├── StaleCache          a cache entry was written by a version that computed other answers
+├── CannotRead          another file system, named by a URI, cannot be read
 ├── CannotWrite         a file or folder cannot be written
 ├── ParityError         an exported file disagrees with its student
 └── SelfCheckFailed     training produced an unusable result (a NaN loss)
@@ -74,6 +75,10 @@ class DamagedFile(TutelageError):
 
 class StaleCache(TutelageError):
     """A cache entry was written by a version that computed other answers than this one."""
+
+
+class CannotRead(TutelageError):
+    """A file or folder of another file system, which a URI names, cannot be read: access is denied, or nothing answers."""
 
 
 class CannotWrite(TutelageError):

@@ -43,7 +43,7 @@ def remove_draft(path: AnyPath) -> None:
 def remove_folder(path: AnyPath) -> None:
     """Remove a folder with all that it holds, as far as it can be removed."""
     if isinstance(path, RemotePath):
-        with suppress(OSError):
+        with suppress(CannotWrite):
             path.remove_folder()
     else:
         shutil.rmtree(path, ignore_errors=True)
@@ -154,11 +154,8 @@ def check_place(target: AnyPath, *, may_replace: Callable[[Any], bool] = is_empt
 def _probe_remote(folder: RemotePath) -> None:
     """Write and remove a file with a name of its own."""
     probe = folder / f".probe.draft-{secrets.token_hex(8)}"
-    try:
-        probe.write(b"")
-        probe.unlink()
-    except OSError as error:
-        raise _cannot_write(folder, error) from error
+    probe.write(b"")
+    probe.unlink(missing_ok=True)
 
 
 def _check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:
@@ -278,9 +275,8 @@ def write_unless_there(target: AnyPath, write: Callable[[Path], None]) -> bool:
         CannotWrite: the folder cannot be created or written.
     """
     if isinstance(target, RemotePath):
-        with _reachable(target):
-            if target.is_file():
-                return False
+        if target.is_file():
+            return False
         with _uploaded(target) as draft:
             write(draft)
         return True
@@ -302,16 +298,7 @@ def _uploaded(target: RemotePath) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / target.name
         yield draft
-        with _reachable(target):
-            target.write(draft.read_bytes())
-
-
-@contextmanager
-def _reachable(target: RemotePath) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise _cannot_write(target, error) from error
+        target.write(draft.read_bytes())
 
 
 def _linked(draft: Path, target: Path) -> bool:

@@ -1,11 +1,13 @@
 """Paths that are not of this machine: files on S3, GCS, HDFS, or any other file system that pyarrow or fsspec opens by its URI.
 
 A `RemotePath` has the part of the interface of `pathlib.Path` that reading rows and recording answers need, so that they are written once.
+Whatever a file system raises becomes CannotRead or CannotWrite, but for a file that is not there, which is a FileNotFoundError.
 """
 
 from __future__ import annotations
 
 import atexit
+import errno
 import io
 import os
 import posixpath
@@ -13,19 +15,28 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from glob import has_magic
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from tutelage.core.errors import BadInput, CannotWrite, one_line, shown
+from tutelage.core.errors import BadInput, CannotRead, CannotWrite, TutelageError, one_line, shown
 
-_URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://(?P<authority>[^/?]*)(?P<key>[^?]*)(?P<query>\?.*)?", re.DOTALL)
-_SECRETS = re.compile(r"[?&](access_key|secret_key|token|password|sas)[^=]*=", re.IGNORECASE)
-_APPEAR_WHOLE = ("s3", "gcs", "abfs")
-"""File systems, as pyarrow names them, where nobody sees an object before all of it was written."""
+_URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<authority>[^/?]*)(?P<key>.*?)(?P<query>\?\w+=[^/?]*)?", re.DOTALL)
+_MANGLED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
+_SECRETS = re.compile(r"(\w*(?:key|secret|token|password|sas|sig|signature|credential)\w*=)[^&\s]+", re.IGNORECASE)
+_REQUEST_ID = re.compile(r" \(Request ID: [^)]*\)")
+_APPEAR_WHOLE = {"s3", "s3a", "gcs", "gs", "abfs", "abfss", "az", "oss", "hf"}
+"""File systems, as pyarrow and fsspec name them, where nobody sees an object before all of it was written."""
+
+
+class FileStatus(NamedTuple):
+    """Size and time of a file, named as in `os.stat_result`."""
+
+    st_size: int
+    st_mtime_ns: int
 
 
 @dataclass(frozen=True, order=True)
@@ -34,7 +45,7 @@ class RemotePath:
 
     Attributes:
         root: the file system, as "s3://bucket".
-        key: the path in it, without a slash at its ends.
+        key: the path in it, without a slash at its ends; taken as it is written, so that %20 is no space.
         query: what else the URI says, such as "?region=eu-central-1".
 
     Example:
@@ -49,20 +60,26 @@ class RemotePath:
 
     @classmethod
     def of(cls, uri: str) -> RemotePath:
-        """The path that a URI names; its key is taken as it is written.
+        """The path that a URI names.
 
         Raises:
-            BadInput: not a URI, or one that holds a password.
+            BadInput: not a URI of another file system, or one that holds a password.
         """
         found = _URI.fullmatch(uri)
+        scheme = "" if found is None else found["scheme"].lower()
+        if scheme == "file":
+            raise BadInput(f"{shown(uri)} is on this machine; write its path, such as /folder/rows.parquet.")
         if found is None or not (found["authority"] or found["key"].strip("/")):
-            raise BadInput(f"{uri!r} is no URI of a file or folder; expected one such as s3://bucket/folder.")
-        if "@" in found["authority"] or _SECRETS.search(found["query"] or ""):
+            raise BadInput(f"{shown(uri)} is no URI of a file or folder; expected one such as s3://bucket/folder.")
+        if re.search(":.*@", found["authority"]) or _SECRETS.search(found["query"] or ""):
             raise BadInput(
-                f"a URI of {found['scheme']}:// holds credentials, which would be written into files; leave them out, and put them where the "
+                f"a URI of {scheme}:// holds credentials, which would be written into files; leave them out, and put them where the "
                 "file system looks for them, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
             )
-        return cls(f"{found['scheme']}://{found['authority']}", found["key"].strip("/"), found["query"] or "")
+        key = found["key"].strip("/")
+        if {"", ".", ".."} & set(key.split("/") if key else ()):
+            raise BadInput(f"{shown(uri)} has a part without a name, or one of dots; expected names between single slashes.")
+        return cls(f"{scheme}://{found['authority']}", key, found["query"] or "")
 
     def __str__(self) -> str:
         return f"{self.root}/{self.key}{self.query}"
@@ -95,13 +112,14 @@ class RemotePath:
         """The folder that holds it."""
         return RemotePath(self.root, posixpath.dirname(self.key), self.query)
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The file system, and the names on the way."""
+        return (self.root, *PurePosixPath(self.key).parts)
+
     def absolute(self) -> RemotePath:
         """The same path: a URI depends on no current folder."""
         return self
-
-    def relative_to(self, folder: RemotePath) -> PurePosixPath:
-        """The path as it is seen from a folder above it."""
-        return PurePosixPath(self.key).relative_to(folder.key)
 
     def with_name(self, name: str) -> RemotePath:
         """Another path in the same folder."""
@@ -109,45 +127,41 @@ class RemotePath:
 
     def exists(self) -> bool:
         """Whether there is a file or a folder."""
-        return bool(self._info().type.name != "NotFound")
+        return self._type() != "NotFound"
 
     def is_file(self) -> bool:
         """Whether there is a file."""
-        return bool(self._info().type.name == "File")
+        with self._asked() as (system, path):
+            if not _appears_whole(system):
+                return self._type() == "File"
+            with suppress(FileNotFoundError):  # one request, where information of what is not there takes two
+                system.open_input_file(path).close()
+                return True
+        return False
 
     def is_dir(self) -> bool:
         """Whether there is a folder; on an object store: whether there is anything below it."""
-        return bool(self._info().type.name == "Directory")
-
-    def is_symlink(self) -> bool:
-        """Never: the links of another file system are not seen."""
-        return False
+        return self._type() == "Directory"
 
     def iterdir(self) -> Iterator[RemotePath]:
-        """What lies in the folder."""
+        """What lies in the folder; nothing if there is none."""
         return (path for path, _ in self._below(recursive=False))
 
-    def files_below(self) -> list[RemotePath]:
-        """All files in the folder and in folders below it, sorted."""
-        return sorted(path for path, info in self._below(recursive=True) if info.type.name == "File")
+    def files(self, *, below: bool = False) -> list[RemotePath]:
+        """The files in the folder, with `below` those in folders below it too."""
+        return [path for path, kind in self._below(recursive=below) if kind == "File"]
 
     def glob(self, pattern: str) -> Iterator[RemotePath]:
-        """The files of the folder whose name matches a pattern."""
+        """What lies in the folder under a name that matches a pattern."""
         return (path for path in self.iterdir() if PurePosixPath(path.name).match(pattern))
 
     def matching(self) -> list[RemotePath]:
-        """The files that the path names as a pattern, sorted; a star stands for any letters but a slash."""
-        parts = PurePosixPath(self.key).parts
-        plain = next((place for place, part in enumerate(parts) if has_magic(part)), len(parts))
-        folder = RemotePath(self.root, "/".join(parts[:plain]), self.query)
-        found = folder.files_below() if plain < len(parts) - 1 else [path for path in folder.iterdir() if path.is_file()]
-        return sorted(path for path in found if len(PurePosixPath(path.key).parts) == len(parts) and PurePosixPath(path.key).match(self.key))
-
-    def mkdir(self, *, parents: bool = True, exist_ok: bool = True) -> None:
-        """Make the folder, where file systems know folders."""
-        system, path = self._opened()
-        if system.type_name not in _APPEAR_WHOLE:
-            system.create_dir(path, recursive=parents)
+        """The files that the path names as a pattern; a star stands for any letters but a slash."""
+        names = self.key.split("/")
+        plain = next((place for place, name in enumerate(names) if has_magic(name)), len(names))
+        folder = RemotePath(self.root, "/".join(names[:plain]), self.query)
+        found = folder.files(below=plain < len(names) - 1)
+        return [path for path in found if path.key.count("/") == self.key.count("/") and PurePosixPath(path.key).match(self.key)]
 
     def rmdir(self) -> None:
         """Remove the folder, if it is empty.
@@ -156,36 +170,33 @@ class RemotePath:
             OSError: it is not.
         """
         if any(True for _ in self.iterdir()):
-            raise OSError(f"{self} is not empty")
-        system, path = self._opened()
-        with suppress(FileNotFoundError):
-            system.delete_dir(path)
+            raise OSError(errno.ENOTEMPTY, "not empty", str(self))
+        self.remove_folder()
 
     def unlink(self, *, missing_ok: bool = False) -> None:
         """Remove the file."""
-        system, path = self._opened()
         try:
-            system.delete_file(path)
+            with self._asked(writes=True) as (system, path):
+                system.delete_file(path)
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def remove_folder(self) -> None:
         """Remove the folder with all that it holds; nothing happens if it is not there."""
-        system, path = self._opened()
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._asked(writes=True) as (system, path):
             system.delete_dir(path)
 
     def open(self, mode: str = "rb") -> Any:
-        """The bytes of the file, as pyarrow's file, which may be read at any place."""
+        """The bytes of the file, as pyarrow's file, which may be read at any place; read it inside `asked`."""
         if mode != "rb":
             raise ValueError(f"mode {mode!r}")
-        system, path = self._opened()
-        return system.open_input_file(path)
+        with self._asked() as (system, path):
+            return system.open_input_file(path)
 
     def read_bytes(self) -> bytes:
         """All bytes of the file."""
-        with self.open() as file:
+        with self._asked(), self.open() as file:
             content: bytes = file.read()
         return content
 
@@ -193,7 +204,7 @@ class RemotePath:
         """The text of the file."""
         return self.read_bytes().decode(encoding)
 
-    def stat(self) -> os.stat_result:
+    def stat(self) -> FileStatus:
         """Size and time of the file.
 
         Raises:
@@ -201,49 +212,63 @@ class RemotePath:
         """
         info = self._info()
         if info.type.name == "NotFound":
-            raise FileNotFoundError(2, "No such file", str(self))
-        seconds = (info.mtime_ns or 0) / 1e9
-        return os.stat_result((0, 0, 0, 0, 0, 0, info.size or 0, seconds, seconds, seconds))
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(self))
+        return FileStatus(info.size or 0, info.mtime_ns or 0)
 
     def write(self, content: bytes) -> None:
         """Write the file; it appears whole or not at all.
 
         Raises:
-            OSError: it cannot be written.
+            CannotWrite: it cannot be written.
         """
-        system, path = self._opened()
-        if system.type_name in _APPEAR_WHOLE:
-            with system.open_output_stream(path) as stream:
-                stream.write(content)
-            return
-        self.parent.mkdir()
-        draft = self.with_name(f".{self.name}.draft-{os.urandom(8).hex()}")
-        try:
-            with system.open_output_stream(draft._opened()[1]) as stream:
-                stream.write(content)
-            self.unlink(missing_ok=True)
-            system.move(draft._opened()[1], path)
-        except BaseException:
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
-            raise
+        with self._asked(writes=True) as (system, path):
+            if _appears_whole(system):
+                _write(system, path, content)
+                return
+            system.create_dir(posixpath.dirname(path), recursive=True)
+            draft = posixpath.join(posixpath.dirname(path), f".{self.name}.draft-{os.urandom(8).hex()}")
+            try:
+                _write(system, draft, content)
+                with suppress(FileNotFoundError):
+                    system.delete_file(path)
+                system.move(draft, path)
+            except BaseException:
+                with suppress(Exception):  # what is reported is the first error
+                    system.delete_file(draft)
+                raise
+
+    def _type(self) -> str:
+        name: str = self._info().type.name
+        return name
 
     def _info(self) -> Any:
-        system, path = self._opened()
-        return system.get_file_info(path)
+        with self._asked() as (system, path):
+            return system.get_file_info(path)
 
-    def _below(self, *, recursive: bool) -> Iterator[tuple[RemotePath, Any]]:
+    def _below(self, *, recursive: bool) -> Iterator[tuple[RemotePath, str]]:
         from pyarrow.fs import FileSelector
 
-        system, path = self._opened()
-        for info in system.get_file_info(FileSelector(path, recursive=recursive, allow_not_found=True)):
-            inside = posixpath.relpath(info.path.strip("/"), path.strip("/"))
-            yield self / inside, info
+        with self._asked() as (system, path):
+            found = system.get_file_info(FileSelector(path, recursive=recursive, allow_not_found=True))
+        above = path.strip("/")
+        return ((self / info.path.strip("/").removeprefix(above).strip("/"), info.type.name) for info in found)
 
-    def _opened(self) -> tuple[Any, str]:
-        """The file system, and the path in it."""
+    @contextmanager
+    def _asked(self, *, writes: bool = False) -> Iterator[tuple[Any, str]]:
+        """The file system and the path in it, inside a block whose errors are reported with this path."""
         system, base = _file_system(self.root, self.query)
-        return system, posixpath.join(base, self.key) if self.key else base
+        try:
+            yield system, posixpath.join(base, self.key) if self.key else base
+        except FileNotFoundError as error:
+            if writes and "BUCKET" in str(error):
+                raise CannotWrite(f"{self} cannot be written ({_reason(error)}).") from error
+            raise FileNotFoundError(errno.ENOENT, "no such file", str(self)) from error
+        except TutelageError:
+            raise
+        except Exception as error:  # fsspec raises what the package of a file system raises
+            does = "written" if writes else "read"
+            sentence = f"{self} cannot be {does} ({_reason(error)}). Check the URI, the network and the credentials in the environment."
+            raise (CannotWrite if writes else CannotRead)(sentence) from error
 
 
 AnyPath: TypeAlias = Path | RemotePath
@@ -252,19 +277,47 @@ AnyPath: TypeAlias = Path | RemotePath
 
 def is_uri(value: Any) -> bool:
     """Whether a text is a URI, such as s3://bucket/folder, and no path of this machine."""
-    return isinstance(value, str) and re.match(r"[a-z][a-z0-9+.-]+://", value) is not None
+    return isinstance(value, str) and re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", value) is not None
 
 
 def any_path(value: str | os.PathLike[str] | RemotePath) -> AnyPath:
     """The path that a text or a path names, on this machine or by a URI.
 
     Raises:
-        BadInput: a URI that is none of a file system, or that holds credentials.
+        BadInput: a URI that is none of a file system, one that holds credentials, or one that was made a Path.
     """
     if isinstance(value, RemotePath):
         return value
     given = os.fspath(value)
-    return RemotePath.of(given) if is_uri(given) else Path(given)
+    if is_uri(given):
+        return RemotePath.of(given)
+    _check_whole(given)
+    return Path(given)
+
+
+def check_local(name: str, given: Any) -> None:
+    """Check that a path is no URI, where a path of this machine alone can be used.
+
+    Args:
+        name: of the argument, for the message.
+        given: the path.
+
+    Raises:
+        BadInput: it is a URI, or was one before it was made a Path.
+    """
+    if isinstance(given, RemotePath) or is_uri(given):
+        raise BadInput(f"{name} is {str(given)!r}; expected a path of this machine: rows and recorded answers alone may be elsewhere.")
+    _check_whole(os.fspath(given))
+
+
+def _check_whole(given: str) -> None:
+    if _MANGLED.match(given):
+        raise BadInput(f"{shown(given)} was a URI, which a Path cannot hold; write it as a text, or a folder of this name as ./{given}.")
+
+
+def asked(path: AnyPath) -> Any:
+    """A block in which an open file is read, and errors of another file system are reported with its path."""
+    return nullcontext() if isinstance(path, Path) else path._asked()
 
 
 @contextmanager
@@ -280,27 +333,39 @@ def local_copies(folder: AnyPath) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as place:
         yield Path(place)
         for file in sorted(Path(place).iterdir()):
-            try:
-                (folder / file.name).write(file.read_bytes())
-            except OSError as error:
-                raise CannotWrite(f"{folder / file.name} cannot be written ({one_line(error)}).") from error
+            (folder / file.name).write(file.read_bytes())
 
 
-@lru_cache(maxsize=8)
 def copied_here(folder: AnyPath) -> Path:
     """A folder of this machine that holds the files of a folder, for as long as this process runs; the folder itself if it is here.
 
     Raises:
-        OSError: they cannot be read.
+        CannotRead: they cannot be read.
     """
     if isinstance(folder, Path):
         return folder
     place = Path(tempfile.mkdtemp(prefix="tutelage-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    for file in folder.iterdir():
-        if file.is_file():
-            (place / file.name).write_bytes(file.read_bytes())
+    for file in folder.files():
+        (place / file.name).write_bytes(file.read_bytes())
     return place
+
+
+@contextmanager
+def fetched(path: AnyPath) -> Iterator[Path]:
+    """A file of this machine with the content of a file, inside the block; what is mapped in it stays. The file itself if it is here.
+
+    Raises:
+        CannotRead, FileNotFoundError: it cannot be read.
+    """
+    if isinstance(path, Path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:  # Windows removes no file that is mapped
+        copy = Path(place) / path.name
+        with asked(path), path.open() as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 24)
+        yield copy
 
 
 def seekable(path: AnyPath) -> Path | io.BytesIO:
@@ -309,8 +374,23 @@ def seekable(path: AnyPath) -> Path | io.BytesIO:
 
 
 def random_access(path: AnyPath) -> Any:
-    """What pyarrow reads parts of a file from: the path, or an open file of another file system."""
+    """What pyarrow reads parts of a file from: the path, or an open file of another file system, which is read inside `asked`."""
     return path if isinstance(path, Path) else path.open()
+
+
+def _write(system: Any, path: str, content: bytes) -> None:
+    with system.open_output_stream(path) as stream:
+        stream.write(content)
+
+
+def _appears_whole(system: Any) -> bool:
+    return system.type_name.rpartition("+")[2] in _APPEAR_WHOLE
+
+
+def _reason(error: BaseException) -> str:
+    """What a file system says, in one line and without what may be secret."""
+    said = _REQUEST_ID.sub("", one_line(error)).rstrip(". ")
+    return _SECRETS.sub(r"\1...", said) or type(error).__name__
 
 
 @lru_cache(maxsize=64)
@@ -323,19 +403,22 @@ def _file_system(root: str, query: str) -> tuple[Any, str]:
     import pyarrow as pa
     from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
-    scheme, _, authority = root.partition("://")
+    if root.startswith("s3://") and "allow_delayed_open" not in query:  # so that a small file is written by one request, not by three
+        with suppress(pa.ArrowInvalid, OSError):  # pyarrow before 19
+            return FileSystem.from_uri(f"{root}/{query}{'&' if query else '?'}allow_delayed_open=true")
     try:
-        system, path = FileSystem.from_uri(f"{root}/{query}")
-        return system, path
+        return FileSystem.from_uri(f"{root}/{query}")
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        why = one_line(error)
-    except OSError as error:
-        raise BadInput(f"{root} cannot be opened ({one_line(error)}).") from error
+        why = _reason(error)
+    except Exception as error:  # a driver is missing, or the host
+        raise BadInput(f"{root} cannot be opened ({_reason(error)}).") from error
     try:
-        import fsspec
+        import fsspec  # type: ignore[import-untyped]
 
-        if scheme in fsspec.available_protocols():
-            return PyFileSystem(FSSpecHandler(fsspec.filesystem(scheme))), authority
-    except ImportError as error:
-        why = f"{why}; {one_line(error)}"
+        if not query and root.partition(":")[0] in fsspec.available_protocols():
+            system, path = fsspec.core.url_to_fs(f"{root}/")
+            handler: Any = FSSpecHandler
+            return PyFileSystem(handler(system)), path
+    except (ImportError, ValueError) as error:
+        why = f"{why}; {_reason(error)}"
     raise BadInput(f"{shown(root)} is on no file system that can be opened ({why}). Name a path of this machine, or a URI such as s3://.")

@@ -15,7 +15,7 @@ from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
-from tutelage.core.remote import AnyPath, RemotePath, any_path, copied_here
+from tutelage.core.remote import AnyPath, RemotePath, any_path, fetched
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
@@ -247,14 +247,15 @@ def schema_of(source: TableSource, names: Sequence[str]) -> Schema:
     return Schema(tuple(Column(name, kind, unseen="keep") for name, kind in source.recorded_types(names).items()))
 
 
-def _of_npy(path: Path) -> Rows:
+def _of_npy(path: AnyPath) -> Rows:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with fetched(path) as file:
+            array, size = np.load(file, mmap_mode="r", allow_pickle=False), file.stat().st_size
         if not isinstance(array, np.ndarray):
             raise ValueError("it is an archive of several arrays: call it .npz")
         if array.dtype.kind not in "biufUSmM":
             raise ValueError(f"it holds {array.dtype}")
-        if isinstance(array, np.memmap) and array.size and array.offset + array.nbytes != path.stat().st_size:
+        if isinstance(array, np.memmap) and array.size and array.offset + array.nbytes != size:
             raise ValueError(f"it is longer than its header says, rows of shape {array.shape}")
     except (ValueError, EOFError, OSError, OverflowError, BadZipFile) as error:
         why = "it holds pickled objects, which could run code" if "allow_pickle" in str(error) else one_line(error)

@@ -51,7 +51,7 @@ class TableFile:
     @classmethod
     def open(
         cls,
-        path: AnyPath | str | Sequence[AnyPath],
+        path: AnyPath | str | Sequence[AnyPath | str],
         *,
         truth: Sequence[str] = (),
         drop: Sequence[str] = (),
@@ -62,7 +62,8 @@ class TableFile:
         """Open a table in one or more files. The rows of Parquet files are read later.
 
         Args:
-            path: the file, a folder of files, a pattern such as `part-*.csv`, or several of these, whose rows follow each other.
+            path: the file, a folder of files, a pattern such as `part-*.csv`, by paths or URIs, or several of these, whose rows follow
+                each other.
             truth: columns of the ground truth.
             drop: other columns that are not features.
             text: the single column whose texts are the rows.
@@ -74,7 +75,7 @@ class TableFile:
             BadInput: a file or a column does not exist, the file has no column names, no feature is left, or as `open_tables`.
             ShapeError: no rows.
         """
-        paths = [any_path(path)] if isinstance(path, str | Path | RemotePath) else list(path)
+        paths = [any_path(path)] if isinstance(path, str | Path | RemotePath) else list(map(any_path, path))
         named = (*truth, *drop, *(name for name in (text, weight) if name is not None))
         if len(paths) == 1 and paths[0].suffix == ".npz":
             _refuse_columns(paths[0], [*([text] if text is not None else []), *(dtype or {})])

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.arguments import path as path_of
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.files import check_whole_folder, is_empty, recover_folder, whole_folder
 from tutelage.core.records import Cost, Parity, dumps
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.stages import Advance, Stages
 from tutelage.core.stored.checksums import read_json
 from tutelage.data.rows import as_rows
@@ -78,7 +80,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
 
 
 def saved_student(
-    run: Path, *, arm: str | None = None, seed: int | None = None, data: Path | None = None
+    run: Path, *, arm: str | None = None, seed: int | None = None, data: AnyPath | None = None
 ) -> tuple[Any, NDArray[np.floating[Any]]]:
     """A student of a finished run, and the rows on which to check its export.
 
@@ -111,7 +113,8 @@ def saved_student(
     files = [path for path in (run / "students").glob(f"{stem}.*") if path.name.removeprefix(stem) in (".safetensors", ".skops")]
     if len(files) != 1:
         raise DamagedFile(f"{run / 'students'} holds {len(files)} files for {stem}; expected one. Run the recipe again.")
-    return load_student(files[0]), recipe.check_rows(seed, data)[:CHECK_ROWS]
+    given = None if data is None else path_of("data", data)
+    return load_student(files[0]), recipe.check_rows(seed, given)[:CHECK_ROWS]
 
 
 def _results(run: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.files import check_file_place, whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
+from tutelage.core.remote import check_local
 from tutelage.exporters.arrays.export import takes_arrays, written
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
@@ -202,6 +203,7 @@ def check_path(path: str | Path) -> Path:
     """
     if not isinstance(path, str | Path):
         raise BadInput(f"path is {shown(path)}; expected the file to write, such as 'student.c'.")
+    check_local("path", path)
     path = Path(path)
     if path.suffix not in TARGETS:
         end = f"ends in {path.suffix!r}" if path.suffix else "has no ending"

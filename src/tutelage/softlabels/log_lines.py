@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tutelage.core.arguments import path as path_of
+from tutelage.core.arguments import place
 from tutelage.core.errors import BadInput
-from tutelage.data.tables.csv_text import opened
+from tutelage.core.remote import AnyPath
+from tutelage.data.tables.csv_text import TextFile
 from tutelage.data.tables.sources import read_table, table_suffix
 
 NUMBER_OF_TOKEN = {"logprob": "log-probabilities", "log_prob": "log-probabilities", "probability": "probabilities", "prob": "probabilities"}
@@ -37,7 +37,7 @@ class LogLines:
         """Read a log.
 
         Args:
-            source: path of a .parquet, .csv, .tsv or .jsonl file, or a pyarrow Table.
+            source: path or URI of a .parquet, .csv, .tsv or .jsonl file, or a pyarrow Table.
 
         Raises:
             BadInput: a file that cannot be read; the message names the line of a JSONL file.
@@ -45,7 +45,7 @@ class LogLines:
         if hasattr(source, "column_names") and hasattr(source, "num_rows"):
             table = source
         else:
-            file = path_of("source", source)
+            file = place("source", source)
             if table_suffix(file) == ".jsonl" and file.is_file():
                 return _json_lines(file)
             table = read_table(file)
@@ -80,11 +80,11 @@ def _parsed(cell: str, line: int, name: str) -> Any:
         ) from error
 
 
-def _json_lines(path: Path) -> LogLines:
+def _json_lines(path: AnyPath) -> LogLines:
     """A JSONL file, whose objects may have different keys: a missing one is None."""
     objects: list[dict[str, Any]] = []
     try:
-        with opened(path) as file:
+        with TextFile.of(path).opened() as file:
             for line, text in enumerate(part for part in file if part.strip()):
                 try:
                     found = json.loads(text, object_pairs_hook=_unique)

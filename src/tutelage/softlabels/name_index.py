@@ -5,7 +5,8 @@
                                        shards that it was made from
 
 It is made when some rows of several shards are first looked up, holds nothing that the shards do not, and can be deleted. Where the folder
-cannot be written, or is not on this machine, it is a temporary file of the process. Making it takes the memory of a bucket of names, however many there are.
+cannot be written, or is not on this machine, it is a temporary file of the process. Making it takes the memory of a bucket of names,
+however many there are.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import CannotWrite, DamagedFile, LabelMismatch, one_line
 from tutelage.core.files import whole_file
-from tutelage.core.remote import AnyPath, random_access
+from tutelage.core.remote import AnyPath, asked, random_access
 from tutelage.data.row_names import Names
 
 BUCKET_ROWS = 1 << 20
@@ -117,7 +118,9 @@ def _names(shards: Sequence[AnyPath]) -> Iterator[tuple[int, Names]]:
     first = 0
     for path in shards:
         try:
-            column = pq.ParquetFile(random_access(path), page_checksum_verification=True).read(columns=["row_name"], use_threads=False).column(0)
+            with asked(path):
+                file = pq.ParquetFile(random_access(path), page_checksum_verification=True)
+                column = file.read(columns=["row_name"], use_threads=False).column(0)
         except (OSError, pa.ArrowException, IndexError) as error:
             raise DamagedFile(f"{path} is not a readable shard ({one_line(error)}). Delete it and record again.") from error
         found: Names = column.to_numpy()

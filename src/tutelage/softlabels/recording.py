@@ -30,7 +30,7 @@ from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import query_parts
-from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_of, shard_path, write_shard
+from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, shard_and_sha256, shard_of, shard_path, write_shard
 
 
 @overload
@@ -240,10 +240,10 @@ class _Recording:
 
     def _reused(self, index: int, names: Names, provenance: Provenance) -> tuple[Shard, str]:
         """A shard of an earlier run, after checking that it holds these rows."""
-        shard = read_shard(self.folder, index, provenance)
+        shard, sha256 = shard_and_sha256(self.folder, index, provenance)
         if not np.array_equal(names, shard.names):
             raise LabelMismatch(f"{shard_path(self.folder, index)} was recorded on other rows. {ELSEWHERE}")
-        return shard, sha256_of(shard_path(self.folder, index))
+        return shard, sha256
 
 
 @contextmanager

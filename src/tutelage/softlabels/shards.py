@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -142,12 +143,19 @@ def offer_shard(folder: AnyPath, index: int, shard: Shard, provenance: Provenanc
         sha256 = sha256_of(draft)
 
     was_first = write_unless_there(path, write)
-    found = sha256_of(path) if path.is_file() else ""
+    found = _sha256_if_there(path)
     if was_first and found != sha256:
         raise CannotWrite(f"{path} was written, but does not hold what was written. Check the disk, then label shard {index} again.")
     if found != sha256:
         _check_same(read_shard(folder, index, provenance), shard, path)
     return found
+
+
+def _sha256_if_there(path: AnyPath) -> str:
+    try:
+        return sha256_of(path)
+    except FileNotFoundError:
+        return ""
 
 
 def _check_same(first: Shard, second: Shard, path: AnyPath) -> None:
@@ -186,13 +194,31 @@ def read_shard(folder: AnyPath, index: int, provenance: Provenance, *, sha256: s
         DamagedFile: missing, changed, or not a shard.
         LabelMismatch: the shard belongs to another recording.
     """
-    import pyarrow.parquet as pq
-
     path = shard_path(folder, index)
     with _reading(path):
         source = seekable(path)
         if sha256 is not None and sha256_of(source) != sha256:
             raise DamagedFile(f"{path} is damaged: its SHA-256 differs from the one in {MANIFEST}. Restore it, or record again.")
+    return _parsed(path, source, index, provenance, proven=sha256 is not None)
+
+
+def shard_and_sha256(folder: AnyPath, index: int, provenance: Provenance) -> tuple[Shard, str]:
+    """As `read_shard` for an unfinished recording, with the SHA-256 of the file.
+
+    Raises:
+        as `read_shard`.
+    """
+    path = shard_path(folder, index)
+    with _reading(path):
+        source = seekable(path)
+        return _parsed(path, source, index, provenance, proven=False), sha256_of(source)
+
+
+def _parsed(path: AnyPath, source: Path | BytesIO, index: int, provenance: Provenance, *, proven: bool) -> Shard:
+    """The shard in a file; unless it is `proven` by its SHA-256, the checksum of its columns is checked."""
+    import pyarrow.parquet as pq
+
+    with _reading(path):
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
         about = _footer(path, file.schema_arrow)
         cost, content = EncodingCost(**about.pop("cost")), about.pop("content")
@@ -205,7 +231,7 @@ def read_shard(folder: AnyPath, index: int, provenance: Provenance, *, sha256: s
             raise DamagedFile(f"{path} does not hold rows {start} to {stop - 1}. Delete it and record again.")
         stored, names = _answers_in(columns, provenance, stop - start), columns["row_name"]
     held = {"row": columns["row"], "row_name": names, **arrays_of(stored)}
-    if sha256 is None and _content_of(held) != content:
+    if not proven and _content_of(held) != content:
         raise DamagedFile(f"{path} is damaged: its columns do not match their checksum. Delete it and record again.")
     return Shard(stored, names, cost)
 

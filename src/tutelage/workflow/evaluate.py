@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, require
+from tutelage.core.remote import AnyPath
 from tutelage.data.row_arrays import missing_truth, target_array
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import Rows
@@ -36,7 +37,7 @@ DEVELOPMENT, CALIBRATION, POOL = "development", "calibration", "pool"
 
 def rows_to_measure(
     record: Mapping[str, Any],
-    path: Path | Sequence[Path],
+    path: AnyPath | Sequence[AnyPath],
     *,
     truth: Sequence[str] = (),
     drop: Sequence[str] = (),
@@ -71,7 +72,7 @@ def rows_to_measure(
     )
 
 
-def open_answer_source(file: TableFile, *, labels: Path | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
+def open_answer_source(file: TableFile, *, labels: AnyPath | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
     """The teacher or recording against which fidelity is measured; None to measure against the truth only.
 
     Raises:

@@ -12,6 +12,7 @@ from tutelage.core.answers import AnswerForm, form_of_truth
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
 from tutelage.core.position_answers import Answers
+from tutelage.core.remote import AnyPath, RemotePath, any_path
 from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.data.tables.sources import table_suffix
@@ -99,7 +100,7 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
         BadInput: it cannot be opened, an option is missing or does not apply. Also the errors of `open_teacher`,
             `open_labels` and `read_answers`: DamagedFile, LabelMismatch and MissingExtra.
     """
-    path = Path(name)
+    path = any_path(name)
     if name.startswith(CHAT):
         return _chat(name, data, options)
     if path.is_dir():
@@ -121,7 +122,7 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
         raise BadInput(f"{name} cannot be opened as a teacher ({type(error).__name__}: {one_line(error)}).") from error
 
 
-def opened_teacher(name: str, data: Path | None, options: SourceOptions) -> Teacher:
+def opened_teacher(name: str, data: AnyPath | None, options: SourceOptions) -> Teacher:
     """A teacher that answers rows like those of a file.
 
     Raises:
@@ -132,7 +133,7 @@ def opened_teacher(name: str, data: Path | None, options: SourceOptions) -> Teac
     return open_answers(name, TableFile.open(data), options)
 
 
-def cached_beside(options: SourceOptions, name: str, folder: Path) -> SourceOptions:
+def cached_beside(options: SourceOptions, name: str, folder: AnyPath) -> SourceOptions:
     """The options, with a folder beside another one for the answers of a language model, unless one is named.
 
     Args:
@@ -142,6 +143,8 @@ def cached_beside(options: SourceOptions, name: str, folder: Path) -> SourceOpti
     """
     if not name.startswith(CHAT) or options.cache is not None:
         return options
+    if isinstance(folder, RemotePath):
+        raise BadInput(f"the answers of {name} would be stored beside {folder}; pass cache=, a folder of this machine.")
     named = folder.resolve() if folder.name in ("", "..") else folder
     return replace(options, cache=named.with_name(f"{named.name}.answers"))
 
@@ -178,7 +181,7 @@ def _classes_of(data: TableFile, name: str) -> tuple[Any, ...]:
     return classes
 
 
-def _log(path: Path, data: TableFile, options: SourceOptions) -> SoftLabels:
+def _log(path: AnyPath, data: TableFile, options: SourceOptions) -> SoftLabels:
     if options.kind is None:
         raise BadInput(f"{path} is a log of answers, which does not declare its kind; pass kind= as one of {', '.join(LOGGED_KINDS)}.")
     if not options.answers:

@@ -20,6 +20,7 @@ from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.files import check_whole_folder, whole_folder
 from tutelage.core.records import dumps, record_from
+from tutelage.core.remote import AnyPath
 from tutelage.core.running.stages import Stages
 from tutelage.core.stored.checksums import sha256_of, with_checksum
 from tutelage.data.row_names import data_name
@@ -126,7 +127,7 @@ def open_trained(folder: Path, module: Any = None) -> tuple[TrainedStudent, dict
     return student, record
 
 
-def rows_to_check(folder: Path, count: int, data: Path | None = None) -> tuple[TrainedStudent | Cascade, Any]:
+def rows_to_check(folder: Path, count: int, data: AnyPath | None = None) -> tuple[TrainedStudent | Cascade, Any]:
     """A student that `train` wrote, with its threshold if it has one, and rows on which to check its export.
 
     Args:

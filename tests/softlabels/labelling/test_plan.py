@@ -261,7 +261,7 @@ def test_a_shard_of_other_rows_is_named(planned, tmp_path):
 
 def test_a_shard_that_another_process_wrote_needs_no_receipt(planned):
     labelled(planned)
-    for receipt in (planned.folder / "plan").glob("part-*.json"):
+    for receipt in (planned.folder / "plan").glob("part-*"):
         receipt.unlink()
     assert len(planned.finish()) == 100
 
@@ -327,12 +327,17 @@ def test_a_full_disk_leaves_no_part_of_a_shard(planned, monkeypatch):
 
 
 def test_a_receipt_that_cannot_be_written_is_not_needed(planned, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+    touch = Path.touch
 
-    monkeypatch.setattr(Path, "write_text", full)
+    def full(path, **given):
+        if path.parent.name == "plan":
+            raise OSError(28, "No space left on device")
+        touch(path, **given)
+
+    monkeypatch.setattr(Path, "touch", full)
     planned.label(0)
     monkeypatch.undo()
+    assert files_of(planned.folder / "plan").keys() == {"plan.json"}
     assert len(labelled(planned).finish()) == 100
 
 
@@ -367,11 +372,12 @@ def test_a_second_attempt_proves_a_shard_without_receipt_by_the_rows_that_it_was
         raise AssertionError((start, stop))
 
     planned.label(1)
-    (planned.folder / "plan" / "part-00001.json").unlink()
+    (receipt,) = (planned.folder / "plan").glob("part-00001.*")
+    receipt.unlink()
     elsewhere = dataclasses.replace(planned.request.rows, part=not_here)
     other = dataclasses.replace(planned, request=dataclasses.replace(planned.request, rows=elsewhere))
     other.label(1, inputs=X[30:60])
-    assert (planned.folder / "plan" / "part-00001.json").exists()
-    (planned.folder / "plan" / "part-00001.json").unlink()
+    assert receipt.exists()
+    receipt.unlink()
     with pytest.raises(LabelMismatch, match=r"part-00001\.parquet holds answers to other rows"):
         other.label(1, inputs=X[:30])

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tutelage.core.errors import DamagedFile, StaleCache, one_line, require
 from tutelage.core.files import whole_file
 from tutelage.core.records import dumps
-from tutelage.core.remote import AnyPath
+from tutelage.core.remote import AnyPath, RemotePath
 
 CHECKSUM = "checksum"
 LARGEST_JSON = 1 << 28
@@ -31,6 +31,8 @@ _ABOUT = "tutelage"  # the only entry of the metadata: safetensors writes severa
 
 def sha256_of(source: AnyPath | BytesIO) -> str:
     """SHA-256 (hex) of a file's bytes, or of bytes that were read."""
+    if isinstance(source, RemotePath):  # in one request
+        return hashlib.sha256(source.read_bytes()).hexdigest()
     if isinstance(source, BytesIO):
         return hashlib.sha256(source.getbuffer()).hexdigest()
     with source.open("rb") as handle:

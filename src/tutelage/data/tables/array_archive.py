@@ -6,6 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
+from tutelage.core.remote import AnyPath, seekable
 
 ROWS = "X"
 """The array that holds the rows, if there is one of this name."""
@@ -32,12 +34,13 @@ class ArrayArchive:
         shapes: of each array, by name.
     """
 
-    path: Path
+    path: AnyPath
     shapes: Mapping[str, tuple[int, ...]]
+    _content: Path | BytesIO = field(repr=False)
     _arrays: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, path: Path) -> ArrayArchive:
+    def open(cls, path: AnyPath) -> ArrayArchive:
         """Read what the file says of its arrays.
 
         Raises:
@@ -46,14 +49,15 @@ class ArrayArchive:
         if not path.is_file():
             raise BadInput(f"there is no file {path}; name the file that holds the rows.")
         try:
-            with zipfile.ZipFile(path) as archive:
+            content = seekable(path)
+            with zipfile.ZipFile(content) as archive:
                 members = archive.infolist()
                 shapes = {member.filename.removesuffix(MEMBER): _checked_shape(archive, member) for member in members}
         except _UNREADABLE as error:
             raise BadInput(f"{path} is not a NumPy archive of numbers and texts ({one_line(error)}).") from error
         if len(shapes) < len(members) or not shapes:
             raise BadInput(f"{path} holds {'one array twice' if shapes else 'no array'}; write it with np.savez(path, X=rows, y=truth).")
-        return cls(path, shapes)
+        return cls(path, shapes, content)
 
     def rows(self, roles: Collection[str] = ()) -> NDArray[Any]:
         """(rows, ...) the array that holds the rows: `X`, or the only one without a role.
@@ -128,7 +132,7 @@ class ArrayArchive:
         """
         if name not in self._arrays:
             try:
-                with np.load(self.path, allow_pickle=False) as archive:
+                with np.load(self._content, allow_pickle=False) as archive:
                     self._arrays[name] = np.asarray(archive[name])
             except (*_UNREADABLE, MemoryError) as error:
                 raise BadInput(f"the array {name!r} of {self.path} cannot be read ({one_line(error)}).") from error

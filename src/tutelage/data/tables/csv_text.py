@@ -8,13 +8,14 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
-from tutelage.core.remote import AnyPath
+from tutelage.core.remote import AnyPath, seekable
 from tutelage.data.tables.column_types import MISSING, NUMBER, inferred
 
 SEPARATORS = ",;\t|"
@@ -29,11 +30,28 @@ def is_gzip(path: AnyPath) -> bool:
     return path.suffix == ".gz"
 
 
-@contextmanager
-def opened(path: AnyPath) -> Iterator[IO[bytes]]:
-    """The file's bytes, decompressed."""
-    with path.open("rb") as file:
-        yield gzip.open(file) if is_gzip(path) else file
+@dataclass(frozen=True)
+class TextFile:
+    """A file whose bytes are read more than once; one of another file system is fetched once.
+
+    Attributes:
+        path: of the file.
+        content: what it is read from.
+    """
+
+    path: AnyPath
+    content: Path | io.BytesIO
+
+    @classmethod
+    def of(cls, path: AnyPath) -> TextFile:
+        """The file at a path."""
+        return cls(path, seekable(path))
+
+    @contextmanager
+    def opened(self) -> Iterator[IO[bytes]]:
+        """The bytes from the start, decompressed."""
+        with self.content.open("rb") if isinstance(self.content, Path) else io.BytesIO(self.content.getbuffer()) as file:
+            yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_gzip(self.path) else file
 
 
 def read_texts(path: AnyPath) -> Any:
@@ -50,7 +68,8 @@ def read_texts(path: AnyPath) -> Any:
     import pyarrow.csv as pcsv
 
     try:
-        with opened(path) as file:
+        texts = TextFile.of(path)
+        with texts.opened() as file:
             head = file.read(HEAD_BYTES)
         encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         names, separator = _header(path, head.decode(encoding, errors="ignore"))
@@ -61,21 +80,21 @@ def read_texts(path: AnyPath) -> Any:
             ),
         }
         encoding = "utf8" if encoding == "utf-8-sig" else encoding
-        table = _in_blocks(lambda size: _read_csv(path, pcsv.ReadOptions(block_size=size, encoding=encoding), **options))
+        table = _in_blocks(lambda size: _read_csv(texts, pcsv.ReadOptions(block_size=size, encoding=encoding), **options))
         found = list(table.column_names)
     except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
         _check_encoding(path, error)
         raise BadInput(f"{path} cannot be read as a table ({one_line(error)}).") from error
     if found != names:
         raise BadInput(f"the first line of {path} cannot be read as column names; write them as one line of text.")
-    _check_closed(path, table, separator, encoding)
+    _check_closed(texts, table, separator, encoding)
     table = _without_gaps(path, table)
     if len(names) == 1:
         table = _without_blank_end(table)
     return _decimal_points(table) if separator == ";" else table
 
 
-def _check_closed(path: AnyPath, table: Any, separator: str, encoding: str) -> None:
+def _check_closed(texts: TextFile, table: Any, separator: str, encoding: str) -> None:
     """Refuse a file whose end is inside quotes: from there on, all of its lines would be one cell.
 
     Arrow reads such a cell as it stands, so the file then ends in a quote and the text of its last cell.
@@ -86,23 +105,23 @@ def _check_closed(path: AnyPath, table: Any, separator: str, encoding: str) -> N
     quoted = '"' + last.replace('"', '""')
     ends = tuple(mark + quoted for mark in ((separator,) if table.num_columns > 1 else ("\n", "\r")))
     tail, breaks, size = "", 0, max(1 << 20, len(quoted) + 1)
-    with opened(path) as file, io.TextIOWrapper(file, encoding, errors="replace", newline="") as text:
+    with texts.opened() as file, io.TextIOWrapper(file, encoding, errors="replace", newline="") as text:
         while part := text.read(size):
             breaks += part.count("\n")
             tail = (tail + part)[-size:]
     if tail.endswith(ends):
         raise BadInput(
-            f"{path} ends inside a quoted cell: the quote that opens in line {breaks - last.count(chr(10)) + 1} is never closed. "
+            f"{texts.path} ends inside a quoted cell: the quote that opens in line {breaks - last.count(chr(10)) + 1} is never closed. "
             'Close it, or write a quote within a cell as "".'
         )
 
 
-def _read_csv(path: AnyPath, options: Any, **others: Any) -> Any:
+def _read_csv(texts: TextFile, options: Any, **others: Any) -> Any:
     import pyarrow.csv as pcsv
 
-    if isinstance(path, Path):
-        return pcsv.read_csv(path, options, **others)
-    with opened(path) as file:
+    if isinstance(texts.content, Path):
+        return pcsv.read_csv(texts.content, options, **others)
+    with texts.opened() as file:
         return pcsv.read_csv(file, options, **others)
 
 
@@ -129,7 +148,7 @@ def read_json_lines(path: AnyPath) -> Any:
     import pyarrow as pa
 
     try:
-        with opened(path) as file:
+        with TextFile.of(path).opened() as file:
             content = file.read()
         table = _parsed(content, {})
         moments = {one.name: pa.string() for one in table.schema if pa.types.is_timestamp(one.type)}  # Arrow drops their zones
@@ -190,7 +209,7 @@ def _check_encoding(path: AnyPath, error: BaseException) -> None:
     """Raise the sentence for a file that is not UTF-8, if that is the cause."""
     if "UTF" not in str(error).upper():
         return
-    with opened(path) as file:
+    with TextFile.of(path).opened() as file:
         for number, line in enumerate(file, 1):
             try:
                 line.decode("utf-8")

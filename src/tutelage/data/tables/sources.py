@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
-from tutelage.core.remote import AnyPath, RemotePath, random_access
+from tutelage.core.remote import AnyPath, RemotePath, asked, random_access
 from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, type_of
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
 
@@ -41,7 +41,7 @@ def _is_pattern(path: AnyPath) -> bool:
 def _matching(pattern: AnyPath) -> list[AnyPath]:
     """The files that a pattern names, sorted."""
     if isinstance(pattern, RemotePath):
-        return list(pattern.matching())
+        return sorted(pattern.matching())
     return sorted(Path(name) for name in glob.glob(str(pattern)))  # noqa: PTH207 - the pattern may be absolute
 
 
@@ -371,10 +371,11 @@ class ParquetParts:
         import pyarrow.parquet
 
         try:
-            self._file = pa.parquet.ParquetFile(random_access(path), pre_buffer=not isinstance(path, Path))
+            with asked(path):
+                self._file = pa.parquet.ParquetFile(random_access(path), pre_buffer=isinstance(path, RemotePath))
         except (pa.ArrowInvalid, OSError) as error:
             raise BadInput(f"{path} is not a Parquet file ({one_line(error)}).") from error
-        self.schema = self._file.schema_arrow
+        self.path, self.schema = path, self._file.schema_arrow
         sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
         self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
         self.count = int(self._ends[-1]) if sizes else 0
@@ -397,5 +398,6 @@ class ParquetParts:
     def _group(self, index: int) -> Any:
         if self._group_in_memory[0] != index:
             self._group_in_memory = (-1, None)  # free the old group before the next one is read
-            self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
+            with asked(self.path):
+                self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
         return self._group_in_memory[1]

@@ -19,7 +19,7 @@ from tutelage.core.files import is_draft, remove_draft, remove_folder, write_unl
 from tutelage.core.records import dumps
 from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.running.stages import Advance
-from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
+from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.given_answers import checked_answers
@@ -31,7 +31,18 @@ from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN,
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import query_parts
-from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, offer_shard, read_shard, shard_of, shard_path, short
+from tutelage.softlabels.shards import (
+    MANIFEST,
+    PLAN,
+    Provenance,
+    Shard,
+    offer_shard,
+    read_shard,
+    shard_and_sha256,
+    shard_of,
+    shard_path,
+    short,
+)
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 PLAN_SCHEMA = 1
@@ -96,19 +107,21 @@ class Plan:
         index = whole("index", index, 0)
         if index >= len(self):
             raise BadInput(f"index is {index}; expected 0 to {len(self) - 1}, as there are {len(self)} shards.")
-        if (self.folder / MANIFEST).exists():
+        if (self.folder / MANIFEST).is_file():
             return
         self._check_files(content=False)
         try:
-            if not shard_path(self.folder, index).exists():
+            if not shard_path(self.folder, index).is_file():
                 shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
                 self._check_files(content=False)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
-            elif not self._receipt(index, sha256 := sha256_of(shard_path(self.folder, index))).exists():
-                self._prove(index, read_shard(self.folder, index, self.provenance), self._inputs(index) if inputs is None else inputs)
+                return
+            shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
+            if not self._receipt(index, sha256).is_file():
+                self._prove(index, shard, self._inputs(index) if inputs is None else inputs)
                 self._sign(index, sha256)
         except (TutelageError, OSError):
-            if not (self.folder / MANIFEST).exists():  # otherwise another process had labelled it, and finished
+            if not (self.folder / MANIFEST).is_file():  # otherwise another process had labelled it, and finished
                 raise
 
     def check_recorded(self) -> None:
@@ -129,7 +142,7 @@ class Plan:
     def drop(self) -> None:
         """Remove the plan; shards stay, and so does a folder that holds any. Another process that labels by it may go on."""
         self._remove()
-        with suppress(OSError):  # there are shards
+        with suppress(OSError, CannotWrite):  # there are shards
             self.folder.rmdir()
 
     def finish(self, advance: Advance = lambda: None) -> LabelFolder:
@@ -160,12 +173,12 @@ class Plan:
         self._check_files(content=True)
         tally, signed = Tally(advance), self._signed()
         for index in range(len(self)):
-            shard = read_shard(self.folder, index, self.provenance)
-            sha256 = sha256_of(shard_path(self.folder, index))
+            shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
             if len(signed.get(index, ())) > 1:
                 raise LabelMismatch(
-                    f"{shard_path(self.folder, index)} was labelled twice with different answers: the teacher is not deterministic, or "
-                    f"answers otherwise on another machine. Delete it, delete {self._receipts}, and label shard {index} on one machine."
+                    f"{shard_path(self.folder, index)} was written twice with different content: the teacher is not deterministic, or "
+                    f"answers otherwise on another machine. Delete it, delete {self.folder / PLAN / shard_path(self.folder, index).stem}.*, "
+                    f"and label shard {index} again."
                 )
             if sha256 not in signed.get(index, ()):
                 self._prove(index, shard, self._inputs(index))
@@ -212,32 +225,27 @@ class Plan:
         for pin in self.pins:
             pin.check(content=content)
 
-    @cached_property
-    def _receipts(self) -> AnyPath:
-        """The folder of an empty file for each shard that was labelled by this plan, named by the shard and its SHA-256."""
-        return self.folder / PLAN / self.name[:16]
-
     def _receipt(self, index: int, sha256: str) -> AnyPath:
-        return self._receipts / f"{shard_path(self.folder, index).stem}.{sha256}"
+        """An empty file whose name says that this plan labelled a shard, and what the shard holds."""
+        return self.folder / PLAN / f"{shard_path(self.folder, index).stem}.{sha256}.{self.name[:16]}"
 
     def _sign(self, index: int, sha256: str) -> None:
         """Note that this plan labelled a shard, if it can be noted: the plan may be finished, or the disk full."""
         receipt = self._receipt(index, sha256)
-        with suppress(OSError):  # a shard without a receipt is proven by its rows
+        with suppress(OSError, CannotWrite):  # a shard without a receipt is proven by its rows
             if isinstance(receipt, RemotePath):
                 receipt.write(b"")
-                if (self.folder / MANIFEST).exists():  # another process finished meanwhile, and removed the others
+                if (self.folder / MANIFEST).is_file():  # another process finished meanwhile, and removed the others
                     self._remove()
             else:
-                receipt.parent.mkdir(exist_ok=True)  # not the folder above it: without that the plan is finished
-                receipt.touch()
+                receipt.touch()  # fails without the folder: then the plan is finished
 
     def _signed(self) -> dict[int, set[str]]:
         """The SHA-256 of the shards that this plan labelled, by listing the receipts."""
         signed: dict[int, set[str]] = {}
-        names = [path.name for path in self._receipts.iterdir()] if self._receipts.is_dir() else []
-        for name in names:
-            if found := re.fullmatch(r"part-([0-9]+)[.]([0-9a-f]{64})", name):
+        plan = self.folder / PLAN
+        for name in [path.name for path in plan.iterdir()] if plan.is_dir() else []:
+            if found := re.fullmatch(rf"part-([0-9]+)[.]([0-9a-f]{{64}})[.]{self.name[:16]}", name):
                 signed.setdefault(int(found[1]), set()).add(found[2])
         return signed
 
@@ -246,10 +254,10 @@ class Plan:
         plan = self.folder / PLAN
         if isinstance(plan, RemotePath):
             remove_folder(plan)
-        else:
+        else:  # at once
             with suppress(FileNotFoundError):
-                plan.replace(self.folder / f".{PLAN}.draft-{secrets.token_hex(8)}")
-        for draft in filter(is_draft, list(self.folder.iterdir())):
+                plan.replace(plan.with_name(f".{PLAN}.draft-{secrets.token_hex(8)}"))
+        for draft in [path for path in self.folder.iterdir() if is_draft(path)]:
             remove_draft(draft)
 
 

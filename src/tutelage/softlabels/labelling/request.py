@@ -12,8 +12,8 @@ from tutelage.core.arguments import choice, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.identity.fingerprints import identified
-from tutelage.core.remote import AnyPath
 from tutelage.core.position_answers import Answers, PositionAnswers
+from tutelage.core.remote import AnyPath
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
@@ -94,7 +94,8 @@ class Request:
         Raises:
             BadInput: an encoding that does not fit the answers. DamagedFile, StaleCache: a shard that cannot be read.
         """
-        first = next(iter(sorted(folder.glob("part-*.parquet"))), None)
+        found: list[AnyPath] = [*folder.glob("part-*.parquet")]
+        first = min(found, key=str, default=None)
         if first is None:
             Encoding(self.dtype or "float32", self.top_k).fitted_to(self.teacher.form)
             return self, None

@@ -13,6 +13,7 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
 from tutelage.core.position_answers import Answers
+from tutelage.core.remote import check_local
 from tutelage.core.stored.checksums import onnx_intact
 from tutelage.data.cells import cells_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of
@@ -184,6 +185,8 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         DamagedFile: the file is not a graph that can be run, or was exported by tutelage and has changed.
     """
     runtime, onnx = require("onnxruntime"), require("onnx")
+    if not isinstance(source, bytes):
+        check_local("teacher", source)
     path = None if isinstance(source, bytes) else Path(source)
     content = source if isinstance(source, bytes) else _read(Path(source))
     quiet = runtime.SessionOptions()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput, require
+from tutelage.core.remote import AnyPath
 from tutelage.data.table_file import TableFile
 from tutelage.losses.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
@@ -20,9 +20,9 @@ def problem_of_files(
     file: TableFile,
     options: SourceOptions,
     *,
-    test: Path | None = None,
-    pool: Path | None = None,
-    train: Path | None = None,
+    test: AnyPath | None = None,
+    pool: AnyPath | None = None,
+    train: AnyPath | None = None,
     group: str | None = None,
     time: str | None = None,
     unlabelled: str | None = None,
@@ -94,6 +94,6 @@ def problem_of_files(
     )
 
 
-def _column(file: TableFile, path: Path | None) -> str:
+def _column(file: TableFile, path: AnyPath | None) -> str:
     """Where the ground truth is, in words."""
     return f"column {file.truth[0]!r} of {path}" if len(file.truth) == 1 else str(path)

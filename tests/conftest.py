@@ -7,9 +7,10 @@ import subprocess
 import sys
 import sysconfig
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,3 +145,42 @@ def friedman(tmp_path_factory: pytest.TempPathFactory, python_without_torch: Pyt
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return _finished(tmp_path_factory, "tiny")
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """An S3 server on this machine, and what it was asked."""
+
+    client: Any
+    requests: list[str]
+
+    def asked(self, call: Callable[[], Any]) -> Counter[str]:
+        """How many requests of each kind a call makes: GET of a listing is LIST."""
+        self.requests.clear()
+        call()
+        verbs = ["LIST" if "list-type=2" in line else line.partition(" ")[0] for line in self.requests]
+        return Counter(verbs)
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """moto's S3 server with the bucket `lake`; s3:// is asked there by whatever this session starts from now on."""
+    server = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    from werkzeug.serving import WSGIRequestHandler
+
+    requests: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WSGIRequestHandler, "log_request", lambda self, *_: requests.append(self.requestline))
+        threaded = server.ThreadedMotoServer(port=0, verbose=False)
+        threaded.start()
+        host, port = threaded.get_host_and_port()
+        patch.setenv("AWS_ACCESS_KEY_ID", "key-of-the-test")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="lake")
+        yield ObjectStore(client, requests)
+        threaded.stop()

@@ -76,7 +76,7 @@ class RemotePath:
                 f"a URI of {scheme}:// holds credentials, which would be written into files; leave them out, and put them where the "
                 "file system looks for them, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
             )
-        key = found["key"].strip("/")
+        key = found["key"].removeprefix("/").rstrip("/")
         if {"", ".", ".."} & set(key.split("/") if key else ()):
             raise BadInput(f"{shown(uri)} has a part without a name, or one of dots; expected names between single slashes.")
         return cls(f"{scheme}://{found['authority']}", key, found["query"] or "")
@@ -219,23 +219,32 @@ class RemotePath:
         """Write the file; it appears whole or not at all.
 
         Raises:
-            CannotWrite: it cannot be written.
+            CannotWrite: it cannot be written, or is not there as it was written.
         """
         with self._asked(writes=True) as (system, path):
-            if _appears_whole(system):
-                _write(system, path, content)
-                return
-            system.create_dir(posixpath.dirname(path), recursive=True)
-            draft = posixpath.join(posixpath.dirname(path), f".{self.name}.draft-{os.urandom(8).hex()}")
-            try:
-                _write(system, draft, content)
-                with suppress(FileNotFoundError):
+            self._put(system, path, content)
+            there = system.get_file_info(path)
+            if there.type.name != "File" or there.size != len(content):
+                with suppress(Exception):
                     system.delete_file(path)
-                system.move(draft, path)
-            except BaseException:
-                with suppress(Exception):  # what is reported is the first error
-                    system.delete_file(draft)
-                raise
+                raise CannotWrite(f"{self} was written, but does not hold what was written. Check the file system, and try again.")
+
+    def _put(self, system: Any, path: str, content: bytes) -> None:
+        if _appears_whole(system):
+            _write(system, path, content)
+            return
+        above = posixpath.dirname(path)
+        system.create_dir(above, recursive=True)
+        draft = posixpath.join(above, f".{self.name}.draft-{os.urandom(8).hex()}")
+        try:
+            _write(system, draft, content)
+            with suppress(FileNotFoundError):
+                system.delete_file(path)
+            system.move(draft, path)
+        except BaseException:
+            with suppress(Exception):  # what is reported is the first error
+                system.delete_file(draft)
+            raise
 
     def _type(self) -> str:
         name: str = self._info().type.name
@@ -256,14 +265,20 @@ class RemotePath:
     @contextmanager
     def _asked(self, *, writes: bool = False) -> Iterator[tuple[Any, str]]:
         """The file system and the path in it, inside a block whose errors are reported with this path."""
+        from pyarrow import ArrowInvalid
+
         system, base = _file_system(self.root, self.query)
+        if hasattr(system, "handler"):  # fsspec remembers what a folder held
+            system.handler.fs.invalidate_cache()
+            if writes and has_magic(self.key):
+                raise CannotWrite(f"{self} cannot be written: fsspec takes *, ? and [ in a name for a pattern. Choose another name.")
         try:
             yield system, posixpath.join(base, self.key) if self.key else base
         except FileNotFoundError as error:
             if writes and "BUCKET" in str(error):
                 raise CannotWrite(f"{self} cannot be written ({_reason(error)}).") from error
             raise FileNotFoundError(errno.ENOENT, "no such file", str(self)) from error
-        except TutelageError:
+        except (TutelageError, ArrowInvalid):  # the latter: content that is not what it should be
             raise
         except Exception as error:  # fsspec raises what the package of a file system raises
             does = "written" if writes else "read"
@@ -313,6 +328,13 @@ def check_local(name: str, given: Any) -> None:
 def _check_whole(given: str) -> None:
     if _MANGLED.match(given):
         raise BadInput(f"{shown(given)} was a URI, which a Path cannot hold; write it as a text, or a folder of this name as ./{given}.")
+
+
+def listed(folder: AnyPath) -> list[tuple[AnyPath, str]]:
+    """What lies in a folder, each with its kind: "file", "folder" or ""."""
+    if isinstance(folder, Path):
+        return [(path, "folder" if path.is_dir() else "file" if path.is_file() else "") for path in folder.iterdir()]
+    return [(path, {"Directory": "folder", "File": "file"}.get(kind, "")) for path, kind in folder._below(recursive=False)]
 
 
 def asked(path: AnyPath) -> Any:
@@ -415,7 +437,7 @@ def _file_system(root: str, query: str) -> tuple[Any, str]:
     try:
         import fsspec  # type: ignore[import-untyped]
 
-        if not query and root.partition(":")[0] in fsspec.available_protocols():
+        if not query:
             system, path = fsspec.core.url_to_fs(f"{root}/")
             handler: Any = FSSpecHandler
             return PyFileSystem(handler(system)), path

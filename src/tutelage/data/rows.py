@@ -21,8 +21,9 @@ from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
+from tutelage.data.tables.found_files import is_table, table_suffix
 from tutelage.data.tables.origin import Origin
-from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
+from tutelage.data.tables.sources import TableSource, open_tables
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
 
@@ -221,7 +222,7 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
-        origin=Origin.of(source.paths, chosen, source.declared),
+        origin=Origin.of(source.files, chosen, source.declared),
         grain=source.grain,
     )
 
@@ -239,7 +240,7 @@ def in_types_of(source: TableSource, schema: Schema) -> TableSource:
     expected = {name: kind for name, kind in known.items() if kind is not None and name not in source.declared}
     if source.recorded_types(list(expected)) == expected and not set(known) & set(source.index):
         return source
-    return open_tables(source.paths, dtype={**source.declared, **expected}, named=(*known, *source.names))
+    return open_tables(source.files, dtype={**source.declared, **expected}, named=(*known, *source.names))
 
 
 def schema_of(source: TableSource, names: Sequence[str]) -> Schema:
@@ -260,4 +261,4 @@ def _of_npy(path: AnyPath) -> Rows:
     except (ValueError, EOFError, OSError, OverflowError, BadZipFile) as error:
         why = "it holds pickled objects, which could run code" if "allow_pickle" in str(error) else one_line(error)
         raise BadInput(f"{path} is not a NumPy file of numbers ({why}).") from error
-    return replace(_sliced(np.asarray(array), "array", array.ndim), origin=Origin.of([path]))
+    return replace(_sliced(np.asarray(array), "array", array.ndim), origin=Origin.of_file(path))

@@ -18,8 +18,9 @@ from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
 from tutelage.data.tables.array_archive import ArrayArchive
+from tutelage.data.tables.found_files import FORMATS, is_table
 from tutelage.data.tables.origin import Origin
-from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
+from tutelage.data.tables.sources import TableSource, open_tables
 
 MAX_DROP_COLUMNS = 6
 
@@ -193,7 +194,7 @@ class TableFile:
             return as_rows(self.path)
         source = self.source
         if self.text is not None and tuple(names) == (self.text,):
-            origin = Origin.of(source.paths, names, source.declared, texts=True)
+            origin = Origin.of(source.files, names, source.declared, texts=True)
             part = partial(_texts_of, source, tuple(names), self.path)
             return Rows(source.count, part, "list of texts", origin=origin)
         return rows_of(source, names)
@@ -263,11 +264,10 @@ def rows_from(origin: Origin) -> Rows:
     Raises:
         BadInput, ShapeError: as `open_tables` and `as_rows`.
     """
-    paths = [any_path(path) for path in origin.paths]
     if origin.names is None:
-        return as_rows(paths[0])
-    source = open_tables(paths, dtype=origin.declared, named=origin.names)
-    return TableFile(paths[0], source, text=origin.names[0] if origin.texts else None).rows_of(origin.names)
+        return as_rows(any_path(origin.paths[0]))
+    source = open_tables(origin.files, dtype=origin.declared, named=origin.names)
+    return TableFile(source.paths[0], source, text=origin.names[0] if origin.texts else None).rows_of(origin.names)
 
 
 def _texts_of(source: TableSource, names: Sequence[str], path: AnyPath, start: int, stop: int) -> list[str]:

@@ -11,7 +11,8 @@ from tutelage.core.arguments import place
 from tutelage.core.errors import BadInput
 from tutelage.core.remote import AnyPath
 from tutelage.data.tables.csv_text import TextFile
-from tutelage.data.tables.sources import read_table, table_suffix
+from tutelage.data.tables.found_files import table_suffix
+from tutelage.data.tables.sources import read_table
 
 NUMBER_OF_TOKEN = {"logprob": "log-probabilities", "log_prob": "log-probabilities", "probability": "probabilities", "prob": "probabilities"}
 """Under which names a token's number is logged, and its kind."""

@@ -127,14 +127,14 @@ def record(
         return _on_others(request, folder, on, advance)
     if isinstance(folder, RemotePath):  # has no locks, and needs none: shards that several processes write are the same
         return _unlocked(request, folder, advance)
-    if (folder / PLAN).is_dir() and not (folder / MANIFEST).exists():
+    if (folder / PLAN).is_dir() and not (folder / MANIFEST).is_file():
         raise CannotWrite(
             f"{folder} holds a plan, by which others may be labelling. Finish it, tl.plan(...).finish(), or delete {folder / PLAN}."
         )
     with _locked(folder):
         recording = _Recording(request, folder, advance)
         try:
-            return recording.opened() if (folder / MANIFEST).exists() else recording.finish()
+            return recording.opened() if (folder / MANIFEST).is_file() else recording.finish()
         except BaseException:
             with suppress(OSError):  # fails if there are shards, which the next run resumes from; an empty folder is removed
                 folder.rmdir()

@@ -15,7 +15,7 @@ from tutelage.core.position_answers import Answers
 from tutelage.core.remote import AnyPath, RemotePath, any_path
 from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
-from tutelage.data.tables.sources import table_suffix
+from tutelage.data.tables.found_files import table_suffix
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers

@@ -9,7 +9,8 @@ import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import as_rows
-from tutelage.data.tables.sources import ParquetParts, files_of, open_tables, read_table
+from tutelage.data.tables.found_files import FoundFiles
+from tutelage.data.tables.sources import ParquetParts, open_tables, read_table
 
 FRAME = pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"]})
 
@@ -221,7 +222,7 @@ def test_missing_and_empty_tables_are_refused(names, error, message):
     Path("none.csv").write_text("a,b\n")
     with pytest.raises(error, match=re.escape(message)):
         opened(*names)
-    assert files_of([Path("none.csv")]) == (Path("none.csv"),)
+    assert FoundFiles.of([Path("none.csv")]).paths == (Path("none.csv"),)
 
 
 def test_parquet_is_read_in_parts_of_the_columns_needed(monkeypatch):

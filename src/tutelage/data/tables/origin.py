@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tutelage.core.errors import BadInput
 from tutelage.core.remote import AnyPath, any_path
+from tutelage.data.tables.found_files import FoundFiles
 
 ENDS = 1 << 16
 """Bytes at the start and at the end of a file whose hash is kept: the end of a Parquet file describes all of its columns."""
@@ -22,20 +23,29 @@ class Origin:
         names: the columns that are read; None for a file without columns.
         declared: the types that are declared for some columns.
         texts: whether the rows are the texts of one column.
+        folders: the number of folders of each path that name a column.
     """
 
     paths: tuple[str, ...]
     names: tuple[str, ...] | None = None
     declared: Mapping[str, str] | None = None
     texts: bool = False
+    folders: int = 0
 
     @classmethod
-    def of(
-        cls, paths: Sequence[AnyPath], names: Sequence[str] | None = None, declared: Mapping[str, str] | None = None, *, texts: bool = False
-    ) -> Origin:
-        """The files by their absolute paths, so that processes in other folders find them."""
-        files = tuple(str(path.absolute()) for path in paths)
-        return cls(files, None if names is None else tuple(names), dict(declared or {}), texts)
+    def of_file(cls, path: AnyPath) -> Origin:
+        """A file without columns; by its absolute path, so that processes in other folders find it."""
+        return cls((str(path.absolute()),))
+
+    @classmethod
+    def of(cls, files: FoundFiles, names: Sequence[str], declared: Mapping[str, str], *, texts: bool = False) -> Origin:
+        """Columns of files; by their absolute paths."""
+        return cls(tuple(str(path.absolute()) for path in files.paths), tuple(names), dict(declared), texts, files.folders)
+
+    @property
+    def files(self) -> FoundFiles:
+        """The files of a table."""
+        return FoundFiles(tuple(map(any_path, self.paths)), self.folders)
 
 
 @dataclass(frozen=True)

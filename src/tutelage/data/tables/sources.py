@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import glob
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePath
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,57 +13,10 @@ from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
 from tutelage.core.remote import AnyPath, RemotePath, asked, random_access
 from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, type_of
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
-
-CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)
-FORMATS = "a .parquet, .csv, .tsv or .jsonl file"
+from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
 
 _NAMED_INDEX = re.compile(r"^(Unnamed: 0([.]\d+)*|__index_level_\d+__)$")
 _LIKELY_INDEX = ("index", "level_0", "rownames", "row_names")
-
-
-def table_suffix(path: AnyPath) -> str:
-    """The suffix that names the format, without .gz; "" for a file that is not a table."""
-    suffix = PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    return suffix if suffix in (*CSV, *JSON_LINES) or (suffix in PARQUET and path.suffix != ".gz") else ""
-
-
-def is_table(path: AnyPath) -> bool:
-    """Whether this path names a table: a file of a known format, a folder, or a pattern such as `part-*.csv`."""
-    return bool(table_suffix(path)) or path.is_dir() or _is_pattern(path)
-
-
-def _is_pattern(path: AnyPath) -> bool:
-    return glob.has_magic(path.key if isinstance(path, RemotePath) else str(path)) and not path.exists()
-
-
-def _matching(pattern: AnyPath) -> list[AnyPath]:
-    """The files that a pattern names, sorted."""
-    if isinstance(pattern, RemotePath):
-        return sorted(pattern.matching())
-    return sorted(Path(name) for name in glob.glob(str(pattern)))  # noqa: PTH207 - the pattern may be absolute
-
-
-def files_of(paths: Sequence[AnyPath]) -> tuple[AnyPath, ...]:
-    """The files that these paths name, in order: a file itself, the tables in a folder or of a pattern sorted by name.
-
-    Raises:
-        BadInput: a file does not exist or is not a table, or a folder or pattern yields none.
-    """
-    files: list[AnyPath] = []
-    for path in paths:
-        if path.is_dir():
-            found = sorted(file for file in path.iterdir() if table_suffix(file) and not file.name.startswith(".") and file.is_file())
-        else:
-            found = _matching(path) if _is_pattern(path) else [path]
-        if not found:
-            raise BadInput(f"{path} names no table; expected {FORMATS}, or a folder of them.")
-        files += found
-    for file in files:
-        if not table_suffix(file):
-            raise BadInput(f"cannot read a table from {file}; expected {FORMATS}.")
-        if not file.is_file():
-            raise BadInput(f"there is no file {file}; name the file that holds the rows.")
-    return tuple(files)
 
 
 def read_table(path: AnyPath) -> Any:
@@ -74,7 +25,7 @@ def read_table(path: AnyPath) -> Any:
     Raises:
         BadInput: another suffix, a file that does not exist, content that does not match the suffix, or one column name twice.
     """
-    piece = _pieces(files_of([path]), {})[0]
+    piece = _pieces(FoundFiles.of([path]), {})[0]
     return piece.read(piece.names, 0, piece.count)
 
 
@@ -83,7 +34,7 @@ class TableSource:
     """The rows of one or more files.
 
     Attributes:
-        paths: the files, in the order of their rows.
+        files: the files, in the order of their rows, and what the names of their folders say.
         names: the columns, without a row index.
         types: the type of every column, index columns included; None for missing values only, or values that no model takes.
         count: number of rows.
@@ -91,7 +42,7 @@ class TableSource:
         declared: the types that are declared for some columns.
     """
 
-    paths: tuple[AnyPath, ...]
+    files: FoundFiles
     names: tuple[str, ...]
     types: Mapping[str, ColumnType | None]
     count: int
@@ -99,6 +50,11 @@ class TableSource:
     declared: Mapping[str, ColumnType]
     _pieces: tuple[_Piece, ...] = field(repr=False)
     _arrow_types: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def paths(self) -> tuple[AnyPath, ...]:
+        """The files, in the order of their rows."""
+        return self.files.paths
 
     @property
     def grain(self) -> int:
@@ -154,14 +110,16 @@ class _Piece:
     grain: int = 1
 
 
-def open_tables(paths: Sequence[AnyPath], *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()) -> TableSource:
+def open_tables(
+    given: Sequence[AnyPath] | FoundFiles, *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()
+) -> TableSource:
     """Open files as one table. Parquet files are read in parts when needed, others at once.
 
     A row index is not a column: a first column without a name, as pandas writes it, or named `Unnamed: 0`; the index in pandas'
     Parquet files; and a first column named `index`, `level_0` or `rownames` that counts the rows, of which there are two or more.
 
     Args:
-        paths: files, folders of files, or patterns such as `part-*.csv`; the rows of several files follow each other.
+        given: files, folders of files, or patterns such as `part-*.csv`; the rows of several files follow each other.
         dtype: the type of some columns, as {"column": "text"}.
         named: columns that the caller names; they are columns even if they look like an index.
 
@@ -171,7 +129,7 @@ def open_tables(paths: Sequence[AnyPath], *, dtype: Mapping[str, str] | None = N
         ShapeError: no rows.
     """
     declared = _checked(dtype or {})
-    files = files_of(paths)
+    files = given if isinstance(given, FoundFiles) else FoundFiles.of(given)
     pieces = _pieces(files, declared)
     first = pieces[0]
     index = tuple(name for name in _index_columns(first) if name not in {*named, *declared})
@@ -199,13 +157,39 @@ def _checked(dtype: Mapping[str, str]) -> dict[str, ColumnType]:
     return {name: kind for name, kind in dtype.items() if kind in TYPES}
 
 
-def _pieces(files: Sequence[AnyPath], declared: Mapping[str, ColumnType]) -> list[_Piece]:
-    texts = {file: read_texts(file) for file in files if table_suffix(file) in CSV}
+def _pieces(files: FoundFiles, declared: Mapping[str, ColumnType]) -> list[_Piece]:
+    texts = {file: read_texts(file) for file in files.paths if table_suffix(file) in CSV}
     tables: dict[AnyPath, Any] = {
-        file: _converted(file, read_json_lines(file), declared) for file in files if table_suffix(file) in JSON_LINES
+        file: _converted(file, read_json_lines(file), declared) for file in files.paths if table_suffix(file) in JSON_LINES
     }
-    tables |= _typed(texts, declared)
-    return [_in_memory(file, tables[file]) if file in tables else _parquet(file, declared) for file in files]
+    tables |= _typed(texts, {name: kind for name, kind in declared.items() if name not in files.names})
+    pieces = [_in_memory(file, tables[file]) if file in tables else _parquet(file, declared) for file in files.paths]
+    cells = files.columns(declared)
+    return [_with_cells(piece, {name: column[place] for name, column in cells.items()}) for place, piece in enumerate(pieces)]
+
+
+def _with_cells(piece: _Piece, cells: Mapping[str, Any]) -> _Piece:
+    """A file with further columns, each of one cell that all rows share.
+
+    Raises:
+        BadInput: it has such a column already.
+    """
+    import pyarrow as pa
+
+    if not cells:
+        return piece
+    twice = next((name for name in cells if name in piece.names), None)
+    if twice is not None:
+        raise BadInput(f"{piece.path} has a column {twice!r}, and lies in a folder of that name; drop the column, or rename the folder.")
+
+    def read(names: Sequence[str], start: int, stop: int) -> Any:
+        inside = [name for name in names if name not in cells]
+        table = piece.read(inside, start, stop) if inside else pa.table({})
+        columns: list[Any] = [pa.repeat(cells[name], stop - start) if name in cells else table.column(name) for name in names]
+        return pa.table(columns, names=list(names))
+
+    types = {**piece.types, **{name: cell.type for name, cell in cells.items()}}
+    return replace(piece, names=(*piece.names, *cells), types=types, read=read)
 
 
 def _typed(texts: Mapping[AnyPath, Any], declared: Mapping[str, ColumnType]) -> dict[AnyPath, Any]:

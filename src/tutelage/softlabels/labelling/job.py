@@ -13,7 +13,7 @@ from tutelage.data.table_file import rows_from
 from tutelage.data.tables.origin import Origin, Pin
 from tutelage.softlabels.labelling.plan import Plan
 from tutelage.softlabels.labelling.request import Request
-from tutelage.softlabels.shards import PLAN, Provenance
+from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance
 from tutelage.teachers.files.stored import named_teacher, store_teacher, stored_teacher
 
 
@@ -59,9 +59,12 @@ class Job:
         """The plan, with a teacher and rows that this process makes and reads.
 
         Raises:
-            LabelMismatch: the teacher is another one. BadInput: the rows are.
+            LabelMismatch: the teacher is another one. BadInput: the rows are, or this process does not see the folder.
         """
-        teacher = stored_teacher(self.teacher, copied_here(self.folder / PLAN))
+        plan = self.folder / PLAN
+        if not (plan / "plan.json").is_file() and not (self.folder / MANIFEST).is_file():
+            raise BadInput(f"{self.folder} holds no plan in this process; record into a folder that all processes reach.")
+        teacher = stored_teacher(self.teacher, copied_here(plan))
         made, planned = teacher.fingerprint, self.provenance.teacher
         if made != planned or teacher.form != self.provenance.form:
             raise LabelMismatch(

@@ -162,7 +162,7 @@ class Plan:
             DamagedFile, LabelMismatch: a shard is damaged, or holds answers to other rows.
             CannotWrite: the folder cannot be written.
         """
-        if (self.folder / MANIFEST).exists():
+        if (self.folder / MANIFEST).is_file():
             return self._finished()
         missing = self.missing()
         if missing:
@@ -175,10 +175,10 @@ class Plan:
         for index in range(len(self)):
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
             if len(signed.get(index, ())) > 1:
+                path = shard_path(self.folder, index)
                 raise LabelMismatch(
-                    f"{shard_path(self.folder, index)} was written twice with different content: the teacher is not deterministic, or "
-                    f"answers otherwise on another machine. Delete it, delete {self.folder / PLAN / shard_path(self.folder, index).stem}.*, "
-                    f"and label shard {index} again."
+                    f"{path} was written twice with different content: the teacher is not deterministic, or answers otherwise on another "
+                    f"machine. Delete it, delete {self.folder / PLAN / path.stem}.*, and label shard {index} again."
                 )
             if sha256 not in signed.get(index, ()):
                 self._prove(index, shard, self._inputs(index))
@@ -189,7 +189,7 @@ class Plan:
         try:
             finished = tally.finished(self.folder, self.provenance)
         except CannotWrite:
-            if not (self.folder / MANIFEST).exists():
+            if not (self.folder / MANIFEST).is_file():
                 raise
             return self._finished()  # another process was first, and removed the draft of this one
         self._remove()
@@ -326,10 +326,10 @@ def planned(folder: AnyPath, request: Request) -> Plan:
             f"{request.teacher.model} is asked many texts at a time already, within a budget that holds for one process; record its "
             "answers in one: tl.record(teacher, data, into=...), without on=."
         )
-    if (folder / MANIFEST).exists():
+    if (folder / MANIFEST).is_file():
         finished = request.opened(folder)
         return Plan(folder, request.in_columns(finished.schema), finished.provenance, (), finished.data)
-    if (folder / PLAN / "plan.json").exists():
+    if (folder / PLAN / "plan.json").is_file():
         return _joined(folder, request)
     request, recorded = request.continued(folder)
     made = _planned(folder, request, recorded)

@@ -1,0 +1,124 @@
+"""Columns in the names of folders: partitioned data sets as Hive, Spark and pyarrow write them."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.core.remote import any_path
+from tutelage.data.rows import as_rows
+from tutelage.data.table_file import TableFile, rows_from
+from tutelage.data.tables.found_files import FoundFiles
+from tutelage.data.tables.sources import open_tables
+
+FRAME = pd.DataFrame({"a": [1.5, 2.5, 3.5, 4.5], "year": [2023, 2024, 2024, 2024], "where": ["x y", "x y", None, "ü/%"]})
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def written(path, frame):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(path, index=False) if path.suffix in (".csv", ".gz") else frame.to_parquet(path, index=False)
+
+
+def opened(*names, **options):
+    return open_tables([any_path(name) for name in names], **options)
+
+
+def cells(source):
+    return source.part(source.names, 0, source.count).to_pydict()
+
+
+@pytest.mark.parametrize("end", [".parquet", ".csv", ".csv.gz"])
+def test_folders_that_pyarrow_partitions_are_columns(end):
+    if end == ".parquet":
+        pa.dataset.write_dataset(
+            pa.Table.from_pandas(FRAME, preserve_index=False),
+            "lake",
+            format="parquet",
+            partitioning=["year", "where"],
+            partitioning_flavor="hive",
+        )
+    else:
+        for (year, where), rows in FRAME.fillna("__HIVE_DEFAULT_PARTITION__").groupby(["year", "where"]):
+            written(Path(f"lake/year={year}/where={where.replace('%', '%25').replace('/', '%2F')}/part-0{end}"), rows[["a"]])
+    source = opened("lake")
+    assert dict(source.types) == {"a": "number", "year": "number", "where": "text"}
+    found = pd.DataFrame(cells(source)).sort_values("a").reset_index(drop=True)
+    pd.testing.assert_frame_equal(found, FRAME, check_dtype=False)
+    assert pa.types.is_int64(source.part(["year"], 0, 1).schema.types[0])
+    assert source.part(["where", "a"], 1, 2).column_names == ["where", "a"]
+    assert source.part(["year"], 0, 4).num_rows == 4
+
+
+def test_the_same_rows_from_a_pattern_another_process_and_a_remote_file_system():
+    for year, rows in FRAME.groupby("year"):
+        written(Path(f"lake/year={year}/part-0.parquet"), rows[["a"]])
+    source = opened("lake")
+    assert [path.as_posix() for path in source.paths] == ["lake/year=2023/part-0.parquet", "lake/year=2024/part-0.parquet"]
+    assert cells(opened("lake/year=*/part-*.parquet")) == cells(source) == {"a": [1.5, 2.5, 3.5, 4.5], "year": [2023, 2024, 2024, 2024]}
+    for path in source.paths:
+        any_path(f"memory://hive/{path.as_posix()}").write(path.read_bytes())
+    remote = opened("memory://hive/lake")
+    assert cells(remote) == cells(source)
+    assert cells(opened("memory://hive/lake/year=*/part-*.parquet")) == cells(source)
+    rows = as_rows("memory://hive/lake/")
+    pd.testing.assert_frame_equal(rows_from(rows.origin).part(1, 3), rows.part(1, 3))
+    pd.testing.assert_frame_equal(as_rows("lake").part(1, 3), rows.part(1, 3))
+
+
+def test_texts_in_names_of_folders_are_typed_as_in_a_file():
+    for number, month in enumerate(["01", "02", "10"]):
+        written(Path(f"lake/month={month}/day=2024-03-0{number + 1}/t.csv"), pd.DataFrame({"a": [number]}))
+    source = opened("lake")
+    assert dict(source.types) == {"a": "number", "month": "text", "day": "date"}
+    assert dict(opened("lake", dtype={"month": "number", "day": "category"}).types) == {"a": "number", "month": "number", "day": "category"}
+    assert cells(opened("lake", dtype={"month": "number"}))["month"] == [1, 2, 10]
+    with pytest.raises(BadInput, match=r"the folders 'day' of .*holds '2024-03-01'"):
+        opened("lake", dtype={"day": "number"})
+    file = TableFile.open("lake", truth=["month"], drop=["day"])
+    assert file.features == ("a",)
+    assert file.truth_values().tolist() == ["01", "02", "10"]
+    assert list(file.matching(file.schema).source.types) == ["a", "month", "day"]
+
+
+def test_a_value_that_is_always_missing_and_folders_that_are_not_looked_at():
+    written(Path("lake/k=__HIVE_DEFAULT_PARTITION__/t.parquet"), FRAME[["a"]])
+    written(Path("lake/_delta_log/t.parquet"), FRAME)
+    written(Path("lake/_k=1/t.parquet"), FRAME)
+    written(Path("lake/k=/.hidden.parquet"), FRAME)
+    assert cells(opened("lake"))["k"] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["lake/a.csv", "lake/year=1/a.csv"], "lake/year=1/a.csv lies in folders of 'year', and lake/a.csv in folders of no column"),
+        (["lake/m=1/a.csv", "lake/m=2/d=1/a.csv"], "lake/m=2/d=1/a.csv lies in folders of 'm', 'd', and lake/m=1/a.csv in folders of 'm'"),
+        (["lake/m=1/d=1/a.csv", "lake/x=1/d=1/a.csv"], "folders of 'x', 'd', and lake/m=1/d=1/a.csv in folders of 'm', 'd'; expected"),
+        (["lake/a=1/a.csv"], "lake/a=1/a.csv has a column 'a', and lies in a folder of that name; drop the column, or rename the folder."),
+        (["lake/m=1/m=1/a.csv"], "lies in two folders of the column 'm'; expected one of each column"),
+        (["lake/m=1/a.txt"], "lake names no table"),
+    ],
+)
+def test_what_is_no_data_set_is_refused_in_one_sentence(files, message):
+    for file in files:
+        written(Path(file), FRAME[["a"]]) if file.endswith(".csv") else (Path(file).parent.mkdir(parents=True), Path(file).touch())
+    with pytest.raises(BadInput, match=re.escape(message)):
+        opened("lake")
+
+
+def test_a_file_that_is_named_itself_has_its_own_columns_alone():
+    written(Path("rate=0.1/t.csv"), FRAME[["a"]])
+    assert opened("rate=0.1/t.csv").names == ("a",)
+    assert opened("rate=0.1").names == ("a",)
+    assert FoundFiles.of([Path("rate=0.1/t.csv")]).names == ()
+    assert np.array_equal(as_rows("rate=0.1").part(0, 4).to_numpy().ravel(), FRAME["a"])

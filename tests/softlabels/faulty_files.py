@@ -68,7 +68,7 @@ class FaultyFiles(MemoryFileSystem):
         with self.lock:
             if "r" in mode:
                 self._asked()
-                return super()._open(path, mode, **given)
+                return io.BytesIO(super()._open(path, mode, **given).getvalue())
             return _Written(self, self._strip_protocol(path))
 
     def written(self, path, content):

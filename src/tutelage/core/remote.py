@@ -222,7 +222,10 @@ class RemotePath:
             CannotWrite: it cannot be written, or is not there as it was written.
         """
         with self._asked(writes=True) as (system, path):
-            self._put(system, path, content)
+            try:
+                self._put(system, path, content)
+            except FileNotFoundError as error:
+                raise CannotWrite(f"{self} cannot be written ({_reason(error)}).") from error
             there = system.get_file_info(path)
             if there.type.name != "File" or there.size != len(content):
                 with suppress(Exception):
@@ -275,8 +278,6 @@ class RemotePath:
         try:
             yield system, posixpath.join(base, self.key) if self.key else base
         except FileNotFoundError as error:
-            if writes and "BUCKET" in str(error):
-                raise CannotWrite(f"{self} cannot be written ({_reason(error)}).") from error
             raise FileNotFoundError(errno.ENOENT, "no such file", str(self)) from error
         except (TutelageError, ArrowInvalid):  # the latter: content that is not what it should be
             raise

@@ -214,7 +214,7 @@ class _Recording:
                     if index in (complete[0], complete[-1]):
                         some = as_rows(inputs).part(0, min(stop - start, ROWS_QUERIED_AGAIN))
                         request.check_again(self.folder, index, some, shard, provenance)
-                    tally.add(shard, sha256)
+                    tally.add(shard.names, shard.cost, sha256)
                     continue
                 encoded: list[Future[tuple[Answers, EncodingCost]]] = []
                 for first, last, part in query_parts(inputs, teacher.form, stop - start):

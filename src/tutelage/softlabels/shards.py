@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -214,16 +214,52 @@ def shard_and_sha256(folder: AnyPath, index: int, provenance: Provenance) -> tup
         return _parsed(path, source, index, provenance, proven=False), sha256_of(source)
 
 
+def names_of_signed(folder: AnyPath, index: int, provenance: Provenance, signed: Collection[str]) -> tuple[Names, EncodingCost, str] | None:
+    """The names of the rows of a shard and the loss of its encoding, if the SHA-256 of its file is a known one, with that.
+
+    Args:
+        folder: the folder of the recording.
+        index: number of the shard.
+        provenance: of the recording that it must belong to.
+        signed: SHA-256 of files that were checked when they were written.
+
+    Raises:
+        as `read_shard`.
+    """
+    import pyarrow.parquet as pq
+
+    path = shard_path(folder, index)
+    with _reading(path):
+        source = seekable(path)
+        sha256 = sha256_of(source)
+        if sha256 not in signed:
+            return None
+        file = pq.ParquetFile(source, pre_buffer=False)
+        cost, _ = _belonging(path, index, provenance, file.schema_arrow)
+        names: Names = file.read(columns=["row_name"], use_threads=False).column(0).to_numpy()
+        return names, cost, sha256
+
+
+def _belonging(path: AnyPath, index: int, provenance: Provenance, schema: pa.Schema) -> tuple[EncodingCost, str]:
+    """The loss of the encoding, and the checksum of the columns, in the footer of a shard.
+
+    Raises:
+        DamagedFile: not a shard. LabelMismatch: the shard belongs to another recording.
+    """
+    about = _footer(path, schema)
+    cost, content = EncodingCost(**about.pop("cost")), about.pop("content")
+    if about != {**provenance.facts, "shard": index}:
+        raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
+    return cost, content
+
+
 def _parsed(path: AnyPath, source: Path | BytesIO, index: int, provenance: Provenance, *, proven: bool) -> Shard:
     """The shard in a file; unless it is `proven` by its SHA-256, the checksum of its columns is checked."""
     import pyarrow.parquet as pq
 
     with _reading(path):
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
-        about = _footer(path, file.schema_arrow)
-        cost, content = EncodingCost(**about.pop("cost")), about.pop("content")
-    if about != {**provenance.facts, "shard": index}:
-        raise LabelMismatch(f"{path} belongs to another recording ({_difference(about, provenance)}). Record into another folder.")
+        cost, content = _belonging(path, index, provenance, file.schema_arrow)
     start, stop = provenance.span(index)
     with _reading(path):
         columns = read_columns(file)

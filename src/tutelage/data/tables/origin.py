@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tutelage.core.errors import BadInput
 from tutelage.core.remote import AnyPath, any_path
 from tutelage.data.tables.found_files import FoundFiles
@@ -20,6 +22,7 @@ class Origin:
 
     Attributes:
         paths: the files, in the order of their rows.
+        counts: the number of rows of each file.
         names: the columns that are read; None for a file without columns.
         declared: the types that are declared for some columns.
         texts: whether the rows are the texts of one column.
@@ -27,20 +30,29 @@ class Origin:
     """
 
     paths: tuple[str, ...]
+    counts: tuple[int, ...]
     names: tuple[str, ...] | None = None
     declared: Mapping[str, str] | None = None
     texts: bool = False
     folders: int = 0
 
     @classmethod
-    def of_file(cls, path: AnyPath) -> Origin:
+    def of_file(cls, path: AnyPath, count: int) -> Origin:
         """A file without columns; by its absolute path, so that processes in other folders find it."""
-        return cls((str(path.absolute()),))
+        return cls((str(path.absolute()),), (count,))
 
     @classmethod
-    def of(cls, files: FoundFiles, names: Sequence[str], declared: Mapping[str, str], *, texts: bool = False) -> Origin:
+    def of(
+        cls, files: FoundFiles, counts: Sequence[int], names: Sequence[str], declared: Mapping[str, str], *, texts: bool = False
+    ) -> Origin:
         """Columns of files; by their absolute paths."""
-        return cls(tuple(str(path.absolute()) for path in files.paths), tuple(names), dict(declared), texts, files.folders)
+        paths = tuple(str(path.absolute()) for path in files.paths)
+        return cls(paths, tuple(counts), tuple(names), dict(declared), texts, files.folders)
+
+    def files_of(self, start: int, stop: int) -> slice:
+        """Which of the files hold the rows from `start` to `stop`."""
+        ends = np.cumsum(self.counts)
+        return slice(int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(ends, stop - 1, side="right")) + 1)
 
     @property
     def files(self) -> FoundFiles:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,10 @@ from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
 from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
 
+MOST_OPEN = 4
+"""Parquet files of a table that stay open, each with the row group that was read last."""
+OPENED_AT_ONCE = 16
+"""Parquet files whose footers are read at the same time."""
 _NAMED_INDEX = re.compile(r"^(Unnamed: 0([.]\d+)*|__index_level_\d+__)$")
 _LIKELY_INDEX = ("index", "level_0", "rownames", "row_names")
 
@@ -55,6 +63,11 @@ class TableSource:
     def paths(self) -> tuple[AnyPath, ...]:
         """The files, in the order of their rows."""
         return self.files.paths
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The number of rows of each file."""
+        return tuple(piece.count for piece in self._pieces)
 
     @property
     def grain(self) -> int:
@@ -163,7 +176,10 @@ def _pieces(files: FoundFiles, declared: Mapping[str, ColumnType]) -> list[_Piec
         file: _converted(file, read_json_lines(file), declared) for file in files.paths if table_suffix(file) in JSON_LINES
     }
     tables |= _typed(texts, {name: kind for name, kind in declared.items() if name not in files.names})
-    pieces = [_in_memory(file, tables[file]) if file in tables else _parquet(file, declared) for file in files.paths]
+    readers = OpenFiles()
+    with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:  # another file system takes a while for each
+        opened = pool.map(lambda file: None if file in tables else _parquet(file, declared, readers), files.paths)
+        pieces = [_in_memory(file, tables[file]) if piece is None else piece for file, piece in zip(files.paths, opened, strict=True)]
     cells = files.columns(declared)
     return [_with_cells(piece, {name: column[place] for name, column in cells.items()}) for place, piece in enumerate(pieces)]
 
@@ -245,20 +261,18 @@ def _in_memory(path: AnyPath, table: Any) -> _Piece:
     )
 
 
-def _parquet(path: AnyPath, declared: Mapping[str, ColumnType]) -> _Piece:
-    parts = ParquetParts(path)
-    schema = parts.schema
+def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFiles) -> _Piece:
+    with closing(ParquetParts(path)) as parts:
+        schema = parts.schema
     _check_unique(path, schema.names)
     of_pandas = schema.pandas_metadata or {}
     stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
     of_category = {column["name"] for column in of_pandas.get("columns", ()) if column["pandas_type"] == "categorical"}
     categories: dict[str, ColumnType] = {name: "category" for name in schema.names if name in of_category}
     declared = categories | dict(declared)  # Parquet itself keeps categories of texts only
-    readers: dict[tuple[str, ...], ParquetParts] = {}
 
     def read(names: Sequence[str], start: int, stop: int) -> Any:
-        reader = readers.setdefault(tuple(names), ParquetParts(path, names))
-        return _declared(path, reader.table(start, stop).select(list(names)), declared)
+        return _declared(path, readers.table(path, names, start, stop).select(list(names)), declared)
 
     types = dict(zip(schema.names, schema.types, strict=True))
     if declared and parts.count:
@@ -339,6 +353,24 @@ def _counts_rows(piece: _Piece, name: str) -> bool:
     return column.null_count == 0 and bool((np.diff(column.to_numpy()) == 1).all())
 
 
+class OpenFiles:
+    """The Parquet files of a table that were read last: of thousands, a few are open, and have a row group in memory."""
+
+    def __init__(self) -> None:
+        self._readers: OrderedDict[tuple[AnyPath, tuple[str, ...]], ParquetParts] = OrderedDict()
+        self._lock = Lock()
+
+    def table(self, path: AnyPath, names: Sequence[str], start: int, stop: int) -> Any:
+        """Rows of some columns of a file as an Arrow table."""
+        key = (path, tuple(names))
+        with self._lock:
+            reader = self._readers.pop(key, None) or ParquetParts(path, names)
+            self._readers[key] = reader
+            if len(self._readers) > MOST_OPEN:
+                self._readers.popitem(last=False)[1].close()
+            return reader.table(start, stop)
+
+
 class ParquetParts:
     """Reads parts of a Parquet file, all columns or some, with one row group in memory at a time.
 
@@ -366,6 +398,11 @@ class ParquetParts:
         self.grain = max(sizes, default=1)
         self._columns = None if columns is None else list(columns)
         self._group_in_memory: tuple[int, Any] = (-1, None)
+
+    def close(self) -> None:
+        """Close the file, and free what was read of it."""
+        self._group_in_memory = (-1, None)
+        self._file.close(force=True)
 
     def table(self, start: int, stop: int) -> Any:
         """Rows from `start` to `stop` as an Arrow table."""

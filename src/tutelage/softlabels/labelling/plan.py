@@ -27,6 +27,7 @@ from tutelage.data.tables.origin import Pin
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import encoding_from
 from tutelage.softlabels.folder import LabelFolder, check_folder
+from tutelage.softlabels.labelling.proof import check_rows, proofs
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import Dtype
@@ -109,16 +110,16 @@ class Plan:
             raise BadInput(f"index is {index}; expected 0 to {len(self) - 1}, as there are {len(self)} shards.")
         if (self.folder / MANIFEST).is_file():
             return
-        self._check_files(content=False)
+        self._check_files(index)
         try:
             if not shard_path(self.folder, index).is_file():
                 shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
-                self._check_files(content=False)
+                self._check_files(index)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
                 return
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
             if not self._receipt(index, sha256).is_file():
-                self._prove(index, shard, self._inputs(index) if inputs is None else inputs)
+                check_rows(self.folder, index, shard, self._inputs(index) if inputs is None else inputs)
                 self._sign(index, sha256)
         except (TutelageError, OSError):
             if not (self.folder / MANIFEST).is_file():  # otherwise another process had labelled it, and finished
@@ -170,22 +171,13 @@ class Plan:
                 f"{len(missing)} of the {len(self)} shards in {self.folder} are not labelled (first: {missing[0]}). Label them, and finish "
                 "then."
             )
-        self._check_files(content=True)
-        tally, signed = Tally(advance), self._signed()
-        for index in range(len(self)):
-            shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
-            if len(signed.get(index, ())) > 1:
-                path = shard_path(self.folder, index)
-                raise LabelMismatch(
-                    f"{path} was written twice with different content: the teacher is not deterministic, or answers otherwise on another "
-                    f"machine. Delete it, delete {self.folder / PLAN / path.stem}.*, and label shard {index} again."
-                )
-            if sha256 not in signed.get(index, ()):
-                self._prove(index, shard, self._inputs(index))
-            tally.add(shard, sha256)
+        self._check_files()
+        tally = Tally(advance)
+        for proof in proofs(self.folder, self.provenance, self._signed(), self._inputs):
+            tally.add(*proof)
         if self.data is not None and tally.names.value != self.data:
             raise LabelMismatch(f"{self.folder} holds answers to other rows than the plan was made for. {ELSEWHERE}")
-        self._check_files(content=True)
+        self._check_files()
         try:
             finished = tally.finished(self.folder, self.provenance)
         except CannotWrite:
@@ -212,18 +204,15 @@ class Plan:
     def _inputs(self, index: int) -> Any:
         return self.request.rows.part(*self.provenance.span(index))
 
-    def _prove(self, index: int, shard: Shard, inputs: Any) -> None:
-        """Check that a shard holds answers to its rows.
-
-        Raises:
-            LabelMismatch: it does not.
-        """
-        if not np.array_equal(row_names(inputs), shard.names):
-            raise LabelMismatch(f"{shard_path(self.folder, index)} holds answers to other rows. Delete it, and label shard {index} again.")
-
-    def _check_files(self, *, content: bool) -> None:
-        for pin in self.pins:
-            pin.check(content=content)
+    def _check_files(self, index: int | None = None) -> None:
+        """Check that the files of the rows are as they were: all of them with their ends, or at a glance those of one shard."""
+        origin = self.request.rows.origin
+        if index is None or origin is None:
+            for pin in self.pins:
+                pin.check(content=index is None)
+        else:
+            for pin in self.pins[origin.files_of(*self.provenance.span(index))]:
+                pin.check(content=False)
 
     def _receipt(self, index: int, sha256: str) -> AnyPath:
         """An empty file whose name says that this plan labelled a shard, and what the shard holds."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from tutelage.core.errors import CannotWrite
 from tutelage.core.remote import AnyPath
 from tutelage.core.running.stages import Advance
-from tutelage.data.row_names import RunningName
+from tutelage.data.row_names import Names, RunningName
 from tutelage.softlabels.encoding import EncodingCost
 from tutelage.softlabels.folder import LabelFolder, gone_shards, write_manifest
 from tutelage.softlabels.shards import MANIFEST, Provenance, Shard
@@ -26,13 +26,14 @@ class Tally:
     def flush(self) -> None:
         """Wait for the shard that is being written, and add it."""
         if self.waiting is not None:
-            self.add(*self.waiting.result())
+            shard, sha256 = self.waiting.result()
+            self.add(shard.names, shard.cost, sha256)
             self.waiting = None
 
-    def add(self, shard: Shard, sha256: str) -> None:
-        """Add a complete shard."""
-        self.names.add(shard.names)
-        self.cost += shard.cost
+    def add(self, names: Names, cost: EncodingCost, sha256: str) -> None:
+        """Add a complete shard: the names of its rows, the loss of the encoding, and the hash of its file."""
+        self.names.add(names)
+        self.cost += cost
         self.sha256.append(sha256)
         self.advance()
 

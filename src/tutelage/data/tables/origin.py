@@ -75,7 +75,7 @@ class Pin:
             with any_path(path).open("rb") as file:
                 digest = hashlib.sha256(file.read(ENDS))
                 size = file.seek(0, 2)
-                file.seek(max(ENDS, size - ENDS))
+                file.seek(min(size, max(ENDS, size - ENDS)))
                 digest.update(file.read(ENDS))
             return cls(path, size, any_path(path).stat().st_mtime_ns, digest.hexdigest())
         except OSError as error:

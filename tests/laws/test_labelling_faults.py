@@ -67,14 +67,21 @@ def test_faults_are_errors_that_name_a_file_and_what_is_finished_is_right(alone,
 def _mended(folder):
     """What the folder holds after it was done again without faults, and without the files that errors name as damaged."""
     for _ in range(30):
-        try:
-            plan = tl.plan(teacher(), X, folder, shard_rows=7)
-            for shard in range(len(plan)):
-                plan.label(shard)
-            plan.finish()
+        damaged = _damaged(folder)
+        if damaged is None:
             return files_of(folder)
-        except (DamagedFile, LabelMismatch) as error:
-            named = str(error).split(" ")[0]
-            assert named.startswith(str(folder)), error
-            RemotePath.of(named).unlink()
+        assert damaged.startswith(str(folder))
+        RemotePath.of(damaged).unlink()
     raise AssertionError("it cannot be mended")
+
+
+def _damaged(folder):
+    """The file that an error names; None if all went well."""
+    try:
+        plan = tl.plan(teacher(), X, folder, shard_rows=7)
+        for shard in range(len(plan)):
+            plan.label(shard)
+        plan.finish()
+    except (DamagedFile, LabelMismatch) as error:
+        return str(error).split(" ")[0]
+    return None

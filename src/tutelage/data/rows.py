@@ -222,7 +222,7 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
-        origin=Origin.of(source.files, chosen, source.declared),
+        origin=Origin.of(source.files, chosen, source.declared, source.ends),
         grain=source.grain,
     )
 

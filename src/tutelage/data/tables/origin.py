@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ class Origin:
         declared: the types that are declared for some columns.
         texts: whether the rows are the texts of one column.
         folders: the number of folders of each path that name a column.
+        ends: for a table, the number of its rows up to the end of each file.
     """
 
     paths: tuple[str, ...]
@@ -31,6 +33,7 @@ class Origin:
     declared: Mapping[str, str] | None = None
     texts: bool = False
     folders: int = 0
+    ends: tuple[int, ...] = ()
 
     @classmethod
     def of_file(cls, path: AnyPath) -> Origin:
@@ -38,9 +41,18 @@ class Origin:
         return cls((str(path.absolute()),))
 
     @classmethod
-    def of(cls, files: FoundFiles, names: Sequence[str], declared: Mapping[str, str], *, texts: bool = False) -> Origin:
+    def of(
+        cls, files: FoundFiles, names: Sequence[str], declared: Mapping[str, str], ends: Sequence[int], *, texts: bool = False
+    ) -> Origin:
         """Columns of files; by their absolute paths."""
-        return cls(tuple(str(path.absolute()) for path in files.paths), tuple(names), dict(declared), texts, files.folders)
+        paths = tuple(str(path.absolute()) for path in files.paths)
+        return cls(paths, tuple(names), dict(declared), texts, files.folders, tuple(ends))
+
+    def holding(self, start: int, stop: int) -> range:
+        """The numbers of the files that hold these rows."""
+        if not self.ends:
+            return range(len(self.paths))
+        return range(bisect_right(self.ends, start), bisect_left(self.ends, stop) + 1)
 
     @property
     def files(self) -> FoundFiles:

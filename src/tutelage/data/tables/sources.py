@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,11 @@ class TableSource:
     def paths(self) -> tuple[AnyPath, ...]:
         """The files, in the order of their rows."""
         return self.files.paths
+
+    @property
+    def ends(self) -> list[int]:
+        """The number of rows up to the end of each file."""
+        return list(accumulate(piece.count for piece in self._pieces))
 
     @property
     def grain(self) -> int:

@@ -109,11 +109,11 @@ class Plan:
             raise BadInput(f"index is {index}; expected 0 to {len(self) - 1}, as there are {len(self)} shards.")
         if (self.folder / MANIFEST).is_file():
             return
-        self._check_files(content=False)
+        self._check_files_of(index)
         try:
             if not shard_path(self.folder, index).is_file():
                 shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
-                self._check_files(content=False)
+                self._check_files_of(index)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
                 return
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
@@ -170,7 +170,7 @@ class Plan:
                 f"{len(missing)} of the {len(self)} shards in {self.folder} are not labelled (first: {missing[0]}). Label them, and finish "
                 "then."
             )
-        self._check_files(content=True)
+        self._check_files()
         tally, signed = Tally(advance), self._signed()
         for index in range(len(self)):
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
@@ -185,7 +185,7 @@ class Plan:
             tally.add(shard, sha256)
         if self.data is not None and tally.names.value != self.data:
             raise LabelMismatch(f"{self.folder} holds answers to other rows than the plan was made for. {ELSEWHERE}")
-        self._check_files(content=True)
+        self._check_files()
         try:
             finished = tally.finished(self.folder, self.provenance)
         except CannotWrite:
@@ -221,9 +221,15 @@ class Plan:
         if not np.array_equal(row_names(inputs), shard.names):
             raise LabelMismatch(f"{shard_path(self.folder, index)} holds answers to other rows. Delete it, and label shard {index} again.")
 
-    def _check_files(self, *, content: bool) -> None:
+    def _check_files(self) -> None:
         for pin in self.pins:
-            pin.check(content=content)
+            pin.check()
+
+    def _check_files_of(self, index: int) -> None:
+        """Check the sizes and times of the files that hold the rows of a shard."""
+        origin = self.request.rows.origin
+        for file in () if origin is None or not self.pins else origin.holding(*self.provenance.span(index)):
+            self.pins[file].check(content=False)
 
     def _receipt(self, index: int, sha256: str) -> AnyPath:
         """An empty file whose name says that this plan labelled a shard, and what the shard holds."""

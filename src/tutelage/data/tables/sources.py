@@ -263,8 +263,9 @@ def _parquet(path: AnyPath, declared: Mapping[str, ColumnType]) -> _Piece:
     readers: dict[tuple[str, ...], ParquetParts] = {}
 
     def read(names: Sequence[str], start: int, stop: int) -> Any:
-        reader = readers.setdefault(tuple(names), ParquetParts(path, names))
-        return _declared(path, reader.table(start, stop).select(list(names)), declared)
+        if tuple(names) not in readers:
+            readers[tuple(names)] = ParquetParts(path, names)
+        return _declared(path, readers[tuple(names)].table(start, stop).select(list(names)), declared)
 
     types = dict(zip(schema.names, schema.types, strict=True))
     if declared and parts.count:

@@ -154,8 +154,11 @@ def check_place(target: AnyPath, *, may_replace: Callable[[Any], bool] = is_empt
 def _probe_remote(folder: RemotePath) -> None:
     """Write and remove a file with a name of its own."""
     probe = folder / f".probe.draft-{secrets.token_hex(8)}"
-    probe.write(b"")
-    probe.unlink(missing_ok=True)
+    try:
+        probe.write(b"")
+        probe.unlink(missing_ok=True)
+    except CannotWrite as error:
+        raise CannotWrite(str(error).replace(str(probe), str(folder), 1)) from error
 
 
 def _check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:

@@ -222,7 +222,7 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
-        origin=Origin.of(source.files, source.counts, chosen, source.declared),
+        origin=Origin.of(source.files, chosen, source.declared, source.ends),
         grain=source.grain,
     )
 
@@ -261,4 +261,4 @@ def _of_npy(path: AnyPath) -> Rows:
     except (ValueError, EOFError, OSError, OverflowError, BadZipFile) as error:
         why = "it holds pickled objects, which could run code" if "allow_pickle" in str(error) else one_line(error)
         raise BadInput(f"{path} is not a NumPy file of numbers ({why}).") from error
-    return replace(_sliced(np.asarray(array), "array", array.ndim), origin=Origin.of_file(path, len(array)))
+    return replace(_sliced(np.asarray(array), "array", array.ndim), origin=Origin.of_file(path))

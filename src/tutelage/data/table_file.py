@@ -194,7 +194,7 @@ class TableFile:
             return as_rows(self.path)
         source = self.source
         if self.text is not None and tuple(names) == (self.text,):
-            origin = Origin.of(source.files, source.counts, names, source.declared, texts=True)
+            origin = Origin.of(source.files, names, source.declared, source.ends, texts=True)
             part = partial(_texts_of, source, tuple(names), self.path)
             return Rows(source.count, part, "list of texts", origin=origin)
         return rows_of(source, names)

@@ -140,7 +140,7 @@ def test_requests_for_a_shard_and_for_the_proof(object_store):
     assert first == {"HEAD": 7, "GET": 1, "PUT": 2}  # docs/guide/many-processes.md says so
     assert again == {"HEAD": 4, "GET": 1}
     assert missing == {"HEAD": 1, "LIST": 2}
-    assert {verb: finish[verb] for verb in ("HEAD", "GET", "PUT")} == {"HEAD": 4 + 5, "GET": 4, "PUT": 2}
+    assert {verb: finish[verb] for verb in ("HEAD", "GET", "PUT")} == {"HEAD": 4 + 6, "GET": 4, "PUT": 2}
     assert finish["LIST"] < 10
 
 
@@ -158,7 +158,7 @@ def test_folders_that_hold_something_else_and_files_are_refused(folder):
 
 
 def test_a_bucket_that_is_not_there_is_named(object_store):
-    with pytest.raises(CannotWrite, match=r"^s3://no-bucket/labels/.* cannot be written \(.*NO_SUCH_BUCKET.*\)\. Check the URI"):
+    with pytest.raises(CannotWrite, match=r"^s3://no-bucket/labels cannot be written \(.*NO_SUCH_BUCKET.*\)\. Check the URI"):
         tl.record(teacher_of(), X, "s3://no-bucket/labels")
     with pytest.raises(BadInput, match=r"there is no folder s3://no-bucket/labels; record into it first"):
         tl.open_labels("s3://no-bucket/labels")
@@ -210,7 +210,7 @@ def test_names_that_fsspec_would_take_for_patterns_are_refused_and_removed_by_no
 )
 def test_a_full_disk_and_a_write_that_did_not_happen_are_said_at_once(scheme, kind, said, monkeypatch):
     monkeypatch.setattr(FaultyFiles if scheme == "faulty" else FaultyObjects, "faults", Faults(0, rate=1.0, kinds=(kind,)))
-    with pytest.raises(CannotWrite, match=rf"^{scheme}://lake/{kind}/.* .*({said}|cannot be written)"):
+    with pytest.raises(CannotWrite, match=rf"^{scheme}://lake/{kind} .*({said}|cannot be written)"):
         tl.record(teacher_of(), X, f"{scheme}://lake/{kind}", shard_rows=30)
 
 

@@ -132,6 +132,8 @@ class ArrayArchive:
         """
         if name not in self._arrays:
             try:
+                if isinstance(self._content, BytesIO):
+                    self._content.seek(0)
                 with np.load(self._content, allow_pickle=False) as archive:
                     self._arrays[name] = np.asarray(archive[name])
             except (*_UNREADABLE, MemoryError) as error:

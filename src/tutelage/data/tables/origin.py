@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 from tutelage.core.errors import BadInput
 from tutelage.core.remote import AnyPath, any_path
@@ -22,37 +21,38 @@ class Origin:
 
     Attributes:
         paths: the files, in the order of their rows.
-        counts: the number of rows of each file.
         names: the columns that are read; None for a file without columns.
         declared: the types that are declared for some columns.
         texts: whether the rows are the texts of one column.
         folders: the number of folders of each path that name a column.
+        ends: for a table, the number of its rows up to the end of each file.
     """
 
     paths: tuple[str, ...]
-    counts: tuple[int, ...]
     names: tuple[str, ...] | None = None
     declared: Mapping[str, str] | None = None
     texts: bool = False
     folders: int = 0
+    ends: tuple[int, ...] = ()
 
     @classmethod
-    def of_file(cls, path: AnyPath, count: int) -> Origin:
+    def of_file(cls, path: AnyPath) -> Origin:
         """A file without columns; by its absolute path, so that processes in other folders find it."""
-        return cls((str(path.absolute()),), (count,))
+        return cls((str(path.absolute()),))
 
     @classmethod
     def of(
-        cls, files: FoundFiles, counts: Sequence[int], names: Sequence[str], declared: Mapping[str, str], *, texts: bool = False
+        cls, files: FoundFiles, names: Sequence[str], declared: Mapping[str, str], ends: Sequence[int], *, texts: bool = False
     ) -> Origin:
         """Columns of files; by their absolute paths."""
         paths = tuple(str(path.absolute()) for path in files.paths)
-        return cls(paths, tuple(counts), tuple(names), dict(declared), texts, files.folders)
+        return cls(paths, tuple(names), dict(declared), texts, files.folders, tuple(ends))
 
-    def files_of(self, start: int, stop: int) -> slice:
-        """Which of the files hold the rows from `start` to `stop`."""
-        ends = np.cumsum(self.counts)
-        return slice(int(np.searchsorted(ends, start, side="right")), int(np.searchsorted(ends, stop - 1, side="right")) + 1)
+    def holding(self, start: int, stop: int) -> range:
+        """The numbers of the files that hold these rows."""
+        if not self.ends:
+            return range(len(self.paths))
+        return range(bisect_right(self.ends, start), bisect_left(self.ends, stop) + 1)
 
     @property
     def files(self) -> FoundFiles:
@@ -87,7 +87,7 @@ class Pin:
             with any_path(path).open("rb") as file:
                 digest = hashlib.sha256(file.read(ENDS))
                 size = file.seek(0, 2)
-                file.seek(max(ENDS, size - ENDS))
+                file.seek(min(size, max(ENDS, size - ENDS)))
                 digest.update(file.read(ENDS))
             return cls(path, size, any_path(path).stat().st_mtime_ns, digest.hexdigest())
         except OSError as error:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from threading import Lock
 from typing import Any
 
@@ -65,9 +66,9 @@ class TableSource:
         return self.files.paths
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """The number of rows of each file."""
-        return tuple(piece.count for piece in self._pieces)
+    def ends(self) -> list[int]:
+        """The number of rows up to the end of each file."""
+        return list(accumulate(piece.count for piece in self._pieces))
 
     @property
     def grain(self) -> int:

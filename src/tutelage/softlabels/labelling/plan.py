@@ -110,11 +110,11 @@ class Plan:
             raise BadInput(f"index is {index}; expected 0 to {len(self) - 1}, as there are {len(self)} shards.")
         if (self.folder / MANIFEST).is_file():
             return
-        self._check_files(index)
+        self._check_files_of(index)
         try:
             if not shard_path(self.folder, index).is_file():
                 shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
-                self._check_files(index)
+                self._check_files_of(index)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
                 return
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
@@ -204,15 +204,15 @@ class Plan:
     def _inputs(self, index: int) -> Any:
         return self.request.rows.part(*self.provenance.span(index))
 
-    def _check_files(self, index: int | None = None) -> None:
-        """Check that the files of the rows are as they were: all of them with their ends, or at a glance those of one shard."""
+    def _check_files(self) -> None:
+        for pin in self.pins:
+            pin.check()
+
+    def _check_files_of(self, index: int) -> None:
+        """Check the sizes and times of the files that hold the rows of a shard."""
         origin = self.request.rows.origin
-        if index is None or origin is None:
-            for pin in self.pins:
-                pin.check(content=index is None)
-        else:
-            for pin in self.pins[origin.files_of(*self.provenance.span(index))]:
-                pin.check(content=False)
+        for file in () if origin is None or not self.pins else origin.holding(*self.provenance.span(index)):
+            self.pins[file].check(content=False)
 
     def _receipt(self, index: int, sha256: str) -> AnyPath:
         """An empty file whose name says that this plan labelled a shard, and what the shard holds."""

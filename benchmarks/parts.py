@@ -111,9 +111,10 @@ def samples() -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     problem = real_data.flights()
-    rows = problem.rows.assign(**{name: problem.rows[name].astype("category") for name in ("carrier", "origin", "dest")})
+    named = ["carrier", "origin", "dest"]
+    rows = problem.rows.assign(**{name: problem.rows[name].astype("category").cat.codes for name in named}).astype(float)
     learnt, tested = slice(None, 80_000), slice(80_000, None)
-    booster = HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=0).fit(rows[learnt], problem.truth[learnt])
+    booster = HistGradientBoostingClassifier(categorical_features=named, random_state=0).fit(rows[learnt], problem.truth[learnt])
     test, truth = rows[tested], problem.truth[tested]
     of_teacher = booster.predict_proba(test)
     print(f"the teacher's accuracy is {booster.score(test, truth):.4f}")

@@ -19,7 +19,10 @@ from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
-from tutelage.data.tables.arrow_frames import frame_of
+from tutelage.data.tables.arrow_frames import frame_of, without_index
+from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
+from tutelage.data.tables.column_types import recorded_type
+from tutelage.data.tables.hugging_face import check_one_split, origin_of, table_parts
 from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
@@ -86,8 +89,8 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
             mapping or a tuple of arrays (see `StructuredRows`), a Hugging Face Dataset without its labels, or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
-            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole. Also a DataLoader
-            that does not shuffle, and an IterableDataset, which is read once, into memory.
+            pattern such as `part-*.csv`; or a pyarrow Dataset. Parquet and .npy files and Datasets in files are read in parts, never into
+            memory as a whole. Also a DataLoader that does not shuffle, and an IterableDataset, which is read once, into memory.
         by_position: whether each token or pixel has an answer, so that the second part of a pair in a Dataset is the truth of each.
 
     Raises:
@@ -101,6 +104,7 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
         return rows
     if isinstance(data, str | Path):
         return _of_file(Path(data))
+    check_one_split(data)
     if is_structure(data):
         structure = StructuredRows.of(data)
         rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
@@ -129,6 +133,10 @@ def _of_object(data: Any, by_position: bool = False) -> Rows:
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
     if type(data).__module__.startswith("pyarrow") and hasattr(data, "num_rows"):
         return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", partial(Schema.of, data))
+    if is_arrow_dataset(data):
+        return _of_arrow(of_arrow_dataset(data))
+    if is_lazy_frame(data):
+        raise BadInput(LAZY)
     if hasattr(data, "slice") and hasattr(data, "height"):
         return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", partial(Schema.of, data))
     if hasattr(data, "tocsr"):
@@ -145,12 +153,25 @@ def is_hugging_face(data: Any) -> bool:
 def _of_hugging_face(data: Any) -> Rows:
     """The rows of a Hugging Face Dataset without its labels: several inputs, texts, or a table."""
     names = [name for name in data.column_names if name not in TRUTH]
-    inputs, kinds = data.select_columns(names), [data.features[name] for name in names]
+    inputs, kinds, origin = data.select_columns(names), [data.features[name] for name in names], origin_of(data)
     if all(hasattr(kind, "id") and getattr(kind, "dtype", "") in ("string", "large_string") for kind in kinds) and len(names) == 1:
-        return Rows(len(data), lambda start, stop: list(inputs[start:stop][names[0]]), "list of texts")
+        return Rows(len(data), lambda start, stop: list(inputs[start:stop][names[0]]), "list of texts", origin=origin)
     if all(type(kind).__name__ in ("Value", "ClassLabel") for kind in kinds):
-        return _of_object(inputs.with_format("arrow")[:])
-    return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure")
+        return _of_arrow(replace(table_parts(inputs), origin=origin))
+    return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure", origin=origin)
+
+
+def _of_arrow(parts: ArrowParts) -> Rows:
+    fields = without_index(parts.schema.empty_table()).schema
+    columns = tuple(Column(field.name, recorded_type(field.type), unseen="keep") for field in fields)
+    return Rows(
+        parts.count,
+        lambda start, stop: frame_of(parts.table(start, stop)),
+        parts.kind,
+        lambda: Schema(columns),
+        origin=parts.origin,
+        grain=parts.grain,
+    )
 
 
 def _of_values(data: Any, by_position: bool) -> Rows:

@@ -17,6 +17,7 @@ from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
 from tutelage.data.tables.array_archive import ArrayArchive
+from tutelage.data.tables.hugging_face import opened
 from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.sources import FORMATS, TableSource, is_table, open_tables
 
@@ -262,6 +263,8 @@ def rows_from(origin: Origin) -> Rows:
         BadInput, ShapeError: as `open_tables` and `as_rows`.
     """
     paths = [Path(path) for path in origin.paths]
+    if origin.dataset is not None:
+        return as_rows(opened(origin.dataset))
     if origin.names is None:
         return as_rows(paths[0])
     source = open_tables(paths, dtype=origin.declared, named=origin.names)

@@ -11,8 +11,12 @@ from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeErro
 
 NAMES = np.array(["ä", 'b"', "c"], dtype=object)
 TRUTH = NAMES[ROWS.argmax(axis=1)]
-ACTIVE = threading.active_count()
 TABLE = pd.DataFrame(ROWS, columns=["x", "y", "z"]).assign(sort=TRUTH)
+
+
+def reading_ahead():
+    """How many threads read ahead."""
+    return sum(thread.name == "tutelage reads ahead" for thread in threading.enumerate())
 
 
 class Tabular(Linear):
@@ -165,7 +169,7 @@ def test_the_next_window_is_read_ahead_by_a_thread_and_no_other(folder, monkeypa
     whole = first + [part.numbers.tolist() for part in batches]
     assert readers == [True, *[not ahead] * 2]
     assert sorted(number for numbers in whole for number in numbers) == list(range(25))
-    assert threading.active_count() == ACTIVE
+    assert reading_ahead() == 0
 
 
 def test_what_is_read_ahead_is_given_up_with_the_epoch(folder, monkeypatch):
@@ -180,10 +184,10 @@ def test_what_is_read_ahead_is_given_up_with_the_epoch(folder, monkeypatch):
     monkeypatch.setattr(type(data), "shard", read)
     batches = data.batches(5)
     next(batches)
-    assert threading.active_count() == ACTIVE + 1
+    assert reading_ahead() == 1
     waits.set()
     batches.close()
-    assert threading.active_count() == ACTIVE
+    assert reading_ahead() == 0
 
 
 def test_an_error_of_the_thread_that_reads_ahead_reaches_the_caller(folder):
@@ -193,7 +197,7 @@ def test_an_error_of_the_thread_that_reads_ahead_reaches_the_caller(folder):
     batches = data.batches(5)
     with pytest.raises(LabelMismatch, match="was recorded on other rows: 1 of its"):
         list(batches)
-    assert threading.active_count() == ACTIVE
+    assert reading_ahead() == 0
 
 
 def test_rows_that_are_held_out_are_in_no_epoch(folder):

@@ -22,12 +22,14 @@ class Origin:
         names: the columns that are read; None for a file without columns.
         declared: the types that are declared for some columns.
         texts: whether the rows are the texts of one column.
+        dataset: a Hugging Face Dataset of these files (see `hugging_face`); None for tables and arrays.
     """
 
     paths: tuple[str, ...]
     names: tuple[str, ...] | None = None
     declared: Mapping[str, str] | None = None
     texts: bool = False
+    dataset: bytes | None = None
 
     @classmethod
     def of(

@@ -17,7 +17,7 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import RunningName, row_names
 from tutelage.data.rows import Rows, as_rows
-from tutelage.data.truth.given_truth import by_position
+from tutelage.data.truth.given_truth import by_position, given_truth
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.options import SHARD_ROWS
@@ -273,6 +273,7 @@ def parts(
             "once: labels = tl.record(teacher, rows, into=...)."
         )
     source = as_rows(rows, by_position=by_position(labels.form))
+    y = given_truth(rows, y, labels.form)
     if labels.schema is not None and source.reread is not None:
         source = source.reread(labels.schema)
     if source.count != len(labels):

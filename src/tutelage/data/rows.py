@@ -24,6 +24,7 @@ from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, is_arrow_dataset,
 from tutelage.data.tables.column_types import recorded_type
 from tutelage.data.tables.hugging_face import check_one_split, origin_of, table_parts
 from tutelage.data.tables.origin import Origin
+from tutelage.data.tables.ray_data import is_ray_dataset, of_ray_dataset
 from tutelage.data.tables.sources import TableSource, is_table, open_tables, table_suffix
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
@@ -89,8 +90,9 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
             mapping or a tuple of arrays (see `StructuredRows`), a Hugging Face Dataset without its labels, or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
-            pattern such as `part-*.csv`; or a pyarrow Dataset. Parquet and .npy files and Datasets in files are read in parts, never into
-            memory as a whole. Also a DataLoader that does not shuffle, and an IterableDataset, which is read once, into memory.
+            pattern such as `part-*.csv`; a pyarrow Dataset, or a materialized Dataset of Ray. Parquet and .npy files and Datasets in
+            files are read in parts, never into memory as a whole. Also a DataLoader that does not shuffle, and an IterableDataset,
+            which is read once, into memory.
         by_position: whether each token or pixel has an answer, so that the second part of a pair in a Dataset is the truth of each.
 
     Raises:
@@ -109,7 +111,8 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
         structure = StructuredRows.of(data)
         rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
     else:
-        rows = _of_loader(data, by_position) or (_of_hugging_face(data) if is_hugging_face(data) else _of_object(data, by_position))
+        found = _of_loader(data, by_position) or (_of_hugging_face(data) if is_hugging_face(data) else _of_blocks(data))
+        rows = found or _of_object(data, by_position)
     if rows.count == 0:
         raise ShapeError(f"the {rows.kind} has no rows; give at least one.")
     return rows
@@ -133,10 +136,6 @@ def _of_object(data: Any, by_position: bool = False) -> Rows:
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
     if type(data).__module__.startswith("pyarrow") and hasattr(data, "num_rows"):
         return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", partial(Schema.of, data))
-    if is_arrow_dataset(data):
-        return _of_arrow(of_arrow_dataset(data))
-    if is_lazy_frame(data):
-        raise BadInput(LAZY)
     if hasattr(data, "slice") and hasattr(data, "height"):
         return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", partial(Schema.of, data))
     if hasattr(data, "tocsr"):
@@ -159,6 +158,15 @@ def _of_hugging_face(data: Any) -> Rows:
     if all(type(kind).__name__ in ("Value", "ClassLabel") for kind in kinds):
         return _of_arrow(replace(table_parts(inputs), origin=origin))
     return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure", origin=origin)
+
+
+def _of_blocks(data: Any) -> Rows | None:
+    """The rows of a Dataset of pyarrow or Ray; None for anything else."""
+    if is_lazy_frame(data):
+        raise BadInput(LAZY)
+    if is_arrow_dataset(data):
+        return _of_arrow(of_arrow_dataset(data))
+    return _of_arrow(of_ray_dataset(data)) if is_ray_dataset(data) else None
 
 
 def _of_arrow(parts: ArrowParts) -> Rows:

@@ -287,3 +287,24 @@ def test_a_training_with_a_share_goes_on_to_the_same_weights(recorded, tmp_path)
     same(taught(data, max_steps=25, **settings), taught(data, max_steps=25, validation=0.2))
     with pytest.raises(LabelMismatch, match="is the checkpoint of another training: its data"):
         taught(data, max_steps=25, **settings | {"validation": 0.1})
+
+
+def test_values_of_the_truth_beside_recorded_values_are_learnt_as_in_memory(tmp_path):
+    values = tl.as_teacher(lambda rows: rows[:, :1] - rows[:, 1:2], kind="values")
+    labels, y = tl.record(values, ROWS, tmp_path / "values", shard_rows=50), ROWS[:, 0] + 0.1
+    objective = 0.5 * tl.losses.squared_error() + 0.5 * tl.losses.huber(against="labels")
+
+    def fitted(data, *given, **more):
+        with torch_runtime.seeded(2):
+            student = tl.TorchStudent(torch.nn.Linear(4, 1), objective)
+        return student.fit(data, *given, epochs=2, batch_size=16, seed=5, threads=1, **more)
+
+    data = tl.parts(ROWS, labels, y, window=100)
+    same(fitted(data), fitted(DataLoader(OfValues(ROWS, y), 16, sampler=InOrder(data)), labels))
+    shared, parted = fitted(ROWS, labels, y, validation=0.2, lr=1e-30), fitted(data, validation=0.2, lr=1e-30)
+    np.testing.assert_allclose(shared.fit_.scores, parted.fit_.scores, rtol=1e-5)
+
+
+class OfValues(Pairs):
+    def __getitem__(self, row):
+        return torch.from_numpy(self.rows[row]), float(self.truth[row])

@@ -17,6 +17,7 @@ import tutelage as tl
 COLUMNS, GROUP = 40, 65_536
 COEFFICIENTS = np.random.default_rng(0).normal(size=(COLUMNS, 3))
 STUDENTS = ("torch", "logistic", "lightgbm", "xgboost", "tree", "evaluate")
+SHARES = (0.1, 0.3, 1.0)
 
 
 def answers(rows: Any, classes: int) -> Any:
@@ -69,8 +70,9 @@ def child(folder: Path, name: str, how: str) -> dict[str, Any]:
         torch.manual_seed(0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = perf_counter()
-    data: Any = tl.parts(folder / "rows.parquet", labels) if how == "parts" else pd.read_parquet(folder / "rows.parquet")
-    given = (data,) if how == "parts" else (data, labels)
+    window = {} if how in ("parts", "memory") else {"window": GROUP, "ahead": how == "ahead"}
+    data: Any = pd.read_parquet(folder / "rows.parquet") if how == "memory" else tl.parts(folder / "rows.parquet", labels, **window)
+    given = (data, labels) if how == "memory" else (data,)
     opened = perf_counter()
     if name == "torch":
         student = tl.TorchStudent(tl.training.mlp((COLUMNS, 256, 256, 3))).fit(*given, epochs=1, batch_size=1024, lr=3e-3)
@@ -103,6 +105,43 @@ def looked_up(folder: Path) -> dict[str, Any]:
     return {**found, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def samples() -> None:
+    """Trees that learn from a sample of the rows of a real table, as `tl.parts` draws it, compared with trees that learn from all."""
+    import real_data
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    problem = real_data.flights()
+    named = ["carrier", "origin", "dest"]
+    rows = problem.rows.assign(**{name: problem.rows[name].astype("category").cat.codes for name in named}).astype(float)
+    learnt, tested = slice(None, 80_000), slice(80_000, None)
+    booster = HistGradientBoostingClassifier(categorical_features=named, random_state=0).fit(rows[learnt], problem.truth[learnt])
+    test, truth = rows[tested], problem.truth[tested]
+    of_teacher = booster.predict_proba(test)
+    print(f"the teacher's accuracy is {booster.score(test, truth):.4f}")
+    print("| student | of the rows | cross-entropy with the teacher | agreement | accuracy |")
+    print("|---|---|---|---|---|")
+    students = {
+        "SoftTree": lambda: tl.SoftTree(max_leaf_nodes=256, random_state=0),
+        "SoftForest": lambda: tl.SoftForest(n_estimators=30, random_state=0),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        rows[learnt].to_parquet(Path(folder) / "rows.parquet", row_group_size=4000)
+        labels = tl.record(booster, Path(folder) / "rows.parquet", Path(folder) / "labels", shard_rows=4000)
+        for name, made_student in students.items():
+            for share in SHARES:
+                found = []
+                for seed in range(5 if share < 1 else 1):  # the sample is drawn again; all rows are all rows
+                    data = tl.parts(Path(folder) / "rows.parquet", labels, window=int(share * 80_000), seed=seed)
+                    p = made_student().fit(data).predict_proba(test)
+                    loss = -(of_teacher * np.log(np.maximum(p, 1e-9))).sum(axis=1).mean()
+                    found.append([loss, (p.argmax(1) == of_teacher.argmax(1)).mean(), (p.argmax(1) == truth).mean()])
+                figures = " | ".join(
+                    f"{mean:.4f}" + (f" ± {spread:.4f}" if len(found) > 1 else "")
+                    for mean, spread in zip(np.mean(found, axis=0), np.std(found, axis=0), strict=True)
+                )
+                print(f"| {name} | {share:.0%} | {figures} |", flush=True)
+
+
 def measured(*arguments: str) -> dict[str, Any]:
     """What a process of its own measures."""
     done = subprocess.run([sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True)
@@ -115,11 +154,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000])
     parser.add_argument("--quick", action="store_true", help="200 000 rows")
     parser.add_argument("--students", nargs="+", default=list(STUDENTS), choices=STUDENTS)
+    parser.add_argument("--samples", action="store_true", help="what a sample costs trees and forests, on a real table (1 minute)")
     parser.add_argument("--child", nargs=3, metavar=("FOLDER", "STUDENT", "HOW"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         folder, name, how = options.child
         print(json.dumps(looked_up(Path(folder)) if name == "look-up" else child(Path(folder), name, how)))
+        return
+    if options.samples:
+        samples()
         return
     print("| student, rows | seconds, by parts / in memory | ratio | peak MB, by parts / in memory | ratio | loss, by parts / in memory |")
     print("|---|---|---|---|---|---|")
@@ -133,6 +176,12 @@ def main() -> None:
                     f"| {parts['peak']:.0f} / {memory['peak']:.0f} | {parts['peak'] / memory['peak']:.2f} "
                     f"| {parts['loss']:.4f} / {memory['loss']:.4f} |",
                     flush=True,
+                )
+            if "torch" in options.students:
+                ahead, after = (measured(folder, "torch", how) for how in ("ahead", "after"))
+                print(
+                    f"torch, {rows:,}, windows of {GROUP:,} rows, read ahead / one after the other: {ahead['seconds']:.1f} / "
+                    f"{after['seconds']:.1f} s; {ahead['peak']:.0f} / {after['peak']:.0f} MB"
                 )
             found = measured(folder, "look-up", "parts")
             print(f"1 000 rows of {rows:,}: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB")

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 import tutelage as tl
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.softlabels.streaming.sample import drawn_rows
 
 RNG = np.random.default_rng(0)
 ROWS = RNG.normal(size=(203, 4)).astype(np.float32)
@@ -36,8 +37,9 @@ def recorded(tmp_path_factory):
     return tl.record(teacher(), ROWS, tmp_path_factory.mktemp("recorded") / "labels", shard_rows=20)
 
 
-def taught(data, labels=None, **settings):
-    return tl.TorchStudent(network(), OBJECTIVE).fit(data, labels, **{"epochs": 3, "batch_size": 16, "seed": 5, "threads": 1, **settings})
+def taught(data, labels=None, y=None, **settings):
+    given = {"epochs": 3, "batch_size": 16, "seed": 5, "threads": 1, **settings}
+    return tl.TorchStudent(network(), OBJECTIVE).fit(data, labels, y, **given)
 
 
 def same(one, other):
@@ -47,11 +49,14 @@ def same(one, other):
 
 
 class Pairs(Dataset):
+    def __init__(self, rows=ROWS, truth=TRUTH):
+        self.rows, self.truth = rows, truth
+
     def __len__(self):
-        return len(ROWS)
+        return len(self.truth)
 
     def __getitem__(self, row):
-        return torch.from_numpy(ROWS[row]), int(TRUTH[row])
+        return torch.from_numpy(self.rows[row]), int(self.truth[row])
 
 
 class InOrder:
@@ -62,10 +67,11 @@ class InOrder:
 
     def __iter__(self):
         self.epoch += 1
-        return iter(self.data.order(self.epoch).whole().tolist())
+        order = self.data.order(self.epoch).whole()
+        return iter(np.searchsorted(np.sort(order), order).tolist())
 
     def __len__(self):
-        return len(ROWS)
+        return len(self.data) - len(self.data.held_out)
 
 
 @pytest.mark.parametrize("window", [20, 70, 1000])
@@ -143,11 +149,12 @@ def test_long_epochs_are_planned_some_steps_at_a_time(recorded, monkeypatch):
 
 
 def test_what_parts_cannot_be_trained_with_is_refused_in_one_sentence(recorded):
-    data = tl.parts(ROWS, recorded)
+    data = tl.parts(ROWS, recorded, window=40)
     for arguments, message in [
         ({"labels": recorded}, "parts hold their answers and their ground truth, and labels is given too"),
-        ({"class_weight": "balanced"}, "class_weight needs the classes of all rows before the training"),
-        ({"validation": 0.2}, "validation=0.2 of a Parts"),
+        ({"class_weight": "balanced"}, "class_weight is 'balanced', and there is no ground truth whose classes could be counted"),
+        ({"validation": 0.001}, "validation=0.001 of 203 rows gives 0 validation rows and 203 training rows"),
+        ({"validation": 0.2}, "a share of 41 validation rows is more than the window of 40 rows"),
         ({}, "labels"),  # the objective reads the ground truth, and there is none
     ]:
         with pytest.raises(BadInput, match=message):
@@ -213,3 +220,91 @@ def test_labels_that_are_each_on_or_off_are_found_by_the_names_of_a_frame(tmp_pa
     student = tl.TorchStudent(torch.nn.Linear(4, 2), objective).fit(data, epochs=30, lr=0.05)
     found = tl.evaluate(student, data, budget_seconds=None)
     assert found.against_truth["accuracy"].value > 0.9
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0}])
+def test_weights_of_classes_count_as_in_memory(recorded, class_weight):
+    data = tl.parts(ROWS, recorded, TRUTH, window=70)
+    of_row = (len(ROWS) / 3 / np.bincount(TRUTH) if class_weight == "balanced" else np.array([3.0, 1, 1]))[TRUTH]
+    memory = taught(DataLoader(Pairs(), 16, sampler=InOrder(data)), recorded, sample_weight=of_row)
+    same(taught(data, class_weight=class_weight), memory)
+
+
+def test_weights_of_classes_are_read_from_a_column_and_without_truth_from_the_answers(recorded, tmp_path):
+    import pandas as pd
+
+    table = pd.DataFrame(ROWS, columns=list("abcd")).assign(truth=TRUTH)
+    table.to_parquet(tmp_path / "rows.parquet", row_group_size=20)
+    labels = tl.record(tl.as_teacher(answering, kind="logits", classes=range(3), version="1"), table, tmp_path / "labels", shard_rows=20)
+    by_column = tl.parts(tmp_path / "rows.parquet", labels, "truth", window=70)
+    same(taught(by_column, class_weight="balanced"), taught(tl.parts(ROWS, recorded, TRUTH, window=70), class_weight="balanced"))
+    soft = {"objective": tl.losses.soft_cross_entropy(), "epochs": 2, "seed": 5, "threads": 1}
+    expected = recorded.form.probabilities(recorded.labels.answers) @ np.array([3.0, 1, 1])
+    data = tl.parts(ROWS, recorded, window=70)
+    found = [learnt(data, **soft, **weights) for weights in ({"class_weight": {0: 3.0}}, {"sample_weight": expected})]
+    for name, value in found[0].network.state_dict().items():
+        torch.testing.assert_close(value, found[1].network.state_dict()[name])
+
+
+def answering(table):
+    return teacher().answer(np.asarray(table[list("abcd")], dtype=np.float32))
+
+
+def learnt(data, labels=None, *, objective, **settings):
+    return tl.TorchStudent(network(), objective).fit(data, labels, **settings)
+
+
+@pytest.mark.parametrize("weights", [None, RNG.uniform(0.2, 2, len(ROWS))])
+@pytest.mark.parametrize("window", [60, 1000])
+def test_a_share_for_validation_is_that_of_rows_in_memory(recorded, window, weights):
+    data = tl.parts(ROWS, recorded, TRUTH, window=window)
+    found = taught(data, validation=0.2, sample_weight=weights)
+    held = drawn_rows(len(ROWS), 41, 5)
+    rest = np.setdiff1d(np.arange(len(ROWS)), held)
+    of_rest = None if weights is None else weights[rest] / weights[rest].mean()
+    loader = DataLoader(Pairs(ROWS[rest], TRUTH[rest]), 16, sampler=InOrder(data.without(held)))
+    memory = taught(loader, recorded, sample_weight=of_rest, validation=(ROWS[held], TRUTH[held]))
+    if weights is None:
+        same(found, memory)
+        np.testing.assert_array_equal(found.fit_.scores, memory.fit_.scores)
+    shared = taught(ROWS, recorded, TRUTH, validation=0.2, sample_weight=weights, max_steps=1, lr=1e-30)
+    parted = taught(data, validation=0.2, sample_weight=weights, max_steps=1, lr=1e-30)
+    np.testing.assert_allclose(shared.fit_.scores, parted.fit_.scores)  # the same rows, in memory or in parts
+
+
+def test_a_share_for_validation_without_truth_is_scored_by_the_answers(tmp_path):
+    for name, teaches, top in (("top", teacher(), 2), ("whole", teacher(), None)):
+        labels = tl.record(teaches, ROWS, tmp_path / name, top_k=top, shard_rows=50)
+        soft = {"objective": None, "epochs": 2, "validation": 0.2, "seed": 5, "threads": 1, "lr": 1e-30}
+        found, memory = learnt(tl.parts(ROWS, labels, window=100), **soft), learnt(ROWS, labels, **soft)
+        np.testing.assert_allclose(found.fit_.scores, memory.fit_.scores, rtol=1e-5)
+
+
+def test_a_training_with_a_share_goes_on_to_the_same_weights(recorded, tmp_path):
+    data = tl.parts(ROWS, recorded, TRUTH, window=60)
+    settings = {"validation": 0.2, "checkpoints": tmp_path / "c", "checkpoint_steps": 3}
+    taught(data, max_steps=14, **settings)
+    same(taught(data, max_steps=25, **settings), taught(data, max_steps=25, validation=0.2))
+    with pytest.raises(LabelMismatch, match="is the checkpoint of another training: its data"):
+        taught(data, max_steps=25, **settings | {"validation": 0.1})
+
+
+def test_values_of_the_truth_beside_recorded_values_are_learnt_as_in_memory(tmp_path):
+    values = tl.as_teacher(lambda rows: rows[:, :1] - rows[:, 1:2], kind="values")
+    labels, y = tl.record(values, ROWS, tmp_path / "values", shard_rows=50), ROWS[:, 0] + 0.1
+    objective = 0.5 * tl.losses.squared_error() + 0.5 * tl.losses.huber(against="labels")
+
+    def fitted(data, *given, **more):
+        with torch_runtime.seeded(2):
+            student = tl.TorchStudent(torch.nn.Linear(4, 1), objective)
+        return student.fit(data, *given, epochs=2, batch_size=16, seed=5, threads=1, **more)
+
+    data = tl.parts(ROWS, labels, y, window=100)
+    same(fitted(data), fitted(DataLoader(OfValues(ROWS, y), 16, sampler=InOrder(data)), labels))
+    shared, parted = fitted(ROWS, labels, y, validation=0.2, lr=1e-30), fitted(data, validation=0.2, lr=1e-30)
+    np.testing.assert_allclose(shared.fit_.scores, parted.fit_.scores, rtol=1e-5)
+
+
+class OfValues(Pairs):
+    def __getitem__(self, row):
+        return torch.from_numpy(self.rows[row]), float(self.truth[row])

@@ -20,12 +20,12 @@ REDUCED = {
     "reverse_kl": tl.losses.reverse_kl,
     "jensen_shannon": tl.losses.jensen_shannon,
     "decoupled": tl.losses.decoupled,
+    "weighted_soft_labels": tl.losses.weighted_soft_labels,
 }
 REFUSED = {
     "logit_matching": tl.losses.logit_matching(),
     "dist": tl.losses.dist(),
     "standardised_divergence": tl.losses.standardised_divergence(),
-    "weighted_soft_labels": tl.losses.weighted_soft_labels(),
 }
 TEMPERATURES = [1.0, 4.0, 0.5]
 
@@ -59,7 +59,7 @@ def test_without_a_rest_it_is_the_loss_of_all_classes(name, temperature):
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-@pytest.mark.parametrize("name", [name for name in REDUCED if name != "decoupled"])
+@pytest.mark.parametrize("name", [name for name in REDUCED if name not in ("decoupled", "weighted_soft_labels")])
 def test_it_is_the_loss_of_student_and_teacher_with_the_rest_as_one_class(name, temperature):
     """Computed by hand: the teacher's rest in equal parts at the temperature, and both sides added up over the rest."""
     top = top_of(TEACHER, 3)
@@ -83,7 +83,7 @@ def test_it_is_the_loss_of_student_and_teacher_with_the_rest_as_one_class(name, 
     torch.testing.assert_close(found, expected[name] * temperature**2, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", REDUCED)
+@pytest.mark.parametrize("name", [name for name in REDUCED if name != "weighted_soft_labels"])  # whose weights have no gradient
 def test_its_gradient_is_that_of_finite_differences(name, assert_differentiable):
     top = top_of(TEACHER, 3)
     assert_differentiable(lambda student: REDUCED[name](temperature=2.0)(Signals(student, top, Y)).total, STUDENT)
@@ -135,6 +135,23 @@ def test_decoupled_is_that_of_the_named_classes_the_truth_and_the_rest():
     torch.testing.assert_close(tl.losses.decoupled(temperature=2.0)(Signals(STUDENT, top, Y)).total, expected, rtol=1e-9, atol=1e-9)
 
 
+def test_weighted_soft_labels_are_weighted_by_the_losses_at_temperature_1():
+    top = top_of(TEACHER, 3)
+    dense = torch.as_tensor(TopAnswers(top.ids.numpy(), top.log_probs.numpy(), top.rest.numpy(), CLASSES).dense())
+    of_student, of_teacher = (torch.nn.functional.cross_entropy(each, Y, reduction="none") for each in (STUDENT, dense))
+    weights = 1 - torch.exp(-of_student / (of_teacher + 1e-7))
+    expected = weights * tl.losses.soft_cross_entropy(temperature=4.0)(Signals(STUDENT, top)).total
+    found = tl.losses.weighted_soft_labels(temperature=4.0)(Signals(STUDENT, top, Y)).total
+    torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    with pytest.raises(BadInput, match="weighted_soft_labels reads labels, and this batch has none"):
+        tl.losses.weighted_soft_labels()(Signals(STUDENT, top))
+    nothing = TopTargets(top.ids, top.log_probs.log_softmax(1), torch.full((ROWS,), -torch.inf, dtype=torch.float64), CLASSES)
+    missing = (nothing.ids != Y[:, None]).all(dim=1)
+    losses = tl.losses.weighted_soft_labels()(Signals(STUDENT, nothing, Y)).total
+    assert missing.any()
+    assert (losses[missing] == 0).all()  # as where the true class is impossible for the teacher
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_terms_that_need_a_number_for_every_class_are_refused(name):
     with pytest.raises(BadInput, match=rf"{name} needs the teacher's number for each of 9 classes, and only the 3 most probable"):
@@ -145,7 +162,7 @@ def test_every_term_for_classes_reduces_or_is_refused_or_reads_no_teacher():
     terms = [term for build in (*REDUCED.values(),) for term in build().terms] + [term for each in REFUSED.values() for term in each.terms]
     every = {name for name in tl.losses.class_terms.__dict__ if name in tl.losses.__all__ and name.islower()}
     assert every - {"hard_cross_entropy", "virtual_teacher"} == {term.name for term in terms} | (every & {"functional"})
-    assert [term.name for term in terms if term.reduces] == list(REDUCED)
+    assert [term.name for term in terms if term.reduces or term.of_top is not None] == list(REDUCED)
 
 
 def test_terms_that_read_no_teacher_are_as_without():

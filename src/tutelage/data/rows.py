@@ -20,9 +20,13 @@ from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
 from tutelage.data.tables.array_archive import ArrayArchive
-from tutelage.data.tables.arrow_frames import frame_of
+from tutelage.data.tables.arrow_frames import frame_of, without_index
+from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
+from tutelage.data.tables.column_types import recorded_type
 from tutelage.data.tables.found_files import is_table, table_suffix
+from tutelage.data.tables.hugging_face import check_one_split, origin_of, table_parts
 from tutelage.data.tables.origin import Origin
+from tutelage.data.tables.ray_data import is_ray_dataset, of_ray_dataset
 from tutelage.data.tables.sources import TableSource, open_tables
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
@@ -88,8 +92,9 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
             mapping or a tuple of arrays (see `StructuredRows`), a Hugging Face Dataset without its labels, or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
-            pattern such as `part-*.csv`. Parquet and .npy files are read in parts, never into memory as a whole. Also a DataLoader
-            that does not shuffle, and an IterableDataset, which is read once, into memory.
+            pattern such as `part-*.csv`; a pyarrow Dataset, or a materialized Dataset of Ray. Parquet and .npy files and Datasets in
+            files are read in parts, never into memory as a whole. Also a DataLoader that does not shuffle, and an IterableDataset,
+            which is read once, into memory.
         by_position: whether each token or pixel has an answer, so that the second part of a pair in a Dataset is the truth of each.
 
     Raises:
@@ -103,11 +108,13 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
         return rows
     if isinstance(data, str | Path | RemotePath):
         return _of_file(any_path(data))
+    check_one_split(data)
     if is_structure(data):
         structure = StructuredRows.of(data)
         rows = Rows(len(structure), lambda start, stop: structure[start:stop], "structure")
     else:
-        rows = _of_loader(data, by_position) or (_of_hugging_face(data) if is_hugging_face(data) else _of_object(data, by_position))
+        found = _of_loader(data, by_position) or (_of_hugging_face(data) if is_hugging_face(data) else _of_blocks(data))
+        rows = found or _of_object(data, by_position)
     if rows.count == 0:
         raise ShapeError(f"the {rows.kind} has no rows; give at least one.")
     return rows
@@ -147,12 +154,34 @@ def is_hugging_face(data: Any) -> bool:
 def _of_hugging_face(data: Any) -> Rows:
     """The rows of a Hugging Face Dataset without its labels: several inputs, texts, or a table."""
     names = [name for name in data.column_names if name not in TRUTH]
-    inputs, kinds = data.select_columns(names), [data.features[name] for name in names]
+    inputs, kinds, origin = data.select_columns(names), [data.features[name] for name in names], origin_of(data)
     if all(hasattr(kind, "id") and getattr(kind, "dtype", "") in ("string", "large_string") for kind in kinds) and len(names) == 1:
-        return Rows(len(data), lambda start, stop: list(inputs[start:stop][names[0]]), "list of texts")
+        return Rows(len(data), lambda start, stop: list(inputs[start:stop][names[0]]), "list of texts", origin=origin)
     if all(type(kind).__name__ in ("Value", "ClassLabel") for kind in kinds):
-        return _of_object(inputs.with_format("arrow")[:])
-    return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure")
+        return _of_arrow(replace(table_parts(inputs), origin=origin))
+    return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure", origin=origin)
+
+
+def _of_blocks(data: Any) -> Rows | None:
+    """The rows of a Dataset of pyarrow or Ray; None for anything else."""
+    if is_lazy_frame(data):
+        raise BadInput(LAZY)
+    if is_arrow_dataset(data):
+        return _of_arrow(of_arrow_dataset(data))
+    return _of_arrow(of_ray_dataset(data)) if is_ray_dataset(data) else None
+
+
+def _of_arrow(parts: ArrowParts) -> Rows:
+    fields = without_index(parts.schema.empty_table()).schema
+    columns = tuple(Column(field.name, recorded_type(field.type), unseen="keep") for field in fields)
+    return Rows(
+        parts.count,
+        lambda start, stop: frame_of(parts.table(start, stop)),
+        parts.kind,
+        lambda: Schema(columns),
+        origin=parts.origin,
+        grain=parts.grain,
+    )
 
 
 def _of_values(data: Any, by_position: bool) -> Rows:

@@ -19,6 +19,7 @@ from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_arch
 from tutelage.data.schema import Schema
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.found_files import FORMATS, is_table
+from tutelage.data.tables.hugging_face import opened
 from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.sources import TableSource, open_tables
 
@@ -264,6 +265,8 @@ def rows_from(origin: Origin) -> Rows:
     Raises:
         BadInput, ShapeError: as `open_tables` and `as_rows`.
     """
+    if origin.dataset is not None:
+        return as_rows(opened(origin.dataset))
     if origin.names is None:
         return as_rows(any_path(origin.paths[0]))
     source = open_tables(origin.files, dtype=origin.declared, named=origin.names)

@@ -23,6 +23,7 @@ NAMES = {
     "exact_match": "rows right at every position",
     "mean_iou": "mean IoU",
     "f1": "F1",
+    "entity_f1": "F1 of entities",
     "auc": "AUC",
     "agreement": "agreement",
     "subset_agreement": "all labels agree",

@@ -11,6 +11,7 @@ from .class_terms import standardised_divergence as standardised_divergence
 from .class_terms import virtual_teacher as virtual_teacher
 from .class_terms import weighted_soft_labels as weighted_soft_labels
 from .hidden_terms import attention_maps as attention_maps
+from .hidden_terms import attention_scores as attention_scores
 from .hidden_terms import attention_transfer as attention_transfer
 from .hidden_terms import contrastive as contrastive
 from .hidden_terms import cosine_distance as cosine_distance

@@ -21,6 +21,8 @@ from tutelage.losses.targets import check_temperature
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tutelage.losses.top_targets import TopTargets
+
 
 def hard_cross_entropy(*, smoothing: float = 0.0) -> Objective:
     """Cross-entropy against the ground truth: -log softmax(z)_y (see `losses.functional.hard_cross_entropy`).
@@ -313,7 +315,8 @@ def weighted_soft_labels(*, temperature: float | Tensor | Schedule = 2.0) -> Obj
         tensor([2.1300, 0.2700])
     """
     settings = {"temperature": check_scale(temperature)}
-    return _single(Term("weighted_soft_labels", reweighted.weighted_soft_labels, ("student", "teacher", "labels"), settings))
+    reads = ("student", "teacher", "labels")
+    return _single(Term("weighted_soft_labels", reweighted.weighted_soft_labels, reads, settings, of_top=_weighted_of_top))
 
 
 def virtual_teacher(*, temperature: float = 20.0, correct: float = 0.99) -> Objective:
@@ -377,6 +380,15 @@ def _finite_log_probs(temperature: float | Tensor, teacher_logits: Tensor) -> Te
 
 def _standardised_probs(temperature: float | Tensor, teacher_logits: Tensor) -> Tensor:
     return softmax(correlation.standardise(finite(teacher_logits, "standardised_divergence")), temperature)
+
+
+def _weighted_of_top(student_logits: Tensor, top: TopTargets, labels: Tensor, *, temperature: float | Tensor) -> Tensor:
+    """`weighted_soft_labels` of the most probable classes: a true class that is not named has an equal part of the rest."""
+    whole, place = top.with_truth(labels)
+    teacher_losses = -whole.log_probs.gather(-1, place[:, None])[:, 0]
+    student, teacher = top.of_student(student_logits, temperature), top.logits(temperature)
+    soft = classification.soft_cross_entropy(student, softmax(teacher, temperature), temperature=temperature)
+    return reweighted.row_weights(student_logits, teacher_losses, labels) * soft
 
 
 def _single(term: Term) -> Objective:

@@ -84,6 +84,34 @@ def attention_maps(student_layer: str, teacher_layer: str | None = None) -> Obje
     return _at_layers("attention_maps", loss, student_layer, teacher_layer, relates_rows=False, by_token=True, whole_rows=True)
 
 
+def attention_scores(student_layer: str, teacher_layer: str | None = None) -> Objective:
+    """Match the attention scores of a transformer's tokens, before the softmax, head by head (see `functional.attention_scores`).
+
+    Args:
+        student_layer: a layer that returns the scores, (batch, heads, tokens, tokens), named as for `attention_maps`. Networks of Hugging
+            Face return probabilities alone; match those by `attention_maps`.
+        teacher_layer: the same, with as many heads; None for the same path.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> scores = torch.tensor([[[[1.0, 3.0], [0.0, 2.0]]]])
+        >>> batch = tl.losses.Signals(torch.zeros(1, 2), student_hidden={"scores": 0 * scores}, teacher_hidden={"scores": scores})
+        >>> print(tl.losses.attention_scores("scores")(batch).total)
+        tensor([3.5000])
+    """
+    return _at_layers(
+        "attention_scores",
+        attention.attention_scores,
+        student_layer,
+        teacher_layer,
+        extra_reads=("tokens",),
+        relates_rows=False,
+        by_token=True,
+        whole_rows=True,
+    )
+
+
 def token_relations(student_layer: str, teacher_layer: str | None = None, *, heads: int = 1) -> Objective:
     """Match how similar the tokens of a row are to each other, in layers of any two widths (see `functional.token_relations`).
 

@@ -49,6 +49,8 @@ class Term:
         relates_rows: whether the loss of a row depends on the other rows of its batch, so that a batch must not be divided.
         reduces: whether it can be computed of the most probable classes, with the rest as one more (see `TopTargets`): the answers of
             student and teacher are then (..., k + 1), or (..., k + 2) for a term that reads labels, since the true class is among them.
+        of_top: computes the loss of the most probable classes, called as `loss` is, with `TopTargets` for "teacher"; None if it cannot
+            be computed of them, or is as `reduces` says.
         by_token: whether `loss` may return a value for each token of a row, (batch, tokens), or for each place of feature maps, (batch,
             height, width); those that count are averaged.
         whole_rows: whether it reads hidden layers of whole rows also where there is an answer for each token or pixel.
@@ -79,6 +81,7 @@ class Term:
     stacks: bool = field(default=True, repr=False)
     relates_rows: bool = field(default=False, repr=False)
     reduces: bool = field(default=False, repr=False)
+    of_top: Callable[..., Tensor] | None = field(default=None, repr=False)
     by_token: bool = field(default=False, repr=False)
     whole_rows: bool = field(default=False, repr=False)
 
@@ -92,14 +95,16 @@ class Term:
             BadInput: a signal that it reads is missing, or its weight or a setting changes during a training. ShapeError: a loss that
                 is not one value per example.
         """
-        if isinstance(signals.teacher_answers, TopTargets) and "teacher" in self.reads:
-            signals = self._reduced(signals, signals.teacher_answers)
+        compute, top = self.loss, signals.teacher_answers
+        if isinstance(top, TopTargets) and "teacher" in self.reads:
+            self.check_top(top.ids.shape[-1], top.columns)
+            compute, signals = (self.loss, self._reduced(signals, top)) if self.of_top is None else (self.of_top, signals)
         if self.scheduled:
             raise BadInput(
                 f"{self.name} has a {next(iter(self.scheduled))} that changes during a training, so its loss depends on how far that is; "
                 "take objective.at(share), with the share of the training that is done, from 0 to 1."
             )
-        loss = self.loss(*self._inputs(signals), **self.settings)
+        loss = compute(*self._inputs(signals), **self.settings)
         if self.by_token or self._is_of_rows(signals):
             loss = signals.of_examples(loss)
         rows = signals.student_answers.shape[:-1]
@@ -138,7 +143,6 @@ class Term:
 
     def _reduced(self, signals: Signals, top: TopTargets) -> Signals:
         """Student and teacher at the classes that the teacher names, and the rest."""
-        self.check_top(top.ids.shape[-1], top.columns)
         temperature, labels = self.settings.get("temperature", 1.0), signals.labels
         if "labels" in self.reads and labels is not None:
             top, labels = top.with_truth(labels)
@@ -151,10 +155,11 @@ class Term:
         Raises:
             BadInput: it cannot.
         """
-        if "teacher" in self.reads and not self.reduces:
+        if "teacher" in self.reads and not self.reduces and self.of_top is None:
             raise BadInput(
                 f"{self.name} needs the teacher's number for each of {columns:,} classes, and only the {top_k} most probable are known. "
-                "Use soft_cross_entropy, kl_divergence, reverse_kl, jensen_shannon or decoupled, or record without top_k."
+                "Use soft_cross_entropy, kl_divergence, reverse_kl, jensen_shannon, decoupled or weighted_soft_labels, or record without "
+                "top_k."
             )
 
     def _inputs(self, signals: Signals) -> list[Any]:
@@ -175,12 +180,14 @@ class Term:
     def _readers(self) -> tuple[Callable[[Signals], Any], ...]:
         return tuple(self._teacher_targets if name == "teacher" else _reader(name, self.whole_rows) for name in self.reads)
 
-    def _teacher_targets(self, signals: Signals) -> Tensor | None:
+    def _teacher_targets(self, signals: Signals) -> Tensor | TopTargets | None:
         targets = signals.prepared.get(self.name)
         answers = signals.teacher_answers
-        if targets is None and answers is not None and not isinstance(answers, TopTargets):
-            return answers if self.prepare is None else self.prepare(answers)
-        return targets
+        if targets is not None or answers is None:
+            return targets
+        if isinstance(answers, TopTargets):
+            return answers if self.of_top is not None else None
+        return answers if self.prepare is None else self.prepare(answers)
 
 
 @dataclass(frozen=True)

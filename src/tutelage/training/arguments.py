@@ -51,21 +51,16 @@ def parts_to_learn(parts: Parts, labels: Any, y: Any, *, class_weight: Any, proc
     """Rows that are read in parts, as one of several processes reads them, and their recorded answers.
 
     Raises:
-        BadInput: answers or a ground truth beside those that they have; answers with positions; weights of classes; or rows that were
-            interleaved for another number of processes.
+        BadInput: answers or a ground truth beside those that they have; weights of classes for answers with positions; or rows that
+            were interleaved for another number of processes.
     """
     for name, value in (("labels", labels), ("y", y)):
         if value is not None:
             raise BadInput(f"parts hold their answers and their ground truth, and {name} is given too; pass it to parts(), and fit(parts).")
-    if parts.form.positions is not None:
+    if class_weight is not None and parts.form.positions is not None:
         raise BadInput(
-            f"the answers have positions ({parts.form.positions}), and rows that are read in parts are learnt with one answer each; pass "
-            "the rows in memory, or a Dataset."
-        )
-    if class_weight is not None:
-        raise BadInput(
-            "class_weight needs the classes of all rows before the training, and those of parts are read with their batches; pass the "
-            "weight of each row as sample_weight."
+            f"class_weight weighs each position ({parts.form.positions}) by its class, and those of parts are read with their batches; "
+            "pass the weight of each row as sample_weight, or rows in memory."
         )
     if parts.streams % processes and parts.streams > 1:
         raise BadInput(

@@ -39,7 +39,8 @@ from tutelage.training.feeding.feeds import Batch, Feed
 from tutelage.training.feeding.loader_feed import ItemList
 from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.row_answers import soft_labels_of
-from tutelage.training.feeding.sources import TrainingData, form_to_learn, training_data, truth_of
+from tutelage.training.feeding.sources import TrainingData, form_to_learn, training_data
+from tutelage.training.feeding.truth import truth_of
 from tutelage.training.feeding.validation_rows import split_validation
 from tutelage.training.identity import initial_weights, training_identity
 from tutelage.training.loop import train
@@ -143,9 +144,9 @@ class TorchStudent:
                 rows for validation is weighted too.
             class_weight: "balanced", or a dict from classes to weights, 1 for those that it does not name: a row, or a position, counts
                 times the weight of its true class, in every term; without ground truth, times the mean by the teacher's probabilities.
-            validation: the share of the rows that select the epoch, drawn by the seed; or (X, y), or (X, None, labels)
-                without ground truth; or a Dataset or DataLoader of pairs, read once, into memory. The epoch with the fewest
-                errors is selected; without ground truth, or for values, the epoch with the lowest loss.
+            validation: the share of the rows that select the epoch, drawn by the seed; of `parts`, no epoch shows them. Or (X, y), or
+                (X, None, labels) without ground truth; or a Dataset or DataLoader of pairs, read once, into memory. The epoch with the
+                fewest errors is selected; without ground truth, or for values, the epoch with the lowest loss.
             device: the device to train on; by default that of the network.
             backend: `Accelerated(accelerator)`, for distributed training and other devices.
             checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the

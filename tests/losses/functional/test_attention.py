@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.attention import attention_maps, token_relations
+from tutelage.losses.functional.attention import attention_maps, attention_scores, token_relations
 
 RNG = torch.Generator().manual_seed(0)
 S, T = (torch.randn(3, 2, 5, 5, generator=RNG, dtype=torch.float64).softmax(-1) for _ in range(2))
@@ -71,3 +71,23 @@ def test_half_precision_is_computed_in_float32():
 def test_layers_that_do_not_fit_are_refused(compute, message):
     with pytest.raises(ShapeError, match=message):
         compute()
+
+
+def test_scores_are_compared_as_in_tinybert():
+    student, teacher = (torch.randn(3, 2, 5, 5, generator=RNG, dtype=torch.float64) for _ in range(2))
+    torch.testing.assert_close(attention_scores(student, teacher).mean(), torch.nn.functional.mse_loss(student, teacher))
+    torch.testing.assert_close(attention_scores(student[:, 0], teacher[:, 0]), attention_scores(student[:, :1], teacher[:, :1]))
+    masked = [scores.masked_fill(~COUNTS[:, None, None], -10_000.0) for scores in (student, teacher)]
+    torch.testing.assert_close(attention_scores(*masked, COUNTS), attention_scores(student, teacher, COUNTS))
+    of_row = attention_scores(student[1:2, :, :3, :3], teacher[1:2, :, :3, :3])
+    torch.testing.assert_close(attention_scores(student, teacher, COUNTS)[1:2, :3], of_row)
+    assert attention_scores(student.half(), teacher.half()).dtype == torch.float32
+    none = attention_scores(student.requires_grad_(), teacher, torch.zeros(3, 5, dtype=torch.bool)).sum()
+    none.backward()
+    assert (none.item(), student.grad.abs().max().item()) == (0.0, 0.0)
+
+
+def test_the_gradient_of_scores_matches_finite_differences(assert_differentiable):
+    assert_differentiable(lambda s: attention_scores(s, T, COUNTS)[COUNTS], torch.randn(3, 2, 5, 5, dtype=torch.float64))
+    with pytest.raises(ShapeError, match="attention has 1 heads and the teacher's 2"):
+        attention_scores(S[:, :1], T)

@@ -6,11 +6,13 @@ from tutelage.softlabels.streaming.order import EpochOrder
 
 @pytest.mark.parametrize("streams", [1, 2, 3])
 @pytest.mark.parametrize("window", [1, 2, 50])
+@pytest.mark.parametrize("held_out", [[], [0], [1, 2, 3, 4, 5], [20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 99, 102]])
 @pytest.mark.parametrize(("rows", "block"), [(1, 1), (2, 5), (7, 3), (100, 10), (103, 10)])
-def test_every_row_is_read_once_in_windows_of_whole_blocks(rows, block, window, streams):
-    order = EpochOrder(rows, block, window, seed=3, epoch=1, streams=streams)
+def test_every_row_is_read_once_in_windows_of_whole_blocks(rows, block, window, streams, held_out):
+    held_out = [row for row in held_out if 0 < row < rows]
+    order = EpochOrder(rows, block, window, seed=3, epoch=1, streams=streams, held_out=np.array(held_out, np.int64))
     whole = order.whole()
-    assert sorted(whole.tolist()) == list(range(rows))
+    assert sorted(whole.tolist()) == [row for row in range(rows) if row not in held_out]
     windows = order.windows_of(whole)
     for stream in range(streams):
         own = windows[stream::streams]
@@ -18,7 +20,8 @@ def test_every_row_is_read_once_in_windows_of_whole_blocks(rows, block, window, 
         assert all(order.stream_of(number) == stream for number in own.tolist())
     for number in np.unique(windows).tolist():
         inside = whole[windows == number]
-        assert sorted(inside.tolist()) == [row for start, stop in order.spans(number) for row in range(start, stop)]
+        assert sorted(inside.tolist()) == [row for start, stop in order.spans(number) for row in range(start, stop) if row not in held_out]
+        np.testing.assert_array_equal(order.ascending(number), sorted(inside))
         assert len(inside) <= window * block
 
 

@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -10,6 +12,11 @@ from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeErro
 NAMES = np.array(["ä", 'b"', "c"], dtype=object)
 TRUTH = NAMES[ROWS.argmax(axis=1)]
 TABLE = pd.DataFrame(ROWS, columns=["x", "y", "z"]).assign(sort=TRUTH)
+
+
+def reading_ahead():
+    """How many threads read ahead."""
+    return sum(thread.name == "tutelage reads ahead" for thread in threading.enumerate())
 
 
 class Tabular(Linear):
@@ -144,3 +151,58 @@ def test_where_rows_alone_are_expected_parts_are_refused(folder):
     for call in (lambda: tl.record(Linear(), data), lambda: tl.preflight(Linear(), data), lambda: tl.parts(data, folder)):
         with pytest.raises(BadInput, match="these are parts, rows together with their answers, and rows alone are expected here"):
             call()
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_next_window_is_read_ahead_by_a_thread_and_no_other(folder, monkeypatch, ahead):
+    data = tl.parts(ROWS, folder, window=10, ahead=ahead)
+    readers, shard = [], type(data).shard
+
+    def read(self, index):
+        readers.append(threading.current_thread() is threading.main_thread())
+        return shard(self, index)
+
+    monkeypatch.setattr(type(data), "shard", read)
+    batches = data.batches(5)
+    first = [next(batches).numbers.tolist()]
+    assert len(readers) <= 2  # this window, and one ahead
+    whole = first + [part.numbers.tolist() for part in batches]
+    assert readers == [True, *[not ahead] * 2]
+    assert sorted(number for numbers in whole for number in numbers) == list(range(25))
+    assert reading_ahead() == 0
+
+
+def test_what_is_read_ahead_is_given_up_with_the_epoch(folder, monkeypatch):
+    data, waits = tl.parts(ROWS, folder, window=10), threading.Event()
+    shard = type(data).shard
+
+    def read(self, index):
+        if threading.current_thread() is not threading.main_thread():
+            waits.wait(30)
+        return shard(self, index)
+
+    monkeypatch.setattr(type(data), "shard", read)
+    batches = data.batches(5)
+    next(batches)
+    assert reading_ahead() == 1
+    waits.set()
+    batches.close()
+    assert reading_ahead() == 0
+
+
+def test_an_error_of_the_thread_that_reads_ahead_reaches_the_caller(folder):
+    changed = ROWS.copy()
+    data = tl.parts(changed, folder, window=10)
+    changed[int(data.order(1).window(1)[0])] += 1
+    batches = data.batches(5)
+    with pytest.raises(LabelMismatch, match="was recorded on other rows: 1 of its"):
+        list(batches)
+    assert reading_ahead() == 0
+
+
+def test_rows_that_are_held_out_are_in_no_epoch(folder):
+    data = tl.parts(ROWS, folder, TRUTH, window=10).without(np.array([0, 7, 24]))
+    found = np.concatenate([part.numbers for part in data.batches(4)])
+    assert sorted(found.tolist()) == [row for row in range(25) if row not in (0, 7, 24)]
+    with pytest.raises(BadInput, match="all 25 rows would be left out"):
+        data.without(np.arange(25))

@@ -10,11 +10,8 @@ from tutelage.losses.hidden_terms import hint
 from tutelage.losses.value_terms import squared_error
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.feeding.row_answers import soft_labels_of
-from tutelage.training.feeding.sources import (
-    form_to_learn,
-    training_data,
-    truth_tensor,
-)
+from tutelage.training.feeding.sources import form_to_learn, training_data
+from tutelage.training.feeding.truth import truth_tensor
 from tutelage.training.feeding.validation_rows import split, split_validation
 
 ROWS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
@@ -40,14 +37,14 @@ def test_the_form_is_the_teachers_or_that_of_the_ground_truth():
 
 def test_a_split_keeps_rows_answers_and_truth_together():
     data = training_data(ROWS, TEACHER, truth_tensor(LABELS, FORM))
-    training, validation = split(data, 0.25, seed=3)
+    training, validation = split(data, 0.25, FORM, seed=3)
     assert (len(training.rows), len(validation.rows)) == (15, 5)
     assert sorted(np.concatenate([training.rows, validation.rows])[:, 0].tolist()) == sorted(ROWS[:, 0].tolist())
     for part in (training, validation):
         np.testing.assert_allclose(part.answers, TEACHER.answer(part.rows), rtol=1e-5)
         places = [np.flatnonzero((row == ROWS).all(axis=1))[0] for row in part.rows]
         assert part.truth.tolist() == [int(LABELS[place] == "yes") for place in places]
-    assert not np.array_equal(split(data, 0.25, seed=4)[1].rows, validation.rows)
+    assert not np.array_equal(split(data, 0.25, FORM, seed=4)[1].rows, validation.rows)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,14 @@ def type_of(arrow_type: Any) -> ColumnType | None:
     return None
 
 
+def recorded_type(kind: Any) -> ColumnType:
+    """The type in which other files must hold a column of this Arrow type (see `TableSource.recorded_types`)."""
+    import pyarrow as pa
+
+    of_texts = pa.types.is_dictionary(kind) and type_of(kind.value_type) == "text"
+    return "text" if of_texts else type_of(kind) or ("number" if pa.types.is_null(kind) else "any")
+
+
 def inferred(texts: Any) -> Any:
     """Texts as the values that they stand for: an Arrow column of booleans, numbers, dates or durations, or else of texts.
 

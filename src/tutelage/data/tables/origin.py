@@ -26,6 +26,7 @@ class Origin:
         texts: whether the rows are the texts of one column.
         folders: the number of folders of each path that name a column.
         ends: for a table, the number of its rows up to the end of each file.
+        dataset: a Hugging Face Dataset of these files (see `hugging_face`); None for tables and arrays.
     """
 
     paths: tuple[str, ...]
@@ -34,6 +35,7 @@ class Origin:
     texts: bool = False
     folders: int = 0
     ends: tuple[int, ...] = ()
+    dataset: bytes | None = None
 
     @classmethod
     def of_file(cls, path: AnyPath) -> Origin:

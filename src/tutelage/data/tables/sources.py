@@ -16,7 +16,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
 from tutelage.core.remote import AnyPath, RemotePath, asked, random_access
-from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, type_of
+from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, recorded_type, type_of
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
 from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
 
@@ -81,14 +81,7 @@ class TableSource:
         Categories of texts are texts: a file of texts does not tell them apart. A column that holds nothing is one of numbers, and one
         of values that no model takes is of any type.
         """
-        import pyarrow as pa
-
-        types: dict[str, ColumnType] = {}
-        for name in names:
-            kind = self._arrow_types[name]
-            of_texts = pa.types.is_dictionary(kind) and type_of(kind.value_type) == "text"
-            types[name] = "text" if of_texts else type_of(kind) or ("number" if pa.types.is_null(kind) else "any")
-        return types
+        return {name: recorded_type(self._arrow_types[name]) for name in names}
 
     def part(self, names: Sequence[str], start: int, stop: int) -> Any:
         """Rows from `start` to `stop` of these columns, as an Arrow table."""

@@ -11,6 +11,7 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.tables.hugging_face import check_ends
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 
 BATCH = 32
@@ -37,8 +38,9 @@ def read_items(dataset: Any) -> list[Any]:
     """All items of an IterableDataset, in order.
 
     Raises:
-        BadInput: its code fails.
+        BadInput: its code fails, or it has no end.
     """
+    check_ends(dataset)
     try:
         with own_draws(), own_torch_draws():
             return list(dataset)

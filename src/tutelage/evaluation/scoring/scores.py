@@ -14,6 +14,7 @@ from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import list_classes
 from tutelage.core.records import Interval
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
+from tutelage.evaluation.metrics.entities import Tags, entity_overlaps
 from tutelage.evaluation.metrics.ranking import Auc, mean_auc
 from tutelage.evaluation.records import AlignedAnswers, Estimate, RowScores
 from tutelage.evaluation.scoring.bootstrap import OfSums, bootstrap_intervals
@@ -70,6 +71,8 @@ def scores(aligned: AlignedAnswers, against: Target, settings: Settings, *, of: 
         found = _with_f1_and_auc(found, aligned, of, ranks=ranks)
     if aligned.positions == "pixels" and aligned.task != "multilabel":
         found = _with_iou(found, aligned, against, of)
+    if aligned.positions == "tokens" and aligned.task != "multilabel":
+        found = _with_entities(found, aligned, against, of)
     return _with_worst_class(found, aligned, against, right)
 
 
@@ -180,6 +183,22 @@ def _with_iou(found: Scores, aligned: AlignedAnswers, against: Target, of: Model
     of_class = {aligned.classes[column]: _by_row(class_iou(features, column), aligned) for column in range(classes)}
     occurring = {label: figure for label, figure in of_class.items() if np.isfinite(figure.value)}
     return replace(found, of_sums={**found.of_sums, "mean_iou": _by_row(mean_iou(features), aligned)}, iou=occurring)
+
+
+def _with_entities(found: Scores, aligned: AlignedAnswers, against: Target, of: Model) -> Scores:
+    """F1 of the entities that tokens form together, where the classes are tags such as B-PER, I-PER and O."""
+    tags = Tags.of(aligned.classes)
+    if tags is None or aligned.row_of is None:
+        return found
+    features = entity_overlaps(tags, aligned.decided(against), aligned.decided(of), aligned.row_of)
+    figure = _by_row(f1_of(features), aligned)
+    if not np.isfinite(figure.value):
+        return found
+    at_least = dict(found.at_least)
+    if figure.value in (0.0, 1.0):  # every resample says the same, however few rows have entities
+        rows = aligned.effective_rows_of(features[:, [1]].toarray()[:, 0] > 0)
+        at_least["entity_f1"] = proportion_interval(figure.value * rows, rows)
+    return replace(found, of_sums={**found.of_sums, "entity_f1": figure}, at_least=at_least)
 
 
 def _with_worst_class(found: Scores, aligned: AlignedAnswers, against: Target, right: NDArray[np.bool_]) -> Scores:

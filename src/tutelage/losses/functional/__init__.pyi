@@ -1,4 +1,5 @@
 from .attention import attention_maps as attention_maps
+from .attention import attention_scores as attention_scores
 from .attention import token_relations as token_relations
 from .bernoulli import hard_bernoulli as hard_bernoulli
 from .bernoulli import soft_bernoulli as soft_bernoulli

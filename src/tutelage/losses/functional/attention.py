@@ -9,6 +9,9 @@ from tutelage.core.errors import ShapeError
 from tutelage.losses.functional.features import check_same_rows
 from tutelage.losses.functional.numerics import divergence, upcast
 
+MASKED = -100.0
+"""Attention scores from this down are those of masked tokens."""
+
 SMALLEST = 1e-30
 """Attention below this counts as this: the logarithm of zero is not finite."""
 
@@ -28,7 +31,7 @@ def attention_maps(student_attention: Tensor, teacher_attention: Tensor) -> Tens
 
     Source:
         Sun et al. 2020 (MobileBERT, attention transfer), arXiv 2004.02984; Wang et al. 2020 (MiniLM), arXiv 2002.10957, for the last
-        layer alone. Jiao et al. 2020 (TinyBERT), arXiv 1909.10351, compare the scores before the softmax by their squared difference.
+        layer alone. For the scores before the softmax see `attention_scores`.
 
     Example:
         >>> import torch
@@ -37,14 +40,42 @@ def attention_maps(student_attention: Tensor, teacher_attention: Tensor) -> Tens
         >>> print(tl.losses.functional.attention_maps(torch.full((1, 1, 2, 2), 0.5), teacher).round(decimals=3))
         tensor([[0.0000, 0.3680]])
     """
-    student, teacher = (_with_heads(side, maps) for side, maps in (("student", student_attention), ("teacher", teacher_attention)))
-    if student.shape[1] != teacher.shape[1]:
-        raise ShapeError(
-            f"the student's attention has {student.shape[1]} heads and the teacher's {teacher.shape[1]}; expected as many. token_relations "
-            "compares layers of any width, such as those of the values."
-        )
-    _check_same_tokens(student, teacher)
+    student, teacher = _same_heads(student_attention, teacher_attention)
     return divergence(teacher.clamp_min(SMALLEST).log(), student.clamp_min(SMALLEST).log()).mean(dim=1)
+
+
+def attention_scores(student_scores: Tensor, teacher_scores: Tensor, tokens: Tensor | None = None) -> Tensor:
+    """Squared difference of attention scores, those before the softmax: mean over the heads and the tokens that are attended to.
+
+    Args:
+        student_scores: (batch, heads, tokens, tokens), or (batch, tokens, tokens) for one head; a score of -100 or less is that of a
+            masked token, and counts as 0.
+        teacher_scores: the same shape.
+        tokens: (batch, tokens) bool, which tokens count; None if all do. Scores of others are left out.
+
+    Returns:
+        (batch, tokens); that of a token which does not count is of no use.
+
+    Raises:
+        ShapeError: other shapes, or another number of heads or tokens.
+
+    Source:
+        Jiao et al. 2020 (TinyBERT), arXiv 1909.10351; the mask as in the authors' code, which takes the mean over all tokens.
+
+    Example:
+        >>> import torch
+        >>> import tutelage as tl
+        >>> teacher = torch.tensor([[[[1.0, 3.0], [0.0, -10000.0]]]])
+        >>> print(tl.losses.functional.attention_scores(torch.zeros(1, 1, 2, 2), teacher))
+        tensor([[5., 0.]])
+    """
+    student, teacher = _same_heads(student_scores, teacher_scores)
+    student, teacher = (scores.masked_fill(scores <= MASKED, 0.0) for scores in (student, teacher))
+    squares: Tensor = (student - teacher).square().mean(dim=1)
+    if tokens is None:
+        return squares.mean(dim=-1)
+    attended = tokens[:, None, :].to(squares.dtype)
+    return (squares * attended).sum(dim=-1) / attended.sum(dim=-1).clamp_min(1)
 
 
 def token_relations(student_hidden: Tensor, teacher_hidden: Tensor, tokens: Tensor | None = None, *, heads: int = 1) -> Tensor:
@@ -86,6 +117,18 @@ def token_relations(student_hidden: Tensor, teacher_hidden: Tensor, tokens: Tens
     _check_same_tokens(student_hidden, teacher_hidden)
     student, teacher = (_relations(upcast(hidden), tokens, heads) for hidden in (student_hidden, teacher_hidden))
     return divergence(teacher, student).mean(dim=1)
+
+
+def _same_heads(student_attention: Tensor, teacher_attention: Tensor) -> tuple[Tensor, Tensor]:
+    """(batch, heads, tokens, tokens) each, with as many heads and tokens."""
+    student, teacher = (_with_heads(side, maps) for side, maps in (("student", student_attention), ("teacher", teacher_attention)))
+    if student.shape[1] != teacher.shape[1]:
+        raise ShapeError(
+            f"the student's attention has {student.shape[1]} heads and the teacher's {teacher.shape[1]}; expected as many. token_relations "
+            "compares layers of any width, such as those of the values."
+        )
+    _check_same_tokens(student, teacher)
+    return student, teacher
 
 
 def _with_heads(side: str, attention: Tensor) -> Tensor:

@@ -40,10 +40,20 @@ def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels:
         tensor([2.1300, 0.2700])
     """
     check_shapes(student_logits, teacher_logits, "teacher logits")
-    ratio = hard_cross_entropy(student_logits.detach(), labels) / (hard_cross_entropy(teacher_logits, labels) + 1e-7)
     soft = soft_cross_entropy(student_logits, softmax(teacher_logits, temperature), temperature=temperature)
-    weight: Tensor = -torch.expm1(-ratio)
-    return weight * soft
+    return row_weights(student_logits, hard_cross_entropy(teacher_logits, labels), labels) * soft
+
+
+def row_weights(student_logits: Tensor, teacher_losses: Tensor, labels: Tensor) -> Tensor:
+    """The weights of `weighted_soft_labels`, without gradient.
+
+    Args:
+        student_logits: (..., batch, classes).
+        teacher_losses: (..., batch) the teacher's cross-entropy against the ground truth.
+        labels: (batch,) ground truth, integers.
+    """
+    weight: Tensor = -torch.expm1(-hard_cross_entropy(student_logits.detach(), labels) / (teacher_losses + 1e-7))
+    return weight
 
 
 def virtual_teacher(student_logits: Tensor, labels: Tensor, *, temperature: float = 20.0, correct: float = 0.99) -> Tensor:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 Places = NDArray[np.int64]
+
+
+def no_rows() -> Places:
+    """The numbers of no rows."""
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class EpochOrder:
         seed: what the order is drawn from, together with the epoch.
         epoch: the number of the epoch.
         streams: number of streams.
+        held_out: the numbers of rows that no epoch shows, ascending.
     """
 
     rows: int
@@ -35,22 +41,42 @@ class EpochOrder:
     seed: int
     epoch: int
     streams: int = 1
+    held_out: Places = field(default_factory=no_rows, repr=False, compare=False)
+
+    @property
+    def shown(self) -> int:
+        """The number of rows of the epoch."""
+        return self.rows - len(self.held_out)
+
+    def _rank(self, rows: Places) -> Places:
+        """How many rows of the epoch come before each of these in the data."""
+        return np.asarray(rows - np.searchsorted(self.held_out, rows))
+
+    def _at(self, ranks: Places) -> Places:
+        """The rows of the epoch that so many others come before in the data."""
+        return np.asarray(ranks + np.searchsorted(self.held_out - np.arange(len(self.held_out)), ranks, side="right"))
+
+    @cached_property
+    def _begins(self) -> Places:
+        """(all blocks + 1,) the rank of the first row of each block."""
+        return self._rank(np.minimum(np.arange(-(-self.rows // self.block_rows) + 1) * self.block_rows, self.rows))
 
     @cached_property
     def _blocks(self) -> Places:
-        """The blocks in random order."""
-        return np.random.default_rng([self.seed, self.epoch]).permutation(-(-self.rows // self.block_rows)).astype(np.int64)
+        """The blocks that have rows in the epoch, in random order."""
+        sizes = np.diff(self._begins)
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(len(sizes)).astype(np.int64)
+        return order[sizes[order] > 0]
 
     @cached_property
     def _starts(self) -> Places:
         """(blocks + 1,) where each of the shuffled blocks starts in the line, and where the last ends."""
-        sizes = np.minimum((self._blocks + 1) * self.block_rows, self.rows) - self._blocks * self.block_rows
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(self._begins)[self._blocks])])
 
     @cached_property
     def _cuts(self) -> Places:
         """(streams + 1,) where the piece of each stream starts in the line, and where the last ends."""
-        sizes = [-(-(self.rows - stream) // self.streams) for stream in range(self.streams)]
+        sizes = [-(-(self.shown - stream) // self.streams) for stream in range(self.streams)]
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]).astype(np.int64)
 
     @cached_property
@@ -62,13 +88,19 @@ class EpochOrder:
             first.append(len(starts))
             inside = self._starts[(self._starts > begin) & (self._starts < end)]
             starts += [begin, *inside[self.window_blocks - 1 :: self.window_blocks].tolist()] if begin < end else []
-        return np.array([*starts, self.rows], np.int64), np.array([*first, len(starts)], np.int64)
+        return np.array([*starts, self.shown], np.int64), np.array([*first, len(starts)], np.int64)
+
+    @property
+    def count(self) -> int:
+        """The number of windows of all streams."""
+        return len(self._windows[0]) - 1
 
     def windows_of(self, rows: Places) -> Places:
         """(rows,) the window that each row belongs to."""
-        place = np.empty(len(self._blocks), np.int64)
+        place = np.zeros(len(self._begins) - 1, np.int64)
         place[self._blocks] = self._starts[:-1]
-        line = place[rows // self.block_rows] + rows % self.block_rows
+        block = rows // self.block_rows
+        line = place[block] + self._rank(rows) - self._begins[block]
         return np.asarray(np.searchsorted(self._windows[0], line, side="right") - 1)
 
     def stream_of(self, window: int) -> int:
@@ -76,20 +108,29 @@ class EpochOrder:
         return int(np.searchsorted(self._windows[1], window, side="right") - 1)
 
     def spans(self, window: int) -> tuple[tuple[int, int], ...]:
-        """The rows of a window, as ascending pairs of the first row and the row after the last."""
+        """The rows of a window, as ascending pairs of the first row and the row after the last; those held out may lie between them."""
         begin, end = self._windows[0][window : window + 2].tolist()
         first = int(np.searchsorted(self._starts, begin, side="right") - 1)
         found = []
         while first < len(self._blocks) and self._starts[first] < end:
-            start = int(self._blocks[first]) * self.block_rows - int(self._starts[first])
-            found.append((start + max(begin, int(self._starts[first])), start + min(end, int(self._starts[first + 1]))))
+            start = int(self._begins[self._blocks[first]]) - int(self._starts[first])
+            ranks = start + max(begin, int(self._starts[first])), start + min(end, int(self._starts[first + 1])) - 1
+            one, last = self._at(np.array(ranks)).tolist()
+            found.append((one, last + 1))
             first += 1
         return tuple(sorted(found))
 
+    def ascending(self, window: int) -> Places:
+        """The rows of a window, as they follow each other in the data."""
+        rows = np.concatenate([np.arange(start, stop) for start, stop in self.spans(window)])
+        if not len(self.held_out):
+            return rows
+        places = np.minimum(np.searchsorted(self.held_out, rows), len(self.held_out) - 1)
+        return np.asarray(rows[self.held_out[places] != rows])
+
     def window(self, window: int) -> Places:
         """The rows of a window, shuffled."""
-        rows = np.concatenate([np.arange(start, stop) for start, stop in self.spans(window)])
-        return np.random.default_rng([self.seed, self.epoch, window]).permutation(rows)
+        return np.random.default_rng([self.seed, self.epoch, window]).permutation(self.ascending(window))
 
     def parts(self) -> Iterator[Places]:
         """The rows of the epoch in order, some at a time."""

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arguments import seed_of, whole
+from tutelage.core.arguments import flag, seed_of, whole
 from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import RunningName, row_names
 from tutelage.data.rows import Rows, as_rows
-from tutelage.data.truth.given_truth import by_position
+from tutelage.data.truth.given_truth import by_position, given_truth
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.options import SHARD_ROWS
 from tutelage.softlabels.shards import shard_path
-from tutelage.softlabels.streaming.order import EpochOrder
+from tutelage.softlabels.streaming.order import EpochOrder, Places, no_rows
 from tutelage.softlabels.streaming.part import Part
 from tutelage.softlabels.streaming.windows import Windows
 
@@ -40,6 +42,8 @@ class Parts:
         window: the most rows that are held in memory and shuffled together.
         seed: what the order of an epoch, and a sample, are drawn from.
         streams: pieces of an epoch that take turns, each read by a process of its own (see `interleaved`).
+        ahead: whether a thread reads the next window while this one is used.
+        held_out: the numbers of rows that no epoch shows, ascending (see `without`).
 
     Example:
         >>> import numpy as np
@@ -59,6 +63,9 @@ class Parts:
     window: int
     seed: int
     streams: int = 1
+    ahead: bool = True
+    held_out: Places = field(default_factory=no_rows, repr=False)
+    _reading: Any = field(default_factory=RLock, repr=False)  # files are read by one thread at a time
 
     def __len__(self) -> int:
         return self.source.count
@@ -83,6 +90,11 @@ class Parts:
         """The number of shards."""
         return -(-len(self) // self.shard_rows)
 
+    @property
+    def has_truth(self) -> bool:
+        """Whether the ground truth is known, or comes with the rows."""
+        return self.y is not None or self.column is not None or self.source.paired is not None
+
     def interleaved(self, streams: int) -> Parts:
         """The same rows in the order in which several processes read them, each from shards of its own.
 
@@ -94,11 +106,24 @@ class Parts:
         """
         return replace(self, streams=whole("streams", streams, 1))
 
+    def without(self, numbers: Places) -> Parts:
+        """The same rows in epochs that do not show those with these numbers, for example because they select the epoch.
+
+        Args:
+            numbers: of rows, ascending, each once.
+
+        Raises:
+            BadInput: no rows would be left.
+        """
+        if len(numbers) >= len(self):
+            raise BadInput(f"all {len(self)} rows would be left out; leave some to learn from.")
+        return replace(self, held_out=numbers)
+
     def order(self, epoch: int) -> EpochOrder:
         """The order of the rows in an epoch, from 1 on, settled by the seed."""
         most = self.window // self.shard_rows
         block = min(-(-self.source.grain // self.shard_rows), most)
-        return EpochOrder(len(self), block * self.shard_rows, most // block, self.seed, epoch, self.streams)
+        return EpochOrder(len(self), block * self.shard_rows, most // block, self.seed, epoch, self.streams, self.held_out)
 
     def batches(self, batch_size: int, *, epoch: int = 1, start: int = 0) -> Iterator[Part]:
         """The rows of an epoch, a batch at a time, for a training loop of your own.
@@ -114,16 +139,17 @@ class Parts:
         size, skipped = whole("batch_size", batch_size, 1), whole("start", start) * whole("batch_size", batch_size, 1)
         order, windows = self.order(whole("epoch", epoch)), Windows(self)
         waiting = np.zeros(0, np.int64)
-        for numbers in order.parts():
-            left_out = min(skipped, len(numbers))
-            skipped -= left_out
-            waiting = np.concatenate([waiting, numbers[left_out:]])
-            full = len(waiting) - len(waiting) % size
-            for first in range(0, full, size):
-                yield windows.take(order, waiting[first : first + size])
-            waiting = waiting[full:]
-        if len(waiting):
-            yield windows.take(order, waiting)
+        with closing(windows):
+            for numbers in order.parts():
+                left_out = min(skipped, len(numbers))
+                skipped -= left_out
+                waiting = np.concatenate([waiting, numbers[left_out:]])
+                full = len(waiting) - len(waiting) % size
+                for first in range(0, full, size):
+                    yield windows.take(order, waiting[first : first + size])
+                waiting = waiting[full:]
+            if len(waiting):
+                yield windows.take(order, waiting)
 
     def as_rows(self) -> Rows:
         """Refuse to be taken for rows in memory, wherever rows are expected.
@@ -150,6 +176,10 @@ class Parts:
         Raises:
             LabelMismatch: the answers were recorded on other rows, or columns. DamagedFile: the shard is missing or changed.
         """
+        with self._reading:
+            return self._shard(index)
+
+    def _shard(self, index: int) -> Part:
         start, stop = index * self.shard_rows, min((index + 1) * self.shard_rows, len(self))
         rows, beside = self.source.paired(start, stop) if self.source.paired is not None else (self.source.part(start, stop), None)
         y: Any = beside if self.y is None else self.y[start:stop]
@@ -188,10 +218,12 @@ class Parts:
                 running.add(row_names(np.asarray(part.y)) if part.y is not None else np.zeros(0, np.uint64))
             truth = running.value
         order = self.order(1)
-        return len(self), data, truth, self.column, order.block_rows, order.window_blocks, order.seed, order.streams
+        return len(self), data, truth, self.column, order.block_rows, order.window_blocks, order.seed, order.streams, self.held_out
 
 
-def parts(rows: Any, labels: LabelFolder | SoftLabels, y: Any = None, *, window: int | None = None, seed: int = 0) -> Parts:
+def parts(
+    rows: Any, labels: LabelFolder | SoftLabels, y: Any = None, *, window: int | None = None, seed: int = 0, ahead: bool = True
+) -> Parts:
     """Rows and their recorded answers as a value that students learn from in parts, so that memory holds a window of them.
 
     Each epoch reads every row exactly once: its shards in random order, and the rows of as many of them as a window holds shuffled
@@ -205,10 +237,11 @@ def parts(rows: Any, labels: LabelFolder | SoftLabels, y: Any = None, *, window:
             (Parquet, .npy), or anything else, such as arrays, frames, several inputs and Datasets.
         labels: a recording in a folder, which is read shard by shard, or soft labels in memory.
         y: the ground truth, if it is known: an array, (rows,) or (rows, columns), or the name of the column of the rows that holds it,
-            which students do not learn from.
+            which students do not learn from. With positions the class names of each row, (tokens,) or (height, width).
         window: the most rows that are held in memory and shuffled together, at least a shard; by default 262,144 or a shard. Rows that
             are sorted in the data need a window of many shards. A Parquet file is read by row groups: write groups of no more rows.
         seed: settles the order of every epoch, and which rows a tree learns from.
+        ahead: whether a thread reads the next window while a network learns from this one. Memory then holds two windows of rows.
 
     Returns:
         A `Parts`, for `fit` of `TorchStudent`, `SoftLogistic`, `SoftBoosting`, `SoftTree` and `SoftForest`, for `evaluate`, and, by
@@ -240,6 +273,7 @@ def parts(rows: Any, labels: LabelFolder | SoftLabels, y: Any = None, *, window:
             "once: labels = tl.record(teacher, rows, into=...)."
         )
     source = as_rows(rows, by_position=by_position(labels.form))
+    y = given_truth(rows, y, labels.form)
     if labels.schema is not None and source.reread is not None:
         source = source.reread(labels.schema)
     if source.count != len(labels):
@@ -248,7 +282,7 @@ def parts(rows: Any, labels: LabelFolder | SoftLabels, y: Any = None, *, window:
             "record again."
         )
     column = y if isinstance(y, str) else None
-    truth = None if y is None or column is not None else _checked_truth(y, source.count)
+    truth = None if y is None or column is not None else _checked_truth(y, source.count, labels.form)
     shard = labels.provenance.shard_rows if isinstance(labels, LabelFolder) else 1
     size = max(WINDOW_ROWS, shard) if window is None else whole("window", window, 1)
     if size < min(shard, source.count):
@@ -256,15 +290,26 @@ def parts(rows: Any, labels: LabelFolder | SoftLabels, y: Any = None, *, window:
             f"window is {size} rows, and a shard of this recording has {shard}, which are read together; pass a window of {shard} or "
             "more, or record with a smaller shard_rows."
         )
-    made = Parts(source, labels, truth, column, max(size, shard), seed_of("seed", seed))
+    made = Parts(source, labels, truth, column, max(size, shard), seed_of("seed", seed), ahead=flag("ahead", ahead))
     made.shard(0)  # so that other rows are an error here, and not when a student reads them
     return made
 
 
-def _checked_truth(y: Any, rows: int) -> Any:
+def _checked_truth(y: Any, rows: int, form: AnswerForm) -> Any:
+    if form.positions is not None and not is_frame(y):
+        return _truth_of_positions(y, rows)
     truth = y if is_frame(y) else target_array(y)
     if truth.ndim not in (1, 2) or len(truth) != rows:
         raise ShapeError(f"y has shape {truth.shape}; expected ({rows},) or ({rows}, columns), or the name of a column of the rows.")
+    return truth
+
+
+def _truth_of_positions(y: Any, rows: int) -> Any:
+    """The class names of each row's positions: a list with an array for each row, or one array of them all."""
+    truth = list(y) if isinstance(y, list | tuple) else target_array(y)
+    if len(truth) != rows or np.ndim(truth[0]) == 0:
+        shape = getattr(truth, "shape", (len(truth),))
+        raise ShapeError(f"y has shape {shape}; expected the class names of each of {rows} rows, (tokens,) or (height, width).")
     return truth
 
 

@@ -53,7 +53,11 @@ def sample(parts: Parts, size: int, converted: Callable[[Any], Any] = lambda row
     Raises:
         as `Parts.shard`.
     """
-    chosen = drawn_rows(len(parts), size, parts.seed)
+    return rows_numbered(parts, drawn_rows(len(parts), size, parts.seed), converted)
+
+
+def rows_numbered(parts: Parts, chosen: Places, converted: Callable[[Any], Any] = lambda rows: rows) -> Part:
+    """The rows with these numbers, ascending; arguments and errors as `sample`."""
 
     def read() -> Iterator[Part]:
         for index in np.unique(chosen // parts.shard_rows).tolist():

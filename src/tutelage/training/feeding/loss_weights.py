@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tutelage.core.answer_values.top_answers import TopAnswers
@@ -29,7 +31,7 @@ def loss_weights(
     *,
     rows: int,
     truth: Tensor | Ragged | None,
-    answers: Answers | None,
+    answers: Iterable[Answers] | None,
     answer_form: AnswerForm | None,
     layout: Layout | None,
 ) -> LossWeights | None:
@@ -42,7 +44,7 @@ def loss_weights(
         form: of the student's answers.
         rows: the number of rows.
         truth: class codes of the rows, or of their positions; None if it is not known before the training.
-        answers: of the teacher; None if they are not known before the training.
+        answers: of the teacher, some rows at a time; None if they are not known before the training.
         answer_form: of the teacher's answers.
         layout: the positions of the rows; None if a loss belongs to a row, or they are not known before the training.
 
@@ -65,24 +67,35 @@ def loss_weights(
     return of_mean_one(Ragged(weights, layout.counts))
 
 
-def of_mean_one(weights: LossWeights) -> LossWeights:
+def of_mean_one(weights: LossWeights, among: NDArray[np.int64] | None = None, losses: NDArray[np.int64] | None = None) -> LossWeights:
     """Weights times a factor, so that the size of a step does not depend on their unit.
+
+    Args:
+        weights: of rows or positions.
+        among: the rows whose mean becomes 1; None for all.
+        losses: (rows,) how many losses each row has; None for one.
 
     Raises:
         BadInput: they are all zero.
     """
-    values = weights.values if isinstance(weights, Ragged) else weights.numpy()
-    if not np.nansum(values) > 0:
+    values = _values(weights)
+    counted = values if among is None else _values(weights[among])
+    numbers = None if losses is None else losses if among is None else losses[among]
+    if not np.nansum(counted if numbers is None else counted * numbers) > 0:
         raise BadInput("every row of the training part, or of the validation part, has a weight of zero; weigh some of each.")
-    scaled = values / np.nanmean(values)
+    scaled = values / (np.nanmean(counted) if numbers is None else np.average(counted, weights=numbers))
     return Ragged(scaled, weights.lengths) if isinstance(weights, Ragged) else torch.from_numpy(scaled)
+
+
+def _values(weights: LossWeights) -> Floats:
+    return np.asarray(weights.values if isinstance(weights, Ragged) else weights.numpy())
 
 
 def _of_classes(
     class_weight: Any,
     form: AnswerForm,
     truth: Tensor | Ragged | None,
-    answers: Answers | None,
+    answers: Iterable[Answers] | None,
     answer_form: AnswerForm | None,
     own: Floats | None,
 ) -> Floats:
@@ -94,7 +107,8 @@ def _of_classes(
         )
     asked: Any = checked_class_weight(class_weight, form, has_truth=truth is not None)
     if truth is None:
-        return _expected(answers, answer_form, weights_of_totals(asked, form, np.zeros(0)))
+        weights = weights_of_totals(asked, form, np.zeros(0))
+        return np.concatenate([_expected(each, answer_form, weights) for each in answers or ()])
     codes = truth.values if isinstance(truth, Ragged) else truth.numpy()
     learnt = codes != IGNORED
     counted = codes[learnt]

@@ -29,32 +29,42 @@ class PartsFeed:
         parts: the rows and their answers.
         network: the network that takes the rows.
         array: the rows of a shard as an array, after checking that a network can take them.
-        truth: converts the ground truth of some rows to what the losses take; None leaves it out.
+        truth: the ground truth of some rows, or of their positions, as the losses take it; None leaves it out.
     """
 
     parts: Parts
     network: nn.Module
     array: Callable[[Any], Any]
-    truth: Callable[[Any], Any] | None = None
+    truth: Callable[[Part], Tensor] | None = None
 
     @property
     def rows(self) -> int:
         """The number of rows of the data."""
         return len(self.parts)
 
+    @property
+    def _shown(self) -> int:
+        """The number of rows of an epoch."""
+        return len(self.parts) - len(self.parts.held_out)
+
     def steps(self, batching: Batching) -> int:
         """See `Feed`."""
-        return batching.steps(self.rows)
+        return batching.steps(self._shown)
 
     def plan(self, epoch: int, batching: Batching) -> Iterator[list[Tensor]]:
         """See `Feed`."""
-        return batching.cut_parts(map(torch.from_numpy, self.parts.order(epoch).parts()), self.rows)
+        return batching.cut_parts(map(torch.from_numpy, self.parts.order(epoch).parts()), self._shown)
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`."""
         order = self.parts.order(epoch)
-        for rows in parts:
-            yield self._batch(self._windows.take(order, rows.numpy()), rows)
+        try:
+            for rows in parts:
+                yield self._batch(self._windows.take(order, rows.numpy()), rows)
+        except BaseException:  # the training stopped, or the rows cannot be read
+            self._windows.close()
+            raise
+        self._windows.wait()
 
     def first(self) -> Batch:
         """A batch of at most two rows, of the first shard; no window is read for it."""
@@ -89,7 +99,7 @@ class PartsFeed:
 
     def _batch(self, part: Part, rows: Tensor) -> Batch:
         device = torch_runtime.device_of(self.network)
-        labels = None if self.truth is None or part.y is None else self.truth(part.y).to(device)
+        labels = None if self.truth is None or part.y is None else self.truth(part).to(device)
         if isinstance(part.rows, StructuredRows):
             return Batch(tensors_of(part.rows, self.network), rows, labels, originals=part.rows, recorded=part.answers)
         given = torch_runtime.tensor_of(part.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -122,10 +122,11 @@ class LearntPositions:
         valid = self._valid(batch, answers)
         flat = answers.movedim(1, -1).flatten(0, 2) if self.positions == "pixels" else answers[valid.to(answers.device)]
         labels, kept, places, learnt = batch.labels, None, None, valid
-        if self.layout is not None:
-            self.layout.check_answers(batch.rows.numpy(), self._shapes(valid))
-            found = self.layout.places(batch.rows)
-            kept = None if self.layout.kept is None else torch.from_numpy(self.layout.kept[found])
+        layout, rows = self._layout_of(batch)
+        if layout is not None:
+            layout.check_answers(rows.numpy(), self._shapes(valid))
+            found = layout.places(rows)
+            kept = None if layout.kept is None else torch.from_numpy(layout.kept[found])
             if labels is not None:
                 kept = self._kept(labels, found)
                 labels = labels[kept.to(labels.device)]
@@ -139,7 +140,13 @@ class LearntPositions:
             flat = flat[kept.to(flat.device)]
             learnt = valid.clone()  # that the gradient of the answers still needs
             learnt[valid] = kept
-        return Batch(batch.inputs, batch.rows, labels, batch.answers, batch.originals, places, kept), flat, learnt
+        return replace(batch, labels=labels, places=places, kept=kept), flat, learnt
+
+    def _layout_of(self, batch: Batch) -> tuple[Layout | None, Tensor]:
+        """The positions of all rows and the rows of a batch among them; of answers that were read with the batch, its own alone."""
+        if isinstance(batch.recorded, PositionAnswers):
+            return Layout(batch.recorded.counts, shapes=batch.recorded.shapes), torch.arange(len(batch.rows))
+        return self.layout, batch.rows
 
     def _kept(self, labels: Tensor, places: NDArray[np.int64]) -> Tensor:
         """Which positions of a batch are learnt, by the ground truth in the batch, which may be drawn at random.

@@ -46,7 +46,7 @@ def read_positions(feed: LoaderFeed, form: AnswerForm) -> ReadPositions:
     for inputs, truth in feed.read():
         if truth is not None:
             truths.append(truth_of_positions(in_words(truth, feed.dataset, form), form, inputs, whole=False))
-            repeated.append(repeats_tokens(_names(truths[-1], form), inputs))
+            repeated.append(repeats_tokens(names_of_codes(truths[-1], form), inputs))
         found = truths[-1].lengths if truth is not None else _counts(inputs)
         if found is None:
             return ReadPositions(None)
@@ -58,7 +58,7 @@ def read_positions(feed: LoaderFeed, form: AnswerForm) -> ReadPositions:
     return ReadPositions(np.concatenate(counts), Ragged.joined(truths) if truths else None)
 
 
-def _names(truth: Ragged, form: AnswerForm) -> NDArray[Any]:
+def names_of_codes(truth: Ragged, form: AnswerForm) -> NDArray[Any]:
     """The class name of each position, or -100."""
     ignored = truth.values == IGNORED
     return np.where(ignored, IGNORED, label_array(form.classes)[np.where(ignored, 0, truth.values)])

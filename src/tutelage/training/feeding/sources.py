@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
@@ -20,11 +21,9 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import Names
-from tutelage.data.rows import as_rows, is_hugging_face
-from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
-from tutelage.data.torch_data.loader_rows import is_loader
-from tutelage.data.truth.given_truth import by_position, given_truth, in_words
-from tutelage.data.truth.position_truth import truth_of_positions
+from tutelage.data.rows import as_rows
+from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.truth.given_truth import by_position
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.folder import LabelFolder
@@ -35,10 +34,12 @@ from tutelage.training.feeding.loader_feed import LoaderFeed, map_style
 from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of_mean_one
 from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.positions import Layout, LearntPositions, Weighed, layout_of
+from tutelage.training.feeding.read_parts import answers_of, codes_of, learnt_counts
 from tutelage.training.feeding.read_positions import ReadPositions, read_positions
 from tutelage.training.feeding.row_answers import answers_to, answers_to_views, recorded_of_items
 from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, read_answers, recorded_answers, top_targets
+from tutelage.training.feeding.truth import truth_of_items, truth_of_part, whole_structure
 from tutelage.training.validation import Validation
 
 
@@ -79,16 +80,24 @@ class TrainingData:
         Raises:
             ShapeError, BadInput: as `loss_weights`.
         """
+        truth, layout = self._known_truth, self.layout
+        answers: Iterable[Answers] | None = None if self.answers is None else [self.answers]
+        if isinstance(self.rows, Parts):
+            by_row = class_weight is not None and form.positions is None and form.task in ("binary", "multiclass")
+            codes = codes_of(self.rows, form) if by_row else None
+            truth, answers, layout = None if codes is None else torch.from_numpy(codes), answers_of(self.rows), None
         weights = loss_weights(
             sample_weight,
             class_weight,
             form,
             rows=row_count(self.rows),
-            truth=self._known_truth,
-            answers=self.answers,
+            truth=truth,
+            answers=answers,
             answer_form=self.answer_form,
-            layout=self.layout,
+            layout=layout,
         )
+        if weights is not None and isinstance(self.rows, Parts) and self.read is not None:
+            weights = of_mean_one(weights, losses=self.read.counts)
         return self if weights is None else replace(self, weights=weights)
 
     @property
@@ -109,11 +118,13 @@ class TrainingData:
         return self.truth if self.truth is not None or self.read is None else self.read.truth
 
     def with_positions_read(self, form: AnswerForm, *, seed: int) -> TrainingData:
-        """The same with the positions of a Dataset, which is read once, if its answers have positions and their truth is not given.
+        """The same with the positions of a Dataset or of parts, read once, if their answers have positions and their truth is not given.
 
         Raises:
-            as `read_positions` and `LoaderFeed.of`.
+            as `read_positions`, `learnt_counts` and `LoaderFeed.of`.
         """
+        if form.positions is not None and isinstance(self.rows, Parts):
+            return replace(self, read=ReadPositions(learnt_counts(self.rows, form)))
         if form.positions is None or self.truth is not None or not isinstance(self.rows, Dataset | DataLoader):
             return self
         feed = LoaderFeed.of(self.rows, torch.device("cpu"), seed=seed, by_position=True)
@@ -156,7 +167,8 @@ class TrainingData:
         """
         device = torch_runtime.device_of(network)
         if isinstance(self.rows, Parts):
-            return PartsFeed(self.rows, network, network_rows, partial(truth_tensor, form=form) if form and reads_truth else None)
+            converts = partial(truth_of_part, form=form) if form is not None and (reads_truth or by_position(form)) else None
+            return PartsFeed(self.rows, network, network_rows, converts)
         if isinstance(self.rows, Views):
             return ViewFeed(self.rows, device, torch_runtime.input_dtype(network, torch.empty(0)))
         if isinstance(self.rows, np.ndarray):
@@ -168,9 +180,9 @@ class TrainingData:
         if truth is not None and form is not None:
             self._check_pairs(truth, form, reads_truth)
         reads = self.truth is None and (reads_truth or by_position(form))
-        converts = partial(_flat_truth, form, self.rows) if form is not None and reads else None
+        of_items = partial(truth_of_items, form, self.rows) if form is not None and reads else None
         dtype = torch_runtime.input_dtype(network, inputs) if isinstance(inputs, Tensor) else torch_runtime.float_dtype(network)
-        return replace(loader, dtype=dtype, truth=converts)
+        return replace(loader, dtype=dtype, truth=of_items)
 
     def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
         """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
@@ -199,7 +211,8 @@ class TrainingData:
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
         """The signals that every batch will have, as `Objective.check` takes them."""
         labelled = self.truth is not None or first.labels is not None
-        return {"index", *(["teacher"] if teacher is not None else []), *(["labels"] if labelled else [])}
+        numbered = not isinstance(first.recorded, PositionAnswers)  # the positions of a part have no number among all
+        return {*(["index"] if numbered else []), *(["teacher"] if teacher is not None else []), *(["labels"] if labelled else [])}
 
     def validation(self, form: AnswerForm, network: nn.Module) -> Validation:
         """These rows as validation rows of a network, on its device.
@@ -298,43 +311,6 @@ def _learnt(teacher: Teacher) -> AnswerForm:
     return teacher.form if teacher.form.kind == "values" else teacher.form.as_kind("logits")
 
 
-def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
-    """The ground truth as the losses take it: int64 class codes, or float32; the codes of every position as `Ragged`.
-
-    Raises:
-        LabelMismatch, ShapeError, BadInput: as `AnswerForm.truth`, and `truth_of_positions`.
-    """
-    if form.positions is not None:
-        return truth_of_positions(y, form, rows)
-    truth = form.truth(y)
-    return torch.from_numpy(truth if truth.ndim == 1 else truth.astype(np.float32))
-
-
-def _flat_truth(form: AnswerForm, data: Any, y: Any, rows: Any) -> Tensor:
-    """The ground truth of each row of a batch of a Dataset, or of each of its positions."""
-    words = in_words(y, data, form)
-    found = truth_of_positions(words, form, rows, whole=False) if by_position(form) else truth_tensor(words, form, rows)
-    return torch.from_numpy(found.values) if isinstance(found, Ragged) else found
-
-
-def truth_of(X: Any, y: Any, form: AnswerForm, *, is_read: bool = True) -> Tensor | Ragged | None:
-    """The ground truth of these rows: y, or the `labels` of several inputs; None if it is unknown, or in a Dataset.
-
-    Args:
-        X: the rows.
-        y: the ground truth, or None.
-        form: the form of the student's answers.
-        is_read: whether anything reads the class of a row; if not, `labels` beside the inputs are left out, whatever they hold.
-
-    Raises:
-        BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
-    """
-    found = given_truth(X, y, form)
-    if found is None or (y is None and not is_read and form.positions is None):
-        return None
-    return truth_tensor(found, form, X.dataset if is_loader(X) else whole_structure(X))
-
-
 def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None) -> TrainingData:
     """Rows with their answers and ground truth, after checking that they belong together.
 
@@ -360,20 +336,15 @@ def training_data(X: Any, teacher: Teacher | None, truth: Tensor | Ragged | None
             return TrainingData(X, None, _same_rows(truth, len(dataset)), answer_form=answer_form)
         names, answers = recorded_of_items(X, dataset, teacher)
         return TrainingData(X, answers, _same_rows(truth, len(names)), names, answer_form=answer_form)
-    structure = whole_structure(X)
-    rows = structure if isinstance(structure, StructuredRows) else network_rows(X)
+    rows = network_inputs(X)
     answers = None if teacher is None else answers_to(teacher, X)
     return TrainingData(rows, answers, _same_rows(truth, len(rows)), answer_form=answer_form)
 
 
-def whole_structure(X: Any) -> Any:
-    """Rows of several inputs as one structure; any others as they are."""
-    if is_structure(X):
-        return StructuredRows.of(X)
-    if not is_hugging_face(X):
-        return X
-    rows = as_rows(X)
-    return rows.part(0, rows.count) if rows.kind == "structure" else X
+def network_inputs(X: Any) -> Any:
+    """Several inputs as one structure; any other rows as an array, as `network_rows`."""
+    structure = whole_structure(X)
+    return structure if isinstance(structure, StructuredRows) else network_rows(X)
 
 
 def row_count(rows: Any) -> int:

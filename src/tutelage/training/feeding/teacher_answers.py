@@ -102,7 +102,12 @@ def live_answers(teacher: Teacher, device: torch.device) -> BatchAnswers:
 
 def read_answers(form: AnswerForm, device: torch.device) -> BatchAnswers:
     """Recorded answers that are read together with the rows of each batch."""
-    return BatchAnswers(lambda batch: batch.recorded, form, device)
+
+    def answers(batch: Batch) -> NDArray[Any] | TopAnswers:
+        found: Any = batch.recorded
+        return found.values[batch.answer_places.numpy()] if isinstance(found, PositionAnswers) else found
+
+    return BatchAnswers(answers, form.of_each_position, device)
 
 
 def recorded_answers(

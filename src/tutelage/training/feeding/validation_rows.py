@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,13 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.torch_data.loader_rows import is_loader
 from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.data.views import Views
+from tutelage.softlabels.streaming.order import Places
+from tutelage.softlabels.streaming.parts import Parts
+from tutelage.softlabels.streaming.sample import drawn_rows, rows_numbered
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.feeding.sources import TrainingData, training_data, truth_of
+from tutelage.training.feeding.loss_weights import of_mean_one
+from tutelage.training.feeding.sources import TrainingData, network_inputs, row_count, training_data
+from tutelage.training.feeding.truth import truth_of, truth_tensor
 
 
 def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
@@ -33,7 +39,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
     if validation is None:
         return data, None
     if isinstance(validation, float | np.floating):
-        return split(data, float(validation), seed=seed)
+        return split(data, float(validation), form, seed=seed)
     if is_loader(validation) or isinstance(validation, Dataset) or is_hugging_face(validation):
         validation = (validation, None)
     if not isinstance(validation, tuple) or len(validation) not in (2, 3):
@@ -46,25 +52,48 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
     return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
 
 
-def split(data: TrainingData, share: float, *, seed: int) -> tuple[TrainingData, TrainingData]:
-    """Split rows into training rows and validation rows, drawn at random by the seed.
+def split(data: TrainingData, share: float, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData]:
+    """Split rows into training rows and validation rows, drawn at random by the seed: the same, in memory or read in parts.
 
     Raises:
-        BadInput: a share that leaves no row in one of the parts, or `Views`.
+        BadInput: a share that leaves no row in one of the parts, or `Views`; of parts, more validation rows than their window holds.
     """
     if isinstance(data.rows, Views):
         raise BadInput(
             f"validation={share} of augmented rows; validation rows must not be augmented: with Views pass validation=(X, y), "
             "unchanged rows."
         )
-    if not isinstance(data.rows, np.ndarray | StructuredRows):
+    if not isinstance(data.rows, np.ndarray | StructuredRows | Parts):
         raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
-    rows = len(data.rows)
+    rows = row_count(data.rows)
     held_out = round(share * rows) if 0 < share < 1 else 0
     if not 0 < held_out < rows:
         raise BadInput(
             f"validation={share} of {rows} rows gives {held_out} validation rows and {rows - held_out} training rows; "
             "expected some of each. Pass a larger or smaller share."
         )
-    order = np.random.default_rng(seed).permutation(rows)
-    return data.part(np.sort(order[held_out:])), data.part(np.sort(order[:held_out]))
+    drawn = drawn_rows(rows, held_out, seed)
+    if isinstance(data.rows, Parts):
+        return _split_parts(data, data.rows, drawn, form)
+    return data.part(_others(drawn, rows)), data.part(drawn)
+
+
+def _others(drawn: Places, rows: int) -> Places:
+    return np.flatnonzero(~np.isin(np.arange(rows), drawn, assume_unique=True))
+
+
+def _split_parts(data: TrainingData, parts: Parts, drawn: Places, form: AnswerForm) -> tuple[TrainingData, TrainingData]:
+    """Parts whose epochs leave some rows out, and these rows, which are read once, into memory."""
+    if len(drawn) > parts.window:
+        raise BadInput(
+            f"a share of {len(drawn)} validation rows is more than the window of {parts.window} rows; validation rows stay in memory. "
+            "Pass a smaller share, or a larger window to parts()."
+        )
+    learnt, held = replace(data, rows=parts.without(drawn)), rows_numbered(parts, drawn, network_inputs)
+    truth = None if held.y is None else truth_tensor(held.y, form, held.rows)
+    validation = TrainingData(held.rows, held.answers, truth, answer_form=data.answer_form)
+    if data.weights is None:
+        return learnt, validation
+    counts = None if data.read is None else data.read.counts
+    learnt = replace(learnt, weights=of_mean_one(data.weights, _others(drawn, len(parts)), counts))
+    return learnt, validation.weighted(of_mean_one(data.weights[drawn]), None, form)

@@ -1,0 +1,118 @@
+"""Tables of other packages that are read in parts, as Arrow tables: pyarrow's Dataset, and the blocks of Ray Data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tutelage.core.errors import BadInput
+from tutelage.data.tables.origin import Origin
+
+
+@dataclass(frozen=True)
+class ArrowParts:
+    """A table whose rows have a fixed order, and are read some at a time.
+
+    Attributes:
+        count: number of rows.
+        schema: the Arrow schema of the columns.
+        table: `table(start, stop)` returns these rows as an Arrow table.
+        kind: what it is, for error messages.
+        grain: rows that are read at once where one of them is asked for.
+        origin: from what another process reads the same rows; None if they are sent to it.
+    """
+
+    count: int
+    schema: Any
+    table: Callable[[int, int], Any]
+    kind: str
+    grain: int = 1
+    origin: Origin | None = None
+
+
+class Blocks:
+    """Tables one after the other, of which the last that was read is in memory.
+
+    Args:
+        sizes: the rows of each.
+        read: `read(index)` returns one as an Arrow table.
+    """
+
+    def __init__(self, sizes: Sequence[int], read: Callable[[int], Any]) -> None:
+        self.ends, self.read = np.cumsum(np.array(sizes, np.int64)), read
+        self._held: tuple[int, Any] = (-1, None)
+
+    def table(self, start: int, stop: int) -> Any:
+        """Rows from `start` to `stop`.
+
+        Raises:
+            BadInput: a block has another number of rows than before.
+        """
+        import pyarrow as pa
+
+        found = []
+        first, last = np.searchsorted(self.ends, [start, stop - 1], side="right").tolist()
+        for index in range(first, last + 1):
+            begin = int(self.ends[index - 1]) if index else 0
+            block = self._block(index, int(self.ends[index]) - begin)
+            found.append(block.slice(max(start - begin, 0), min(stop - begin, len(block)) - max(start - begin, 0)))
+        return pa.concat_tables(found, promote_options="permissive")
+
+    def _block(self, index: int, size: int) -> Any:
+        if self._held[0] != index:
+            self._held = (-1, None)  # freed before the next one is read
+            table = self.read(index)
+            if len(table) != size:
+                raise BadInput(
+                    f"part {index} of the rows has {len(table):,} rows, and had {size:,}; read them from files that stay as they are."
+                )
+            self._held = (index, table)
+        return self._held[1]
+
+
+def of_arrow_dataset(dataset: Any) -> ArrowParts:
+    """A pyarrow Dataset: its files in their order, read by row groups.
+
+    Raises:
+        BadInput: a filtered Dataset.
+    """
+    try:
+        pieces = [piece for fragment in dataset.get_fragments() for piece in _pieces(fragment)]
+    except ValueError as error:
+        raise BadInput(
+            f"this pyarrow Dataset is filtered to {dataset.count_rows():,} rows, and can only be read whole; write the rows that pass "
+            "(pyarrow.dataset.write_dataset), or pass its to_table()."
+        ) from error
+    sizes = [_rows_of(piece) for piece in pieces]
+    blocks = Blocks(sizes, lambda index: pieces[index].to_table(schema=dataset.schema))
+    return ArrowParts(sum(sizes), dataset.schema, blocks.table, "pyarrow Dataset", max(sizes, default=1))
+
+
+def _pieces(fragment: Any) -> list[Any]:
+    """The row groups of a Parquet file; other files whole."""
+    return list(fragment.split_by_row_group()) if hasattr(fragment, "split_by_row_group") else [fragment]
+
+
+def _rows_of(piece: Any) -> int:
+    """The rows of a row group, which pyarrow counts as those of its file; of another file its own count."""
+    return sum(group.num_rows for group in piece.row_groups) if hasattr(piece, "row_groups") else int(piece.count_rows())
+
+
+def is_arrow_dataset(data: Any) -> bool:
+    """Whether this is a Dataset of pyarrow."""
+    return type(data).__module__.startswith("pyarrow") and hasattr(data, "get_fragments") and hasattr(data, "count_rows")
+
+
+LAZY = (
+    "a polars LazyFrame is a query, which may give its rows in another order each time; pass its collect(), or write it with "
+    "sink_parquet(path) and pass the path, which is read in parts."
+)
+"""Why a LazyFrame is no rows."""
+
+
+def is_lazy_frame(data: Any) -> bool:
+    """Whether this is a LazyFrame of polars."""
+    return type(data).__module__.startswith("polars") and hasattr(data, "collect")

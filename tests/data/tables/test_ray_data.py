@@ -1,0 +1,41 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+import tutelage as tl
+from tutelage.core.errors import BadInput
+from tutelage.data.rows import as_rows
+
+ROWS = pd.DataFrame({"size": np.arange(20.0), "name": [f"r{row}" for row in range(20)]})
+
+
+@pytest.fixture
+def ray():
+    found = pytest.importorskip("ray", reason="the extra ray is not installed")
+    found.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False, object_store_memory=100 << 20)
+    yield found
+    found.shutdown()
+
+
+@pytest.mark.exhaustive
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of Ray
+def test_a_materialized_dataset_of_ray_is_read_by_blocks_in_their_order(ray, tmp_path):
+    import ray.data
+
+    lazy = ray.data.from_pandas(ROWS).repartition(3)
+    with pytest.raises(BadInput, match=r"this Dataset of Ray is computed each time it is read.*pass its materialize\(\)"):
+        as_rows(lazy)
+    data = lazy.materialize()
+    rows = as_rows(data)
+    assert (rows.count, rows.schema.names, rows.origin) == (20, ("size", "name"), None)
+    assert 5 < rows.grain < 9
+    read = pd.concat([part for *_, part in rows.parts(4)], ignore_index=True)
+    assert sorted(read["size"]) == ROWS["size"].tolist()
+    again = pd.concat([part for *_, part in as_rows(data).parts(20)], ignore_index=True)
+    pd.testing.assert_frame_equal(read, again)
+    teacher = tl.as_teacher(lambda X: X["size"].to_numpy() - 9.5, kind="logits", classes=["small", "large"], version="1")
+    labels = tl.record(teacher, data, tmp_path / "labels", shard_rows=6)
+    found = tl.parts(data, labels, window=6)
+    assert sorted(number for part in found.batches(5) for number in part.numbers.tolist()) == list(range(20))
+    np.testing.assert_array_equal(found.shard(1).answers, teacher.answer(read[6:12]))

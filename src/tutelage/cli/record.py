@@ -64,10 +64,10 @@ def record(
     module:object, a folder of recorded answers, a log of answers (.parquet, .csv, .jsonl; with --kind and
     --answers), or chat:MODEL for a language model behind an endpoint.
     """
+    from tutelage.core.engines.engines import engine_named
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
     from tutelage.softlabels.folder import check_folder
-    from tutelage.softlabels.labelling.engines import engine_named
     from tutelage.softlabels.querying import rows_of_a_shard
     from tutelage.softlabels.shards import MANIFEST
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher

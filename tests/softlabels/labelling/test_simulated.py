@@ -5,7 +5,7 @@ import heapq
 import numpy as np
 import pytest
 
-from tutelage.softlabels.labelling.schedule import Schedule
+from tutelage.core.engines.schedule import Schedule
 
 WORKERS, SHARDS, SECONDS = 1000, 15_259, 60.0  # a billion rows
 STRAGGLES, FAILS, LOST, LOOKS = 0.01, 0.01, 0.002, 5.0
@@ -33,9 +33,9 @@ def simulated(seed, *, workers=WORKERS, shards=SHARDS):
         if ends != "labelled":
             schedule.failed(attempt, ends)
             continue
-        if attempt.shard not in folder:
-            folder.add(attempt.shard)
-            written[attempt.shard] += 1
+        if attempt.task not in folder:
+            folder.add(attempt.task)
+            written[attempt.task] += 1
         schedule.finished(attempt, now)
     return now, work / workers, written, schedule
 

@@ -22,9 +22,7 @@ def test_what_modules_define_is_sent_whole():
 
 @pytest.mark.parametrize("value", [lambda: 1, Lock()])
 def test_what_cannot_be_sent_is_said(value):
-    with pytest.raises(
-        BadInput, match=r"the student 'mine' cannot be sent to other processes \(.*\)\. Define what it is made of in a module"
-    ):
+    with pytest.raises(BadInput, match=r"'mine' cannot be sent to other processes \(.*\)\. Define what it is made of in a module"):
         sendable(value, "the student 'mine'")
 
 

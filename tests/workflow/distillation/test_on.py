@@ -102,6 +102,7 @@ def test_a_driver_that_is_killed_goes_on_to_the_same_results(half_moons, alone, 
     assert not (tmp_path / "run" / "work" / "rows.pickle").exists()
 
 
+@pytest.mark.exhaustive
 def test_latencies_are_measured_by_this_process_while_no_other_trains(half_moons, tmp_path, monkeypatch):
     measured, training = [], []
 

@@ -38,7 +38,7 @@ HEADINGS = {
         "search": "Search",
         "exporters": "Export",
         "data": "Data",
-        "core": "Values and errors",
+        "core": "Values, errors, and where tasks run",
     },
     "tutelage.losses": {
         "class_terms": "Classes",

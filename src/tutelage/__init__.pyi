@@ -11,6 +11,8 @@ from .checks.preflight import preflight as preflight
 from .core.answer_values.top_answers import TopAnswers as TopAnswers
 from .core.answers import AnswerForm as AnswerForm
 from .core.contracts import Teacher as Teacher
+from .core.engines.engines import Local as Local
+from .core.engines.engines import Ray as Ray
 from .core.errors import TutelageError as TutelageError
 from .core.position_answers import PositionAnswers as PositionAnswers
 from .core.records import Interval as Interval
@@ -31,8 +33,6 @@ from .search.limits import Limits as Limits
 from .search.sweep import sweep as sweep
 from .search.transfer_curve import transfer_curve as transfer_curve
 from .softlabels.folder import open_labels as open_labels
-from .softlabels.labelling.engines import Local as Local
-from .softlabels.labelling.engines import Ray as Ray
 from .softlabels.labelling.plan import Plan as Plan
 from .softlabels.labelling.plan import plan as plan
 from .softlabels.labels import SoftLabels as SoftLabels

@@ -12,7 +12,7 @@ import pytest
 from labelling_teachers import slow
 
 import tutelage as tl
-from tutelage.softlabels.labelling.engines import search_path
+from tutelage.core.engines.engines import search_path
 
 X = np.arange(360.0).reshape(120, 3)
 PROGRAM = """

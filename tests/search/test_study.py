@@ -3,7 +3,7 @@ import logging
 import optuna
 import pytest
 
-from tutelage.search.study import Trial, front, propose, ranked
+from tutelage.search.study import STARTUP, Trial, front, propose, ranked, round_of
 
 SPACE = {"x": optuna.distributions.FloatDistribution(-2, 2), "kind": optuna.distributions.CategoricalDistribution(["a", "b"])}
 
@@ -11,10 +11,31 @@ SPACE = {"x": optuna.distributions.FloatDistribution(-2, 2), "kind": optuna.dist
 def searched(trials, *, seed=0, before=()):
     found = list(before)
     while len(found) < trials:
-        settings = propose(SPACE, found, {"x": 1.5}, seed=seed)
-        loss = (settings.get("x", 0) - 0.5) ** 2 + (settings.get("kind") == "b")
-        found.append(Trial(len(found), "tree", settings, loss, excess={"size": abs(settings.get("x", 0)) - 1}))
+        found.append(tried(found, len(found), seed=seed))
     return found
+
+
+def tried(known, number, *, seed=0):
+    """A trial, of which those of the rounds before it are known."""
+    settings = propose(SPACE, known[: min(round_of(number))], {"x": 1.5}, number=number, seed=seed)
+    loss = (settings.get("x", 0) - 0.5) ** 2 + (settings.get("kind") == "b")
+    return Trial(number, "tree", settings, loss, excess={"size": abs(settings.get("x", 0)) - 1})
+
+
+def test_the_trials_of_a_round_do_not_depend_on_each_other():
+    whole, number = searched(20), 0
+    while number < 20:
+        numbers = round_of(number)
+        assert [tried(whole[:number], one) for one in reversed(numbers) if one < 20] == whole[number : numbers.stop][::-1]
+        number = numbers.stop
+    assert [round_of(number) for number in (4, 9)] == [range(5), range(9, 10)]
+
+
+def test_the_first_round_is_what_one_trial_after_the_other_would_be():
+    for number in range(STARTUP):
+        others = [Trial(one, "tree", {"x": 0.1 * one, "kind": "a"}, 1.0) for one in range(number)]
+        alone, together = (propose(SPACE, known, {"x": 1.5}, number=number, seed=3) for known in (others, []))
+        assert alone == together
 
 
 def test_the_first_trial_is_untuned_and_a_search_finds_better_ones():
@@ -33,7 +54,7 @@ def test_a_stopped_search_goes_on_as_it_would_have():
 def test_failed_trials_and_figures_that_were_not_measured_are_no_obstacle():
     before = [Trial(0, "tree", {}, None, error="diverged"), Trial(1, "tree", {"x": 1.0, "kind": "a"}, 0.2, excess={"size": 0.1})]
     before += [Trial(2, "tree", {"x": 0.0, "kind": "a"}, 0.3, excess={"size": -0.1, "latency": 0.5}), Trial(3, "tree", {}, float("nan"))]
-    assert set(propose(SPACE, before * 2, {}, seed=0)) == {"x", "kind"}
+    assert set(propose(SPACE, before * 2, {}, number=8, seed=0)) == {"x", "kind"}
 
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.CRITICAL])

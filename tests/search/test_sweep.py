@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -182,3 +184,47 @@ class Bare(nn.Module):
 def test_invalid_arguments_of_a_sweep_are_refused(student, options, error, message):
     with pytest.raises(error, match=message):
         tl.sweep(student, X, **{"labels": LABELS, "epochs": 1} | options)
+
+
+def on_each(where):
+    if where == "threads":
+        return ThreadPoolExecutor(2)
+    return nullcontext(tl.Local(2, threads=torch.get_num_threads()) if where == "local" else tl.Ray(workers=2))
+
+
+def only_soft(temperature, soft_weight):
+    return tl.losses.soft_cross_entropy(temperature=temperature)
+
+
+@pytest.mark.parametrize("where", ["threads", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("local", "ray"))])
+@pytest.mark.parametrize("stack_size", [3, 1])
+def test_other_processes_train_the_students_of_this_one(where, stack_size):
+    if where == "ray":
+        pytest.importorskip("ray", reason="the extra ray is not installed")
+    given = {"temperature": [1.0, 4.0], "stack_size": stack_size, "objective": only_soft, **QUICK}
+    alone = tl.sweep(STUDENT, X, LABELS, Y, **given)
+    with on_each(where) as on:
+        found = tl.sweep(STUDENT, X, LABELS, Y, on=on, **given)
+    assert (found.settings, found.best, found.how) == (alone.settings, alone.best, alone.how)
+    np.testing.assert_array_equal(found.scores, alone.scores)
+    for mine, other in zip(found.students, alone.students, strict=True):
+        np.testing.assert_array_equal(mine.predict_proba(X), other.predict_proba(X))
+        assert mine.predict(X).tolist() == other.predict(X).tolist()
+        assert vars(mine).keys() == vars(other).keys()
+
+
+def test_what_cannot_be_trained_elsewhere_is_said():
+    with pytest.raises(BadInput, match="objective= cannot be sent to other processes"):
+        tl.sweep(STUDENT, X, LABELS, Y, on=tl.Local(1), objective=lambda heat, weight: 2 * only_soft(heat, weight), **QUICK)
+    with pytest.raises(BadInput, match=r"expected tl\.Local"):
+        tl.sweep(STUDENT, X, LABELS, Y, on=2, **QUICK)
+
+
+def test_the_errors_of_a_training_elsewhere_are_those_of_one_here():
+    said = []
+    with ThreadPoolExecutor(1) as on:
+        for where in (None, on):
+            with pytest.raises(LabelMismatch) as error:
+                tl.sweep(STUDENT, X[:50] + 1, LABELS, Y[:50], on=where, **QUICK)
+            said.append(str(error.value))
+    assert said[0] == said[1]

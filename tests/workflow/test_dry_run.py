@@ -3,6 +3,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
@@ -52,6 +54,17 @@ def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
     assert "asked 350 rows once" in text
     assert "size 64000 bytes" in text
     assert "4 trials of each arm, then 2 seeds" in text
+
+
+def test_it_counts_other_processes_and_refuses_students_that_they_cannot_make():
+    problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
+    planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL), Stages(), on=tl.Local(3))
+    assert planned.settings["workers"] == 3
+    assert "Workers   3, for the search and the students of all seeds" in str(planned)
+    own = {"mine": (make_pipeline(FunctionTransformer(lambda rows: rows), tl.SoftTree()), {})}
+    plan = plan_of("binary", has_truth=True, **SMALL | {"students": own})
+    with pytest.raises(BadInput, match="the student 'mine' cannot be sent to other processes"):
+        dry_run(problem, plan, Stages(), on=tl.Local(3))
 
 
 def test_recorded_answers_are_not_asked():

@@ -19,6 +19,7 @@ from tutelage.cli.options import (
     debug_option,
     echo,
     json_option,
+    on_option,
     rows_options,
     show_warning,
     teacher_options,
@@ -97,6 +98,7 @@ def _students(text: str | None) -> list[Any] | None:
     metavar="RATE",
     help="Leave rows to the teacher so that this share of all answers, such as 0.99, is the teacher's with probability 95 %.",
 )
+@on_option("Train students in other processes: local:4 for four on this machine, ray:64 for 64 workers of Ray. The results are the same.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
 @click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be done, and roughly how long it takes; write nothing.")
 @teacher_options
@@ -125,6 +127,7 @@ def distill(
     seed: int,
     show_rows: bool,
     cascade: float | None,
+    on: Any,
     out: Path,
     only_plan: bool,
     source: Any,
@@ -179,11 +182,11 @@ def distill(
     if only_plan:
         chat = problem.teacher if isinstance(problem.teacher, ChatTeacher) else None
         # A language model is not asked even the few rows that the plan of a run is timed on.
-        planned: Any = dry_run(problem, plan, stages) if chat is None else chat.estimate(problem.every_asked)
+        planned: Any = dry_run(problem, plan, stages, on=on) if chat is None else chat.estimate(problem.every_asked)
         echo(dumps({"schema": 1, **asdict(planned)}) if as_json else as_options(str(planned)), nl=not as_json)
         return
     try:
-        found = distilled(problem, plan, out, stages)
+        found = distilled(problem, plan, out, stages, on=on)
     except BaseException as error:
         if not isinstance(error, Exception) and out.exists():  # Ctrl-C and SIGTERM
             error.add_note(f"what is finished is in {out}, and the same command goes on from there.")

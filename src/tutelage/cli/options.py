@@ -68,6 +68,21 @@ dtype_option = click.option(
 )
 
 
+def on_option(what: str) -> Callable[..., Any]:
+    """The option that names other processes.
+
+    Args:
+        what: they do, for the help.
+    """
+
+    def engine(context: click.Context, option: click.Parameter, text: str | None) -> Any:
+        from tutelage.core.engines.engines import engine_named
+
+        return None if text is None else engine_named(text)
+
+    return click.option("--on", metavar="WHERE", callback=engine, help=what)
+
+
 @dataclass(frozen=True)
 class RowsOptions:
     """The rows that the user names: files, and what their columns are for.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, on_option, rows_options, teacher_options
 from tutelage.core.errors import BadInput
 from tutelage.core.remote import AnyPath
 from tutelage.core.running.progress import DisplayedStages
@@ -27,11 +27,7 @@ if TYPE_CHECKING:
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
 )
 @click.option("--shard-rows", type=click.IntRange(1), help="Rows per file; by default 65,536, or fewer whose answers take 256 MiB.")
-@click.option(
-    "--on",
-    metavar="WHERE",
-    help="Ask the teacher in other processes: local:4 for four on this machine, ray:64 for 64 workers of Ray. The files are the same.",
-)
+@on_option("Ask the teacher in other processes: local:4 for four on this machine, ray:64 for 64 workers of Ray. The files are the same.")
 @click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be asked, and what it costs; ask and write nothing.")
 @click.option(
     "--ask-again",
@@ -50,7 +46,7 @@ def record(
     precision: Any,
     top_k: int | None,
     shard_rows: int | None,
-    on: str | None,
+    on: Any,
     only_plan: bool,
     ask_again: int | None,
     source: Any,
@@ -67,13 +63,11 @@ def record(
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
     from tutelage.softlabels.folder import check_folder
-    from tutelage.softlabels.labelling.engines import engine_named
     from tutelage.softlabels.querying import rows_of_a_shard
     from tutelage.softlabels.shards import MANIFEST
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
     from tutelage.workflow.open_answers import cached_beside, columns_known_to, for_other_processes, in_columns_of, open_answers
 
-    engine = None if on is None else engine_named(on)
     file = given_rows.open()
     check_folder(into)
     stages = DisplayedStages()
@@ -84,7 +78,7 @@ def record(
     chat = opened if isinstance(opened, ChatTeacher) else None
     if chat is None and ask_again is not None:
         raise BadInput(f"ask_again= does not apply to {teacher}, which is no language model; leave it out.")
-    if chat is not None and engine is not None:
+    if chat is not None and on is not None:
         raise BadInput(f"on= does not apply to {teacher}, whose endpoint is asked many texts at a time already; leave it out.")
     texts = None if chat is None else rows.part(0, rows.count)
     if only_plan:
@@ -97,8 +91,8 @@ def record(
         _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
     of_a_shard = shard_rows or rows_of_a_shard(rows, opened)
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
-        asked = opened if engine is None else for_other_processes(opened, teacher, source)
-        labels = recording.record(asked, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, on=engine, advance=advance)
+        asked = opened if on is None else for_other_processes(opened, teacher, source)
+        labels = recording.record(asked, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, on=on, advance=advance)
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
     if chat is not None:
         report = chat.report(texts)

@@ -1,7 +1,7 @@
-"""Trials of one search, proposed by Optuna from the trials before them.
+"""Trials of one search, proposed by Optuna from the trials of the rounds before them.
 
-A search is a list of trials, and the settings of the next follow from that list and a seed alone: a search that was stopped goes on as it
-would have.
+A search is a list of trials in rounds. The settings of a trial follow from its number, the rounds before its own and a seed alone: the
+trials of a round may run beside each other, in any order, and a search that was stopped goes on as it would have.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from tutelage.search.limits import FREE, distance
 
 _QUIET = Lock()
 STARTUP = 5
-"""Trials at random before the sampler models what the others found."""
+"""Trials at random before the sampler models what the others found: the first round."""
+SHARE = 5
+"""Each further round has one trial for so many before it: whatever is proposed, five sixths of those before it are known."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,30 @@ class Trial:
         return asdict(self)
 
 
-def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[str, Any], *, seed: int) -> dict[str, Any]:
-    """The settings of the next trial: untuned first, then by Optuna's TPE sampler under its constraints.
+def round_of(number: int) -> range:
+    """The numbers of the trials of a round: that of the trial with this number.
+
+    Example:
+        >>> [round_of(number) for number in (0, 4, 5, 11, 40)]
+        [range(0, 5), range(0, 5), range(5, 6), range(10, 12), range(38, 45)]
+    """
+    start, size = 0, STARTUP
+    while number >= start + size:
+        start += size
+        size = start // SHARE
+    return range(start, start + size)
+
+
+def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[str, Any], *, number: int, seed: int) -> dict[str, Any]:
+    """The settings of one trial: untuned first, then by Optuna's TPE sampler under its constraints.
 
     Args:
         space: an Optuna distribution for each setting.
-        trials: those before it, in order.
+        trials: those of the rounds before it, in order.
         untuned: the settings of trial 0, those that are in the space.
+        number: of the trial.
         seed: of the search; each trial has a sampler of its own, seeded by this and the number of the trial.
     """
-    number = len(trials)
     if number == 0:
         return {name: value for name, value in untuned.items() if name in space}
     optuna = require("optuna")
@@ -77,13 +93,12 @@ def propose(space: Mapping[str, Any], trials: Sequence[Trial], untuned: Mapping[
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
-            return _next(optuna, space, trials, seed=seed)
+            return _next(optuna, space, trials, number=number, seed=seed)
         finally:
             optuna.logging.set_verbosity(verbosity)
 
 
-def _next(optuna: Any, space: Mapping[str, Any], trials: Sequence[Trial], *, seed: int) -> dict[str, Any]:
-    number = len(trials)
+def _next(optuna: Any, space: Mapping[str, Any], trials: Sequence[Trial], *, number: int, seed: int) -> dict[str, Any]:
     limits = {name for trial in trials for name in trial.excess}
     sampler = optuna.samplers.TPESampler(seed=int(np.random.SeedSequence([seed, number]).generate_state(1)[0]), n_startup_trials=STARTUP)
     study = optuna.create_study(sampler=sampler)

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core.arguments import function, number, seed_of, whole
 from tutelage.core.arrays import Floats
+from tutelage.core.engines.engines import check_on
 from tutelage.core.errors import BadInput, SelfCheckFailed, did_you_mean, reported_as_ours, shown
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
@@ -97,6 +98,7 @@ def sweep(
     batch_seed: int = 0,
     stack_size: int = 64,
     device: str | torch.device | None = None,
+    on: Any = None,
     **training: Any,
 ) -> Sweep:
     """Train a student at every combination of settings and seeds, and choose the setting on validation rows, never on test rows.
@@ -127,6 +129,9 @@ def sweep(
         batch_seed: seed of the batches.
         stack_size: largest number of students in a stack; 1 trains them one by one.
         device: device to train on.
+        on: other processes that train, a stack (or a student that cannot be stacked) at a time: `Local(workers)`, `Ray(workers=...)`, or
+            an object with `submit`. Rows and labels travel with each. The result is that of this process to the last digit where they
+            compute with as many threads on a processor of the same kind; stacks of another size round otherwise, so `stack_size` counts.
         training: epochs, batch_size and any other field of `TrainingSettings`; optimizer and schedule as functions.
 
     Returns:
@@ -134,7 +139,7 @@ def sweep(
 
     Raises:
         BadInput: the student is not a network, there are no validation rows, a list is empty, a setting is unknown, or
-            `TorchStudent.fit` refuses its arguments.
+            `TorchStudent.fit` refuses its arguments; with `on`, what cannot be sent, or a training that failed three times.
         SelfCheckFailed: no setting has a finite score from every seed.
 
     Example:
@@ -159,6 +164,8 @@ def sweep(
     stack_size, batch_seed = whole("stack_size", stack_size, 1), seed_of("batch_seed", batch_seed)
     if device is not None:
         checked_device(device)
+    if on is not None:
+        check_on(on)
     training_settings = _training(training, batch_seed, X)
     network, output, classes = _template(student)
     networks = [with_new_weights(network, each) for each in seeds]
@@ -179,7 +186,7 @@ def sweep(
     if isinstance(student, TorchStudent):
         group = replace(group, predict_batch_size=student.predict_batch_size)
     copies = [Copy(each, setting.temperature, setting.soft_weight, setting.lr) for setting in settings for each in networks]
-    students, why = group.train(copies, stack_size=stack_size)
+    students, why = group.train(copies, stack_size=stack_size, on=on)
     scores = np.array([_score(each.fit_) for each in students]).reshape(len(settings), len(seeds)).T
     if not np.isfinite(scores.mean(axis=0)).any():
         raise SelfCheckFailed("no setting has a finite score from every seed; lower the learning rates, or check the targets.")

@@ -142,7 +142,7 @@ def record(
 
 
 def _on_others(request: Request, folder: AnyPath, on: Any, advance: Advance) -> LabelFolder:
-    from tutelage.softlabels.labelling.engines import check_on
+    from tutelage.core.engines.engines import check_on
     from tutelage.softlabels.labelling.labelling import label_missing
     from tutelage.softlabels.labelling.plan import planned
 

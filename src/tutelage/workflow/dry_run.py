@@ -13,6 +13,7 @@ from tutelage.checks import memorised
 from tutelage.checks.answers import determinism
 from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
+from tutelage.core.engines.engines import workers_of
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
@@ -28,10 +29,11 @@ from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
+from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.rows import searched_rows
-from tutelage.workflow.distillation.searching.search import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, usable_students
+from tutelage.workflow.distillation.searching.workplace import check_sendable
 from tutelage.workflow.feature_guards import check_features
 
 TIMED_ROWS = 1000
@@ -61,7 +63,7 @@ class DryRun:
         asked: number of rows that the teacher is asked; 0 for recorded answers.
         checked: about the number of rows that the checks ask it: samples, some of them again, and rows made next to them.
         seconds: roughly, on this machine: of each part, and in total.
-        settings: trials, seeds, limits, exports.
+        settings: trials, seeds, limits, exports, and the number of other processes that train, or None.
         installed: versions of the packages that matter.
     """
 
@@ -91,6 +93,7 @@ class DryRun:
             ("Limits", limits),
             *([("Weights", self.settings["weights"])] if self.settings["weights"] else []),
             ("Exports", ", ".join(f"student{end}" for end in self.settings["exports"])),
+            *([("Workers", f"{workers}, for the search and the students of all seeds")] if (workers := self.settings["workers"]) else []),
             ("Time", f"about {duration(self.seconds['total'])} on this machine, alone on it ({steps})"),
             ("Installed", ", ".join(f"{name} {version}" for name, version in self.installed.items())),
             *(("Note", note) for note in self.notes),
@@ -98,26 +101,28 @@ class DryRun:
         return "\n".join([*(f"{name:<10}{text}" for name, text in lines), "Nothing was written; leave --dry-run out to start."])
 
 
-def dry_run(problem: Problem, plan: Plan, stages: Stages) -> DryRun:
+def dry_run(problem: Problem, plan: Plan, stages: Stages, *, on: Any = None) -> DryRun:
     """What `distill` would do with a problem and a plan. The teacher is asked a few rows, and each student is fitted to a few.
 
     Args:
         problem: teacher and rows.
         plan: how.
         stages: measures and displays each stage.
+        on: where students are trained, as `distill` takes it.
 
     Raises:
         BadInput: as the run itself would.
     """
+    check_sendable(plan.families, on)
     if plan.cascade is not None:
         check_cascade(problem, plan.exports)
     with stages.stage("split"):
         found = split(problem, seed=plan.seed, cascade=plan.cascade)
     with stages.stage("try the students"):
-        return _planned(problem, plan, found)
+        return _planned(problem, plan, found, workers=None if on is None else workers_of(on))
 
 
-def _planned(problem: Problem, plan: Plan, found: Split) -> DryRun:
+def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None) -> DryRun:
     """The plan, once it is known which rows are for what."""
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, are = more_rows(problem, found)
@@ -127,6 +132,7 @@ def _planned(problem: Problem, plan: Plan, found: Split) -> DryRun:
     usable = usable_students(plan, every, few)
     tried = perf_counter() - started
     arms = [arm for arm in every if arm.name in usable.families]
+    at_once = min(workers or 1, len(arms) * len(plan.families))
     recorded = problem.is_recorded
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
     checked = 0 if recorded else _checked_rows(problem, found)
@@ -134,7 +140,7 @@ def _planned(problem: Problem, plan: Plan, found: Split) -> DryRun:
         "teacher": asked * seconds_a_row,
         "preflight": (PREFLIGHT_SECONDS if problem.has_truth else 1) + checked * seconds_a_row,
         "first look": tried,
-        **_times(plan, arms, usable, few, len(train), more),
+        **{name: one / at_once for name, one in _times(plan, arms, usable, few, len(train), more).items()},
         "exports and report": EXPORT_SECONDS * len(plan.exports) + 2,
     }
     limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
@@ -163,6 +169,7 @@ def _planned(problem: Problem, plan: Plan, found: Split) -> DryRun:
             "limits": [limit for limit in limits if limit[1] is not None],
             "exports": list(plan.exports),
             "weights": _weights(problem, found),
+            "workers": workers,
         },
         installed={name: version for name, version in environment().items() if name in PACKAGES},
     )

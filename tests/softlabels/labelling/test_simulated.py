@@ -11,9 +11,9 @@ import pytest
 from labelling_teachers import sums
 
 import tutelage as tl
+from tutelage.core.engines.schedule import Schedule
 from tutelage.core.files import write_unless_there
 from tutelage.softlabels import shards as shards_module
-from tutelage.softlabels.labelling.schedule import Schedule
 
 WORKERS, SHARDS, SECONDS = 1000, 15_259, 60.0  # a billion rows
 LOOKS, SELDOM, OFTEN = 5.0, (0.01, 0.01, 0.002), (0.1, 0.05, 0.05)  # how often attempts straggle, fail, and are lost
@@ -30,8 +30,8 @@ class Count:
 
     def end(self, attempt):
         """An attempt has its answers, and writes them unless another has."""
-        if not self.written[attempt.shard]:
-            self.written[attempt.shard] += 1
+        if not self.written[attempt.task]:
+            self.written[attempt.task] += 1
 
     def lose(self, attempt):
         """An attempt ends without answers."""
@@ -64,7 +64,7 @@ class Files(Count):
         return sums(rows)
 
     def begin(self, attempt):
-        self.attempts[attempt.number] = _Attempt(self, attempt.shard)
+        self.attempts[attempt.number] = _Attempt(self, attempt.task)
 
     def end(self, attempt):
         self.attempts.pop(attempt.number).end(lost=False)

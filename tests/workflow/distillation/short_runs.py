@@ -17,7 +17,7 @@ from tutelage.workflow.distillation import run
 from tutelage.workflow.distillation.evidence import finals
 from tutelage.workflow.distillation.reporting import teacher_cost
 from tutelage.workflow.distillation.searching import search
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 LATENCY = Judge.latency
 

@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestClassifier
 
 import tutelage as tl
 from tutelage.core.errors import SelfCheckFailed
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 pytestmark = pytest.mark.slow
 X, Y = make_classification(8200, 10, n_informative=6, flip_y=0.02, class_sep=1.0, random_state=0)

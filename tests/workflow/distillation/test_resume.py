@@ -27,7 +27,7 @@ from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, SelfCheckFa
 from tutelage.core.records import dumps
 from tutelage.workflow.distillation import run
 from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 

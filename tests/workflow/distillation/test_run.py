@@ -4,7 +4,6 @@ from sklearn.linear_model import LogisticRegression
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
-from tutelage.workflow.distillation.evidence.finals import Finals
 from tutelage.workflow.distillation.searching import rows
 from tutelage.workflow.distillation.searching.training import Prepared
 
@@ -12,7 +11,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(240, 3))
 Y = (X[:, 0] + X[:, 1] > 0.5).astype(int)
 TEACHER = LogisticRegression().fit(X, Y)
-FIT, FINISHED = Prepared.fit, Finals._finished
+FIT = Prepared.fit
 
 
 @pytest.fixture
@@ -56,12 +55,12 @@ def test_a_control_that_is_the_best_of_its_search_is_trained_once(distilled, tmp
 
 
 def test_an_arm_that_fails_at_a_later_seed_is_left_out(distilled, monkeypatch):
-    def finished(self, arm, trial, *, seed):
+    def fit(self, arm, family, settings, *, seed):
         if arm.name == "decisions" and seed == 1:
             raise BadInput("this seed fails.")
-        return FINISHED(self, arm, trial, seed=seed)
+        return FIT(self, arm, family, settings, seed=seed)
 
-    monkeypatch.setattr(Finals, "_finished", finished)
+    monkeypatch.setattr(Prepared, "fit", fit)
     record = distilled()
     assert "decisions" not in [arm.name for arm in record.arms]
     assert "The arm 'decisions' is left out: its student of seed 1 failed: this seed fails." in record.notes

@@ -11,7 +11,7 @@ from torch import nn
 import tutelage as tl
 from tutelage.cli import main
 from tutelage.core.errors import ShapeError
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 X, Y = make_moons(300, noise=0.3, random_state=0)
 TEACHER = RandomForestClassifier(20, max_depth=5, random_state=0).fit(X[:100], Y[:100])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -48,7 +47,7 @@ def store_teacher(teacher: Teacher, folder: Path) -> dict[str, Any]:
     stored = _STORED.get(kind)
     if stored is None:
         raise BadInput(f"{'an' if kind[0] in 'AEIOU' else 'a'} {kind} cannot be sent to other processes. {_INSTEAD}")
-    return {"teacher": kind, **stored(teacher, folder), "modules": str(Path.cwd())}
+    return {"teacher": kind, **stored(teacher, folder)}
 
 
 def stored_teacher(about: Mapping[str, Any], folder: Path) -> Teacher:
@@ -57,17 +56,13 @@ def stored_teacher(about: Mapping[str, Any], folder: Path) -> Teacher:
     Raises:
         BadInput, DamagedFile: it cannot be made.
     """
-    sys.path.append(about["modules"])  # the current folder of the process that stored it, where modules may lie
-    try:
-        made: Teacher = _MADE[about["teacher"]](about, folder)
-    finally:
-        sys.path.remove(about["modules"])
+    made: Teacher = _MADE[about["teacher"]](about, folder)
     return made
 
 
 def named_teacher(name: str) -> dict[str, Any]:
     """Plain JSON values, from which `stored_teacher` opens a teacher by its name, "module:object"."""
-    return {"teacher": "name", "name": name, "modules": str(Path.cwd())}
+    return {"teacher": "name", "name": name}
 
 
 def _declared(declared: Declared) -> dict[str, Any]:

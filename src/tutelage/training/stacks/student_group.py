@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -12,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.errors import TutelageError, one_line
+from tutelage.core.engines.engines import started
+from tutelage.core.engines.sending import sendable
+from tutelage.core.engines.tasks import run_tasks
+from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
 from tutelage.training.arguments import checked_device
@@ -25,6 +29,10 @@ from tutelage.training.student import TorchStudent
 
 ObjectiveFactory = Callable[[Any, Any], Objective]
 """(temperature, soft_weight) -> objective; both are numbers, or (copies, 1, 1) tensors for a stack."""
+
+_Stacked = tuple[Stack, Objective]
+LEARNT = ("network", "form", "classes_", "fit_", "projectors_")
+"""What training gives a student."""
 
 CHECK_ROWS = 8
 """Rows on which a stack must give the answers of its copies."""
@@ -67,26 +75,72 @@ class StudentGroup:
     output: Callable[[Any], Tensor] | None = None
     predict_batch_size: int = torch_runtime.BATCH_ROWS
 
-    def train(self, copies: Sequence[Copy], *, stack_size: int) -> tuple[list[TorchStudent], str]:
+    def train(self, copies: Sequence[Copy], *, stack_size: int, on: Any = None) -> tuple[list[TorchStudent], str]:
         """Train every copy.
 
         Args:
             copies: the copies; those with the same learning rate are adjacent.
             stack_size: the largest number of copies in a stack.
+            on: other processes, each of which trains a stack, or a copy that cannot be stacked, at a time; None for this one.
 
         Returns:
             A student with an ordinary network for every copy, in order; and the reason why they were not stacked, or "".
         """
-        parts = [copies[start : start + stack_size] for start in range(0, len(copies), stack_size)]
-        if stack_size == 1:
-            return [self._train_alone(each) for each in copies], "stack_size is 1"
-        stacks: list[tuple[Stack, Objective]] = []
-        for part in parts:
-            stack, why = self._stacked(part)
+        parts, why = self._parts(copies, stack_size)
+        if on is not None:
+            return self._train_elsewhere([part for part, _ in parts], on, stacked=not why), why
+        return [student for part, stack in parts for student in self._train_part(part, stack)], why
+
+    def _parts(self, copies: Sequence[Copy], stack_size: int) -> tuple[list[tuple[Sequence[Copy], _Stacked | None]], str]:
+        """Copies that are trained together, as a stack; each without one, if there is a reason against stacks, which is returned."""
+        found: list[tuple[Sequence[Copy], _Stacked | None]] = []
+        why = "stack_size is 1" if stack_size == 1 else ""
+        for start in range(0, len(copies), stack_size) if not why else ():
+            stack, why = self._stacked(copies[start : start + stack_size])
             if stack is None:
-                return [self._train_alone(each) for each in copies], why
-            stacks.append(stack)
-        return [student for part, stack in zip(parts, stacks, strict=True) for student in self._train_stack(part, *stack)], ""
+                break
+            found.append((copies[start : start + stack_size], stack))
+        return ([([each], None) for each in copies], why) if why else (found, "")
+
+    def _train_part(self, part: Sequence[Copy], stack: _Stacked | None) -> list[TorchStudent]:
+        return [self._train_alone(each) for each in part] if stack is None else self._train_stack(part, *stack)
+
+    def _train_elsewhere(self, parts: Sequence[Sequence[Copy]], on: Any, *, stacked: bool) -> list[TorchStudent]:
+        """The students of all parts, trained by other processes.
+
+        Raises:
+            BadInput: something cannot be sent to them, or a part failed three times. Also what `TorchStudent.fit` raises there.
+        """
+        shared = {"student": parts[0][0].network, "objective": self.objective, "output": self.output, "training": self.training}
+        for name, value in {**shared, **self.fit_arguments}.items():
+            sendable(value, f"{name}=")
+        content = pickle.dumps(self)
+        found: dict[int, list[TorchStudent]] = {}
+
+        def done(place: int, trained: list[dict[str, Any]] | TutelageError) -> None:
+            if isinstance(trained, TutelageError):
+                raise trained
+            found[place] = [self._made(each, one) for each, one in zip(parts[place], trained, strict=True)]
+
+        with started(on) as engine:
+            given_up = run_tasks(
+                engine, range(len(parts)), lambda attempt: (train_part, content, parts[attempt.task], stacked, attempt.number), done
+            )
+        if given_up:
+            first = min(given_up)
+            start = sum(len(part) for part in parts[:first])
+            which = f"{start} to {start + len(parts[first]) - 1}" if stacked else f"{start}"
+            raise BadInput(
+                f"{len(given_up)} of {len(parts)} trainings failed three times in other processes. That of student {which}: "
+                f"{given_up[first]}. Mend the cause, or leave on= out."
+            )
+        return [student for place in range(len(parts)) for student in found[place]]
+
+    def _made(self, each: Copy, trained: Mapping[str, Any]) -> TorchStudent:
+        """The student that another process trained."""
+        student = self._student(trained["network"], self._objective_of(each), output=self.output)
+        vars(student).update(trained)
+        return student
 
     def _train_alone(self, each: Copy) -> TorchStudent:
         student = self._student(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
@@ -113,7 +167,7 @@ class StudentGroup:
         student.fit_ = Fit(best, scores)
         return student
 
-    def _stacked(self, copies: Sequence[Copy]) -> tuple[tuple[Stack, Objective] | None, str]:
+    def _stacked(self, copies: Sequence[Copy]) -> tuple[_Stacked | None, str]:
         """A stack and its objective, and ""; or None, and the reason why there is none."""
         first = next(copies[0].network.parameters(), None)
         if first is None:
@@ -159,6 +213,29 @@ class StudentGroup:
     def _settings(self, **changed: Any) -> dict[str, Any]:
         """The settings with an optimizer in which the learning rate is set."""
         return {field.name: getattr(self.training, field.name) for field in fields(self.training)} | {"lr": None} | changed
+
+
+def train_part(content: bytes, copies: Sequence[Copy], stacked: bool, attempt: int) -> list[dict[str, Any]] | TutelageError:
+    """Train copies in the process that this is called in.
+
+    Args:
+        content: their group, as a pickle.
+        copies: that are trained together.
+        stacked: whether as a stack, as the process found that sends them.
+        attempt: its number, which makes the call another one than that before.
+
+    Returns:
+        What each learnt, by name; or the error that any process would raise.
+    """
+    group: StudentGroup = pickle.loads(content)  # noqa: S301 - from the process that sent the function
+    try:
+        stack, why = group._stacked(copies) if stacked else (None, "")
+        if why:
+            raise BadInput(f"this process cannot stack the networks, and the one that sent them could: {why}. Leave on= out.")
+        students = group._train_part(copies, stack)
+    except TutelageError as error:
+        return error
+    return [{name: vars(student)[name] for name in LEARNT if name in vars(student)} for student in students]
 
 
 def _column(values: Sequence[float], where: torch.device) -> float | Tensor:

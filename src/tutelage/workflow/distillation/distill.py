@@ -153,6 +153,7 @@ def distill(
     seed: int = 0,
     show_rows: bool = False,
     cascade: float | None = None,
+    on: Any = None,
     into: Path | str | None = None,
 ) -> Distillation:
     """Distil a teacher into a small student, with evidence: searched on validation rows, tested once on rows that chose nothing.
@@ -192,14 +193,18 @@ def distill(
             share of all answers are the teacher's, with groups as a rate over groups. A fifth of the rows that are not tested on is held
             back to calibrate from which confidence on the student answers; the student is chosen by the latency of both together, and its
             files say which rows it defers. See `Cascade`.
+        on: where students are trained, by several processes: `Local(workers)`, `Ray(workers=...)`, or an object with `submit`, as for
+            `record`. They read the rows from the folder, which all of them have to see. The record is the same but for times, with a
+            limit of latency as well: this process measures each when nothing runs beside it. The teacher is asked by this process.
         into: the folder; a run that was stopped there goes on. By default a new one among the temporary files, which stays there.
 
     Returns:
         A `Distillation`.
 
     Raises:
-        BadInput: settings or rows that cannot be used, or a folder that holds another run. SelfCheckFailed: preflight finds an error.
-            CannotWrite: the folder cannot be written. MissingExtra: a package is not installed.
+        BadInput: settings or rows that cannot be used, a folder that holds another run; with `on`, students that other processes cannot
+            make, or a training that failed three times. SelfCheckFailed: preflight finds an error. CannotWrite: the folder cannot be
+            written. MissingExtra: a package is not installed.
 
     Example:
         >>> import tutelage as tl
@@ -252,7 +257,7 @@ def distill(
         cascade=cascade,
     )
     folder = Path(tempfile.mkdtemp(prefix="tutelage-")) if into is None else checked_path("into", into)
-    return distilled(problem, plan, folder, Stages())
+    return distilled(problem, plan, folder, Stages(), on=on)
 
 
 def _title_of(teacher: Any) -> str:
@@ -288,9 +293,9 @@ def parts_given(argument: str, value: Any, names: tuple[str, ...]) -> tuple[Any,
     return (*parts, *[None] * (1 + len(names) - len(parts)))
 
 
-def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Distillation:
+def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on: Any = None) -> Distillation:
     """Run a distillation, and open what it wrote."""
-    record = distillation(problem, plan, into, stages)
+    record = distillation(problem, plan, into, stages, on=on)
     shipped = record.arm(record.chosen)
     module = next((family.module(shipped.settings) for family in plan.families if family.name == shipped.student), None)
     return Distillation(into, record, open_trained(into, module)[0])

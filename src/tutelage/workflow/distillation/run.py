@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.records import CascadeResult, DistillationRecord
 from tutelage.search.advice import CurvePoint
-from tutelage.search.families import Family
 from tutelage.students.cascade import Guarantee
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, texts_to_ask, with_advance
 from tutelage.workflow.distillation.evidence.cascade import Beside, choose_for_cascade, measured_cascade
@@ -47,17 +46,18 @@ from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.trying import playground_of_run
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import arms_of
-from tutelage.workflow.distillation.searching.rows import DevelopmentRows
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
+from tutelage.workflow.distillation.searching.rows import LOOKED_AT, DevelopmentRows
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import arms_with_students, stored_students
+from tutelage.workflow.distillation.searching.workplace import Shared, Workplace, check_sendable, workplace
 from tutelage.workflow.reference import write_reference
 
 TRAINING = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
 """Packages that draw settings and train students: another version may give other ones."""
 
 
-def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> DistillationRecord:
+def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on: Any = None) -> DistillationRecord:
     """Distil a teacher: check it, split the rows, search, test once, export, and write the folder.
 
     Args:
@@ -65,12 +65,14 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         plan: how.
         into: the folder; a run that was stopped there goes on.
         stages: measures and displays each stage.
+        on: where students are trained, as `distill` takes it; None for this process. The record is the same.
 
     Raises:
-        BadInput: the folder holds another run, or the rows are too few. SelfCheckFailed: preflight finds an error.
-            CannotWrite: the folder cannot be written.
+        BadInput: the folder holds another run, the rows are too few, or students that other processes cannot make.
+        SelfCheckFailed: preflight finds an error. CannotWrite: the folder cannot be written.
     """
     require_extras(("distill", "report"))
+    check_sendable(plan.families, on)
     folder = RunFolder(into)
     folder.check()
     if plan.cascade is not None:
@@ -86,7 +88,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages) -> Di
         folder.check_versions({name: one for name, one in environment(*TRAINING).items() if name in ("python", *TRAINING)})
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges students whose training ended early
-            found = _distilled(problem, drawn, plan, folder, stages)
+            found = _distilled(problem, drawn, plan, folder, stages, on)
         track(found, into)
         return found
 
@@ -101,7 +103,7 @@ def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
     }
 
 
-def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, stages: Stages) -> DistillationRecord:
+def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, stages: Stages, on: Any) -> DistillationRecord:
     """All stages, in order; each resumes from what the folder holds of it."""
     looks = looks_before(folder, seeds=plan.seeds)
     write_split(folder, problem, drawn)
@@ -112,26 +114,26 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     with stages.stage("ask the teacher"):
         answered = answered_rows(problem, drawn, folder, seed=plan.seed)
     judge = _judge(problem, plan)
-    rows = DevelopmentRows(problem, drawn, answered, seed=plan.seed)
+    rows = DevelopmentRows.of(problem, drawn, answered, seed=plan.seed, seeds=plan.seeds)
     named = "" if answered.more is None else answered.more.named
     every_arm = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
     with stages.stage("try the students"):
-        usable = stored_students(plan, every_arm, rows.for_first_look, folder)
+        usable = stored_students(plan, every_arm, lambda: rows.prepared(LOOKED_AT), folder)
     arms = arms_with_students(plan, every_arm, usable, problem.form.task, has_truth=problem.has_truth)
-    with stages.stage("search", len(arms) * plan.trials) as advance:
-        trials = ArmSearch(rows.for_search(), judge, folder, plan.trials, plan.seed, advance).search(arms)
     families = {family.name: family for of_arm in arms.values() for family in of_arm}
-    with stages.stage("train all seeds", (len(arms) + CONTROLS) * plan.seeds) as advance:
-        finals = Finals(families, rows.of_seed, judge, folder, plan.seeds, advance)
-        every, lost = train_every_seed(finals, arms, trials, problem.form.task)
-    with stages.stage("transfer curve"):
-        curve = _curve(every, families, rows, judge, folder, count=0 if answered.more is None else answered.more.part.count)
+    with workplace(Shared(rows, judge, families), folder, on) as place:
+        with stages.stage("search", len(arms) * plan.trials) as advance:
+            trials = ArmSearch(place, folder, plan.trials, plan.seed, advance).search(arms)
+        with stages.stage("train all seeds", (len(arms) + CONTROLS) * plan.seeds) as advance:
+            every, lost = train_every_seed(Finals(place, folder, plan.seeds, advance), arms, trials, problem.form.task)
+        with stages.stage("transfer curve"):
+            curve = _curve(every, place, folder, count=0 if answered.more is None else answered.more.part.count)
     with stages.stage("test"):
         tested = measure(every, answered.test, problem.form, judge)
     allowed = {family.name for family in plan.families}  # the plain model of other students is only a comparison
     with stages.stage("measure the teacher"):
         cost = teacher_cost(problem.teacher, problem.given.asked, folder)
-    full = rows.of_seed(0)
+    full = rows.prepared(0)
     beside = _beside(problem, plan, cost.alone)
     shipped, reason = _chosen([one for one in every if one.arm.tuned and one.trial.student in allowed], judge, full.validation, beside)
     cascade = None if beside is None else measured_cascade(shipped, answered, tested, beside)
@@ -211,14 +213,10 @@ def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:
     return replace(finding, severity="note", sentence=sentence, remedy="")
 
 
-def _curve(
-    every: Sequence[Finalists], families: Mapping[str, Family], rows: DevelopmentRows, judge: Judge, folder: RunFolder, *, count: int
-) -> tuple[CurvePoint, ...]:
+def _curve(every: Sequence[Finalists], place: Workplace, folder: RunFolder, *, count: int) -> tuple[CurvePoint, ...]:
     """The validation figures of the students of more rows, with fewer of them."""
     found = next((one for one in every if one.arm.more_rows), None)
-    if found is None:
-        return ()
-    return transfer_points(found, families[found.trial.student], rows.of_seed, judge, folder, rows=count)
+    return () if found is None else transfer_points(found, place, folder, rows=count)
 
 
 def _with_its_threshold(student: Any, cascade: CascadeResult | None) -> Any:

@@ -15,7 +15,7 @@ from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.given.answered import Answered
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.searching.arms import Arm
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 FORM = AnswerForm("probabilities", "binary", ("no", "yes"))
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import pytest
 
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.evidence.choice import best_of, choose
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 JUDGE = Judge("accuracy", "truth", Limits(), ".onnx")
 

@@ -4,7 +4,7 @@ import pytest
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.evidence import conclusion
 from tutelage.workflow.distillation.evidence.conclusion import questions
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 JUDGE = Judge("accuracy", "truth", Limits(), ".onnx")
 

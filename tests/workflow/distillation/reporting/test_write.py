@@ -17,7 +17,7 @@ from tutelage.core.errors import DamagedFile
 from tutelage.exporters.bench.measure import time_file
 from tutelage.report.distillation.page import render_distillation
 from tutelage.workflow.distillation.reporting.write import stored_figures, stored_playground
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 RANDOM = np.random.default_rng(0)
 COUNT = 500

@@ -4,7 +4,7 @@ import pytest
 from tutelage.core.answers import AnswerForm
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.given.part import Part
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 
 FORM = AnswerForm("values", "regression")

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -8,7 +10,7 @@ from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem, row_set
 from tutelage.workflow.distillation.given.split import split
 from tutelage.workflow.distillation.searching import rows as module
-from tutelage.workflow.distillation.searching.rows import DevelopmentRows
+from tutelage.workflow.distillation.searching.rows import LOOKED_AT, SEARCHED, DevelopmentRows
 
 X = np.random.default_rng(0).normal(size=(200, 2))
 Y = (X[:, 0] > 0).astype(int)
@@ -19,7 +21,7 @@ ANSWERS = np.full((200, 2), 0.5)
 def development(more, made_from):
     found = split(PROBLEM, seed=0)
     answered = Answered(Part(X, ANSWERS), Part(X, ANSWERS).take(found.test), MoreRows(more, MADE, made_from(found.development)))
-    return DevelopmentRows(PROBLEM, found, answered, seed=0)
+    return DevelopmentRows.of(PROBLEM, found, answered, seed=0, seeds=1)
 
 
 def made(count):
@@ -34,7 +36,7 @@ def test_a_row_made_from_a_validation_row_or_its_neighbour_is_not_learnt_from():
         return sources["all"]
 
     count = len(split(PROBLEM, seed=0).development)
-    prepared = development(made(count), made_from).of_seed(0)
+    prepared = development(made(count), made_from).prepared(0)
     validation = {tuple(row) for row in prepared.validation.rows}
     free = [place for place, pair in enumerate(sources["all"]) if not any(tuple(X[source]) in validation for source in pair)]
     assert (prepared.more.rows[:, 0] / 2).tolist() == free
@@ -45,6 +47,17 @@ def test_rows_of_a_part_of_the_pool_are_drawn_from_all_of_it(limit, monkeypatch)
     monkeypatch.setattr(module, "SEARCH_CELLS", 0)
     monkeypatch.setattr(module, limit, 50)
     every = development(made(1000), lambda _: np.full((1000, 2), -1))
-    found = (every.for_search() if limit == "FEWEST_ROWS" else every.for_first_look()).more
+    found = every.prepared(SEARCHED if limit == "FEWEST_ROWS" else LOOKED_AT).more
     assert found.count == 50
     assert found.rows.max() > 1000  # rows in the order of a file may be sorted by anything
+
+
+def test_other_processes_get_the_same_rows():
+    every = development(made(1000), lambda places: np.column_stack([np.resize(places, 1000)] * 2))
+    every.prepared(0)
+    sent = pickle.loads(pickle.dumps(every))  # noqa: S301
+    for purpose in (SEARCHED, LOOKED_AT, 0):
+        here, there = every.prepared(purpose), sent.prepared(purpose)
+        for part in ("train", "validation", "more"):
+            np.testing.assert_array_equal(getattr(here, part).rows, getattr(there, part).rows)
+    assert every.prepared(0) is every.prepared(0)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,12 +9,13 @@ from tutelage.core.errors import BadInput
 from tutelage.core.records import Latency
 from tutelage.search.families import family_named
 from tutelage.search.limits import Limits
-from tutelage.search.study import Trial
 from tutelage.workflow.distillation.given.part import Part
-from tutelage.workflow.distillation.searching import search
+from tutelage.workflow.distillation.searching import judge as judging
 from tutelage.workflow.distillation.searching.arms import Arm
-from tutelage.workflow.distillation.searching.search import Judge, search_family, upper_end
+from tutelage.workflow.distillation.searching.judge import Judge, upper_end
+from tutelage.workflow.distillation.searching.search import FamilySearch
 from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.workplace import Here, Shared
 
 RNG = np.random.default_rng(0)
 FORM = AnswerForm("probabilities", "binary", (0, 1))
@@ -34,8 +36,18 @@ def judge(**limits):
     return Judge("accuracy", "truth", Limits(**limits), ".py")
 
 
-def searched(of, trials=5):
-    return search_family(LABELS, family_named("tree", "binary"), prepared(), of, trials=trials, seed=0)
+def searched(of, trials=5, *, rows=None, found=()):
+    """The trials of a search of one family, each judged in the order of their numbers."""
+    rows, family = prepared() if rows is None else rows, family_named("tree", "binary")
+    shared = Shared(SimpleNamespace(prepared=lambda purpose: rows), of, {"tree": family})
+    search = FamilySearch(LABELS, family, shared, trials, 0, {one.number: one for one in found})
+    while trainings := search.next_round():
+        results = {}
+        Here(shared).run(trainings, results.__setitem__)
+        for place in range(len(trainings)):
+            trial, student = results[place]
+            search.found[trial.number] = search.timed(trial, student)
+    return tuple(search.found[number] for number in range(trials))
 
 
 @pytest.fixture
@@ -46,7 +58,7 @@ def timed(monkeypatch):
         calls.append(given)
         return Latency(10.0, 12.0, (9.0, 11.0), 99, 1)
 
-    monkeypatch.setattr(search, "time_file", time_file)
+    monkeypatch.setattr(judging, "time_file", time_file)
     return calls
 
 
@@ -73,11 +85,12 @@ def test_a_student_that_cannot_be_trained_is_a_trial_with_its_reason(monkeypatch
 
 
 def test_a_stopped_search_goes_on_as_it_would_have():
-    rows, family = prepared(), family_named("tree", "binary")
-    whole = search_family(LABELS, family, rows, judge(size=5000), trials=6, seed=0)
-    again = search_family(LABELS, family, rows, judge(size=5000), trials=6, seed=0, before=whole[:3])
-    assert [(one.settings, one.loss, one.size_bytes) for one in again] == [(one.settings, one.loss, one.size_bytes) for one in whole]
-    assert isinstance(whole[0], Trial)
+    rows = prepared()
+    whole = searched(judge(size=5000), 7, rows=rows)
+    for stored in (whole[:3], [whole[4], whole[0]], whole[:6]):
+        again = searched(judge(size=5000), 7, rows=rows, found=stored)
+        assert [(one.settings, one.loss, one.size_bytes) for one in again] == [(one.settings, one.loss, one.size_bytes) for one in whole]
+        assert all(any(one is other for other in again) for one in stored)
 
 
 def test_the_upper_end_of_an_interval_counts():

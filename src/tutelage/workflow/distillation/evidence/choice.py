@@ -11,7 +11,7 @@ from tutelage.report.distillation.words import FIGURES
 from tutelage.search.choice import smallest_of_equals
 from tutelage.search.limits import FREE, distance
 from tutelage.workflow.distillation.evidence.finals import Finalists
-from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
+from tutelage.workflow.distillation.searching.judge import BETTER_IF_HIGHER, Judge
 
 
 def validation_losses(one: Finalists, judge: Judge) -> Floats:

@@ -15,7 +15,7 @@ from tutelage.evaluation.verdicts import detectable_difference, holm, p_value, p
 from tutelage.report.distillation.records import ANSWERS, DECISIONS, KINDS, LABELS, MORE_ROWS, PLAIN, TEACHER, UNTUNED, ArmResult
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.given.part import Part, scores_of
-from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER, Judge
+from tutelage.workflow.distillation.searching.judge import BETTER_IF_HIGHER, Judge
 
 FALSE_VERDICTS = 0.05
 """How often a run may have any false verdict, over all questions and looks, counted on both sides."""

@@ -2,63 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import TutelageError
 from tutelage.search.advice import CurvePoint
-from tutelage.search.families import Family
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import RunFolder, file_name
-from tutelage.workflow.distillation.searching.search import Judge
-from tutelage.workflow.distillation.searching.threads import in_threads
-from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.workplace import Shared, Training, Workplace
 
 SHARES = (0.0, 0.25, 0.5)
 """Of the rows without ground truth; students with all of them are trained anyway."""
 SEEDS = 3
 
 
-def transfer_points(
-    one: Finalists, family: Family, prepared: Callable[[int], Prepared], judge: Judge, folder: RunFolder, *, rows: int
-) -> tuple[CurvePoint, ...]:
+def transfer_points(one: Finalists, place: Workplace, folder: RunFolder, *, rows: int) -> tuple[CurvePoint, ...]:
     """The points of the curve by rising number of rows; none if a student cannot be trained with fewer.
 
     Args:
         one: the students that learnt from all rows.
-        family: theirs.
-        prepared: the rows of a seed.
-        judge: measures them.
+        place: where students are trained.
         folder: where each figure is stored; those that are there are not measured again.
         rows: number of rows without ground truth.
     """
-    seeds = range(min(SEEDS, len(one.validation)))
-    values = []
-    try:
-        for seed in seeds:
-            prepared(seed)  # before threads ask for it
-            values.append(in_threads(partial(_measured, one, family, prepared, judge, folder, seed), SHARES))
-    except TutelageError:
+    seeds, trial = range(min(SEEDS, len(one.validation))), one.trial
+    files = {
+        (seed, share): f"work/curve/{file_name(trial.student, trial.number, f'seed{seed}', round(100 * share))}.json"
+        for seed in seeds
+        for share in SHARES
+    }
+    left = [point for point, name in files.items() if not folder.has(name)]
+    failed = []
+
+    def done(number: int, value: float | str) -> None:
+        if isinstance(value, str):
+            failed.append(value)
+        else:
+            folder.write(files[left[number]], {"value": value})
+
+    place.run([_training(one, seed, share) for seed, share in left], done)
+    if failed:
         return ()
-    every = [[*values[seed], one.validation[seed][judge.metric]] for seed in seeds]
+    metric = place.shared.judge.metric
+    every = [[*(float(folder.read(files[seed, share])["value"]) for share in SHARES), one.validation[seed][metric]] for seed in seeds]
     counts = [round(share * rows) for share in (*SHARES, 1.0)]
-    return tuple(CurvePoint(count, tuple(of_seed[place] for of_seed in every)) for place, count in enumerate(counts))
+    return tuple(CurvePoint(count, tuple(of_seed[point] for of_seed in every)) for point, count in enumerate(counts))
 
 
-def _measured(
-    one: Finalists, family: Family, prepared: Callable[[int], Prepared], judge: Judge, folder: RunFolder, seed: int, share: float
-) -> float:
-    """The metric of one student on the validation rows of its seed; it is fitted if nothing is stored."""
-    name = f"work/curve/{file_name(family.name, one.trial.number, f'seed{seed}', round(100 * share))}.json"
-    if not folder.has(name):
-        rows = prepared(seed)
-        count = 0 if rows.more is None else rows.more.count
-        some = np.random.default_rng(seed).permutation(count)[: round(share * count)]
-        fewer = rows.with_more(rows.more.take(some) if rows.more is not None and len(some) else None)
-        student = fewer.fit(one.arm, family, one.trial.settings, seed=seed)
-        folder.write(
-            name, {"value": judge.figures(fewer.validated(student, family, one.trial.settings), fewer.validation, fewer)[judge.metric]}
-        )
-    return float(folder.read(name)["value"])
+def _training(one: Finalists, seed: int, share: float) -> Training:
+    name = f"The student {one.trial.student!r} of the transfer curve with seed {seed} and {share:.0%} of the rows"
+    return Training(name, seed, measured, (one.arm, one.trial.student, one.trial.settings, seed, share))
+
+
+def measured(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], seed: int, share: float) -> float | str:
+    """The metric of one student on the validation rows of its seed, or why it could not be trained.
+
+    Args:
+        shared: the rows, and by what students are judged.
+        arm: what it learns.
+        name: of its family.
+        settings: that validation chose.
+        seed: of the rows and of the student.
+        share: of the rows without ground truth that it learns from.
+    """
+    rows, family, judge = shared.rows.prepared(seed), shared.families[name], shared.judge
+    count = 0 if rows.more is None else rows.more.count
+    some = np.random.default_rng(seed).permutation(count)[: round(share * count)]
+    fewer = rows.with_more(rows.more.take(some) if rows.more is not None and len(some) else None)
+    try:
+        student = fewer.fit(arm, family, settings, seed=seed)
+        return judge.figures(fewer.validated(student, family, settings), fewer.validation, fewer)[judge.metric]
+    except TutelageError as error:
+        return str(error)

@@ -8,7 +8,7 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput
 from tutelage.report.distillation.records import ANSWERS, LABELS
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First, left_out
+from tutelage.workflow.distillation.evidence.finals import Finalists, Finals, First
 from tutelage.workflow.distillation.searching.arms import Arm, plain_arm, untuned_arm
 from tutelage.workflow.distillation.searching.usable import plain_model
 
@@ -27,24 +27,13 @@ def train_every_seed(finals: Finals, arms: Iterable[Arm], trials: Trials, task: 
     Raises:
         BadInput: no student of the teacher's answers is left.
     """
-    firsts, notes = _firsts(finals, [(arm, trials[arm.name]) for arm in arms])
-    controls, why_not = _firsts(finals, _controls(trials, firsts, task))
+    firsts, notes = finals.firsts([(arm, trials[arm.name]) for arm in arms])
+    controls, why_not = finals.firsts(_controls(trials, firsts, task))
     every, lost = finals.of_all_seeds([*firsts, *controls])
     notes = [*notes, *why_not, *lost]
     if not any(one.arm.tuned and one.arm.learns != "labels" for one in every):
         raise BadInput(f"no student of the teacher's answers could be trained. {' '.join(notes)}")
     return every, notes
-
-
-def _firsts(finals: Finals, arms: Iterable[tuple[Arm, Sequence[Trial]]]) -> tuple[list[First], list[str]]:
-    """The first students of the arms that have any, and why the others have none."""
-    found, notes = [], []
-    for arm, trials in arms:
-        try:
-            found.append(finals.first(arm, trials))
-        except BadInput as error:
-            notes.append(left_out(arm, str(error)))
-    return found, notes
 
 
 def _controls(trials: Trials, firsts: Sequence[First], task: Task) -> list[tuple[Arm, tuple[Trial, ...]]]:

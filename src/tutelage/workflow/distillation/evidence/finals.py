@@ -5,23 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, TutelageError
+from tutelage.core.errors import CannotWrite, DamagedFile, TutelageError
 from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
-from tutelage.search.families import Family
 from tutelage.search.limits import distance
 from tutelage.search.study import Trial, ranked
 from tutelage.students.saved.save_load import loaded_student, save_student
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.searching.arms import Arm
-from tutelage.workflow.distillation.searching.search import Judge, upper_end
-from tutelage.workflow.distillation.searching.threads import in_threads
+from tutelage.workflow.distillation.searching.judge import upper_end
 from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.workplace import Shared, Training, Workplace
 
 MOST_CANDIDATES = 4
 """Trials of an arm that are fitted on all rows, the best first, until one meets the limits with latency to spare."""
@@ -98,48 +96,112 @@ class Finalists:
 
 
 @dataclass(frozen=True, eq=False)
+class Trained:
+    """A student of one seed.
+
+    Attributes:
+        student: the student.
+        validation: its figures on the validation rows of its seed.
+        drop: against the teacher.
+        size_bytes: of the exported file, of the first seed.
+    """
+
+    student: Any
+    validation: dict[str, float]
+    drop: float
+    size_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Final:
+    """A student that an arm needs."""
+
+    arm: Arm
+    trial: Trial
+    seed: int
+
+    @property
+    def stem(self) -> str:
+        """The name of its files."""
+        return f"{_stem(self.arm, self.trial)}_seed{self.seed}"
+
+    @property
+    def training(self) -> Training:
+        """How it is trained."""
+        name = f"The student {self.trial.student!r} of the arm {self.arm.name!r} with seed {self.seed}"
+        return Training(name, self.seed, trained, (self.arm, self.trial.student, self.trial.settings, self.seed))
+
+
+def trained(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], seed: int) -> Trained | str:
+    """A student of one seed, or why it could not be trained.
+
+    Args:
+        shared: the rows, and by what students are judged.
+        arm: what it learns.
+        name: of its family.
+        settings: that validation chose.
+        seed: of the rows and of the student.
+    """
+    try:
+        rows, family, judge = shared.rows.prepared(seed), shared.families[name], shared.judge
+        student = rows.fit(arm, family, settings, seed=seed)
+        figures = judge.figures(rows.validated(student, family, settings), rows.validation, rows)
+        size = judge.size(student, _some(rows)) if seed == 0 else None
+        return Trained(student, figures, judge.drop(figures, rows), size)
+    except TutelageError as error:
+        return str(error)
+
+
+@dataclass(frozen=True, eq=False)
 class Finals:
     """What the finals of all arms share.
 
     Attributes:
-        families: by name.
-        prepared: the rows of a seed.
-        judge: by what students are judged.
-        folder: where each student is stored; those that are there are not fitted again.
+        place: where students are trained.
+        folder: where each student is stored; those that are there are not trained again.
         seeds: number of students of each arm.
         advance: called after each.
     """
 
-    families: Mapping[str, Family]
-    prepared: Callable[[int], Prepared]
-    judge: Judge
+    place: Workplace
     folder: RunFolder
     seeds: int
     advance: Callable[[], None]
 
-    def first(self, arm: Arm, trials: Sequence[Trial]) -> First:
-        """Fit the best settings of an arm on all rows: the first of the best few whose student meets the limits there too.
+    def firsts(self, arms: Sequence[tuple[Arm, Sequence[Trial]]]) -> tuple[list[First], list[str]]:
+        """Fit the best settings of each arm on all rows: the first of the best few whose student meets the limits there too.
 
-        Raises:
-            BadInput: none of them can be trained.
+        Args:
+            arms: with the trials of their searches.
+
+        Returns:
+            (students, notes): of the arms that have any, and why the others are left out.
         """
-        found: list[tuple[Trial, Mapping[str, Any]]] = []
-        errors = [trial.error for trial in trials if trial.error]
-        for trial in ranked(trials)[:MOST_CANDIDATES]:
-            try:
-                found.append((trial, self._finished(arm, trial, seed=0)))
-            except (DamagedFile, CannotWrite):
-                raise
-            except TutelageError as error:  # settings that a part of the rows allowed
-                errors.append(str(error))
+        found: list[list[tuple[Trial, Mapping[str, Any]]]] = [[] for _ in arms]
+        errors = [[trial.error for trial in trials if trial.error] for _, trials in arms]
+        open_arms, candidates = list(range(len(arms))), [ranked(trials)[:MOST_CANDIDATES] for _, trials in arms]
+        for place in range(MOST_CANDIDATES):
+            finals = {one: Final(arms[one][0], candidates[one][place], 0) for one in open_arms if place < len(candidates[one])}
+            stored = self._stored(list(finals.values()), lambda: None)
+            open_arms = []
+            for one, final in finals.items():
+                result = stored[final.stem]
+                if isinstance(result, str):  # settings that a part of the rows allowed
+                    errors[one].append(result)
+                    open_arms.append(one)
+                    continue
+                found[one].append((final.trial, result))
+                if distance(result["excess"]) != (0.0, False):
+                    open_arms.append(one)
+        firsts, notes = [], []
+        for (arm, trials), of_arm, why in zip(arms, found, errors, strict=True):
+            if not of_arm:
+                notes.append(left_out(arm, f"no student of the arm {arm.name!r} could be trained: {why[-1]}"))
                 continue
-            if distance(found[-1][1]["excess"]) == (0.0, False):
-                break
-        if not found:
-            raise BadInput(f"no student of the arm {arm.name!r} could be trained: {errors[-1]}")
-        trial, stored = min(found, key=lambda one: distance(one[1]["excess"]))
-        self.advance()
-        return First(arm, trial, len(trials), stored)
+            trial, best = min(of_arm, key=lambda one: distance(one[1]["excess"]))
+            firsts.append(First(arm, trial, len(trials), best))
+            self.advance()
+        return firsts, notes
 
     def of_all_seeds(self, firsts: Sequence[First]) -> tuple[list[Finalists], list[str]]:
         """The students of all arms: seed by seed, so that the rows of one seed are in memory at a time.
@@ -147,19 +209,16 @@ class Finals:
         Returns:
             (students, notes): of the arms that have a student of every seed, and why the others are left out.
         """
+        longest_first = sorted(firsts, key=lambda first: not first.arm.more_rows)
+        finals = [Final(first.arm, first.trial, seed) for seed in range(1, self.seeds) for first in longest_first]
+        stored = self._stored(finals, self.advance)
         every: dict[str, list[Mapping[str, Any]]] = {first.arm.name: [first.stored] for first in firsts}
         notes: list[str] = []
         for seed in range(1, self.seeds):
-            self.prepared(seed)  # before threads ask for it
-            left = [first for first in firsts if first.arm.name in every]
-            different = {first.student: first for first in left}  # a control may be the best of its search
-            trained = sorted(different.values(), key=lambda first: not first.arm.more_rows)  # the longest first
-            stored = in_threads(partial(self._next, seed=seed), trained)
-            of_student = {first.student: one for first, one in zip(trained, stored, strict=True)}
-            for _ in range(len(left) - len(trained)):
-                self.advance()
-            for first in left:
-                one = of_student[first.student]
+            for first in firsts:
+                one = stored[Final(first.arm, first.trial, seed).stem]
+                if first.arm.name not in every:
+                    continue
                 if isinstance(one, str):
                     notes.append(left_out(first.arm, f"its student of seed {seed} failed: {one}"))
                     del every[first.arm.name]
@@ -167,19 +226,8 @@ class Finals:
                     every[first.arm.name].append(one)
         return [self._finalists(first, every[first.arm.name]) for first in firsts if first.arm.name in every], notes
 
-    def _next(self, first: First, *, seed: int) -> Mapping[str, Any] | str:
-        """What is stored of one student, or why it could not be trained."""
-        try:
-            return self._finished(first.arm, first.trial, seed=seed)
-        except (DamagedFile, CannotWrite):
-            raise
-        except TutelageError as error:
-            return str(error)
-        finally:
-            self.advance()
-
     def _finalists(self, first: First, stored: Sequence[Mapping[str, Any]]) -> Finalists:
-        module = self.families[first.trial.student].module(first.trial.settings)
+        module = self.place.shared.families[first.trial.student].module(first.trial.settings)
         return Finalists(
             first.arm,
             first.trial,
@@ -193,39 +241,76 @@ class Finals:
             first.stored["drop"],
         )
 
-    def _finished(self, arm: Arm, trial: Trial, *, seed: int) -> Mapping[str, Any]:
-        """What is stored of one student; it is fitted if nothing is."""
-        stem = f"{_stem(arm, trial)}_seed{seed}"
-        name = f"work/finals/{stem}.json"
-        if self.folder.has(name):
-            found = self.folder.read(name)
-            self.folder.check_file(found["file"], found["sha256"])
-            return found
-        rows, family = self.prepared(seed), self.families[trial.student]
-        student = rows.fit(arm, family, trial.settings, seed=seed)
-        figures = self.judge.figures(rows.validated(student, family, trial.settings), rows.validation, rows)
+    def _stored(self, finals: Sequence[Final], advance: Callable[[], None]) -> dict[str, Mapping[str, Any] | str]:
+        """What is stored of each student by its stem, or why it could not be trained; it is trained if nothing is stored."""
+        different = {final.stem: final for final in finals}  # a control may be the best of its search
+        found: dict[str, Mapping[str, Any] | str] = {}
+        first: dict[str, Trained] = {}
+        for stem in different:
+            if self.folder.has(_file(stem)):
+                stored = found[stem] = self.folder.read(_file(stem))
+                self.folder.check_file(stored["file"], stored["sha256"])
+        left = [final for stem, final in different.items() if stem not in found]
+        for _ in range(len(finals) - len(left)):
+            advance()
+
+        def done(place: int, result: Trained | str) -> None:
+            final = left[place]
+            if isinstance(result, str):
+                found[final.stem] = result
+            elif final.seed == 0:
+                first[final.stem] = result
+            else:
+                found[final.stem] = self._kept(final, result)
+            advance()
+
+        self.place.run([final.training for final in left], done)
+        for final in left:  # in order, as nothing runs any more beside a file that is timed
+            if final.stem in first:
+                found[final.stem] = self._kept(final, first.pop(final.stem))
+        return found
+
+    def _kept(self, final: Final, one: Trained) -> Mapping[str, Any] | str:
+        """Store a student, that of the first seed with the latency of its file; or why it cannot be stored."""
+        try:
+            latency, excess = self._measured(one) if final.seed == 0 else (None, {})
+            return self._written(final.stem, one, latency, excess)
+        except (DamagedFile, CannotWrite):
+            raise
+        except TutelageError as error:
+            return str(error)
+
+    def _measured(self, one: Trained) -> tuple[Latency | None, dict[str, float]]:
+        judge = self.place.shared.judge
+        seconds = SECONDS if judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
+        some = _some(self.place.shared.rows.prepared(0))
+        latency = None if one.size_bytes is None else judge.latency(one.student, some, seconds=seconds)
+        return latency, judge.limits.excess(size=one.size_bytes, latency=upper_end(latency), drop=one.drop)
+
+    def _written(self, stem: str, one: Trained, latency: Latency | None, excess: Mapping[str, float]) -> Mapping[str, Any]:
         path = self.folder.path / "students" / stem
         path.parent.mkdir(exist_ok=True)
-        path = save_student(student, path)
-        size, latency, excess = None, None, {}
-        drop = self.judge.drop(figures, rows)
-        if seed == 0:
-            some = rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
-            seconds = SECONDS if self.judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
-            size = self.judge.size(student, some)
-            latency = None if size is None else self.judge.latency(student, some, seconds=seconds)
-            excess = self.judge.limits.excess(size=size, latency=upper_end(latency), drop=drop)
+        path = save_student(one.student, path)
         found = {
             "file": str(path.relative_to(self.folder.path)),
             "sha256": sha256_of(path),
-            "validation": figures,
-            "size_bytes": size,
+            "validation": one.validation,
+            "size_bytes": one.size_bytes,
             "latency": None if latency is None else asdict(latency),
             "excess": excess,
-            "drop": drop if math.isfinite(drop) else None,
+            "drop": one.drop if math.isfinite(one.drop) else None,
         }
-        self.folder.write(name, found)
+        self.folder.write(_file(stem), found)
         return found
+
+
+def _some(rows: Prepared) -> Any:
+    """Rows with which a student is exported and timed."""
+    return rows.validation.take(np.arange(min(1000, rows.validation.count))).rows
+
+
+def _file(stem: str) -> str:
+    return f"work/finals/{stem}.json"
 
 
 def _stem(arm: Arm, trial: Trial) -> str:

@@ -9,7 +9,7 @@ from tutelage.report.distillation.records import MORE_ROWS, TEACHER, Distillatio
 from tutelage.report.distillation.words import metric_name
 from tutelage.search.advice import Advice, Metric, about_limits, about_rows, about_size, about_teacher, nothing_helps
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.searching.search import BETTER_IF_HIGHER
+from tutelage.workflow.distillation.searching.judge import BETTER_IF_HIGHER
 
 
 def advice_of(record: DistillationRecord, chosen: Trial, trials: Sequence[Trial]) -> tuple[Advice, ...]:

@@ -25,7 +25,7 @@ from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.evaluate import SPLIT
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
+from tutelage.core.answers import AnswerForm
+from tutelage.data.schema import Schema
 from tutelage.workflow.distillation.given.answered import Answered
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
@@ -19,6 +24,10 @@ TEXT_CELLS = 2000
 """What a text counts as: the columns of a matrix that takes as long."""
 FIRST_LOOK = 200
 """Rows on which each kind of student is tried before the search."""
+SEARCHED, LOOKED_AT = "search", "first look"
+
+Purpose = str | int
+"""What rows are drawn for: `SEARCHED`, `LOOKED_AT`, or a seed of the finalists."""
 
 
 def searched_rows(rows: Any) -> int:
@@ -27,59 +36,111 @@ def searched_rows(rows: Any) -> int:
     return max(SEARCH_CELLS // columns, FEWEST_ROWS)
 
 
-class DevelopmentRows:
-    """Rows to train and validate on.
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Which rows are for one purpose, by their places.
 
-    Args:
-        problem: teacher and rows.
-        split: which rows are for what.
-        answered: the rows with the teacher's answers.
-        seed: of the run.
+    Attributes:
+        train, validation: among the given rows.
+        more: among the rows without ground truth; None if there are none.
     """
 
-    def __init__(self, problem: Problem, split: Split, answered: Answered, *, seed: int) -> None:
-        self._problem, self._split, self._seed = problem, split, seed
-        self._given, self._more = answered.given, answered.more
-        self._last: tuple[int, Prepared] | None = None
+    train: Places
+    validation: Places
+    more: Places | None
 
-    def of_seed(self, seed: int) -> Prepared:
-        """All rows, split as one seed of the finalists splits them. Those of the last seed asked for are kept."""
-        if self._last is None or self._last[0] != seed:
-            self._last = None  # freed before the next are made
-            train, validation = self._places(seed)
-            self._last = (seed, self._prepared(self._given.take(train), self._given.take(validation), self._more_of(validation)))
-        return self._last[1]
 
-    def for_search(self) -> Prepared:
+@dataclass(frozen=True, eq=False)
+class DevelopmentRows:
+    """Rows to train and validate on, as a value that other processes are sent.
+
+    Attributes:
+        form: of the teacher's answers.
+        schema: the columns of the rows; None for a matrix or a list of texts.
+        given: the given rows.
+        more: rows without ground truth; None if there are none.
+        draws: which of them are for what.
+    """
+
+    form: AnswerForm
+    schema: Schema | None
+    given: Part
+    more: Part | None
+    draws: Mapping[Purpose, Drawn]
+    _last: dict[Purpose, Prepared] = field(default_factory=dict, repr=False)
+    _lock: Any = field(default_factory=RLock, repr=False)
+
+    @classmethod
+    def of(cls, problem: Problem, split: Split, answered: Answered, *, seed: int, seeds: int) -> DevelopmentRows:
+        """The rows of a run.
+
+        Args:
+            problem: teacher and rows.
+            split: which rows are for what.
+            answered: the rows with the teacher's answers.
+            seed: of the run.
+            seeds: number of students of each arm.
+
+        Raises:
+            BadInput: all rows of a part weigh nothing.
+        """
+        draw = _Draw(problem, split, answered, seed)
+        draws: dict[Purpose, Drawn] = {one: draw.of_seed(one) for one in range(seeds)}
+        draws |= {SEARCHED: draw.for_search(), LOOKED_AT: draw.for_first_look()}
+        more = None if answered.more is None else answered.more.part
+        return cls(problem.form, problem.schema, answered.given, more, draws)
+
+    def prepared(self, purpose: Purpose) -> Prepared:
+        """The rows for a purpose. Those of the last one are kept in memory, with what was encoded of them."""
+        with self._lock:
+            if purpose not in self._last:
+                self._last.clear()  # freed before the next are made
+                drawn = self.draws[purpose]
+                train, validation = self.given.take(drawn.train), self.given.take(drawn.validation)
+                more = None if self.more is None or drawn.more is None else self.more.take(drawn.more)
+                self._last[purpose] = Prepared(self.form, train, validation, more, self.schema, isinstance(train.rows, list))
+            return self._last[purpose]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": {}, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({**state, "_lock": RLock()})
+
+
+@dataclass(frozen=True, eq=False)
+class _Draw:
+    """Draws rows; fewer of them are among those of more."""
+
+    problem: Problem
+    split: Split
+    answered: Answered
+    seed: int
+
+    def of_seed(self, seed: int) -> Drawn:
+        """All rows, split as one seed of the finalists splits them."""
+        train, validation = parts_of(self.problem, self.split, seed=self.seed + seed)
+        return Drawn(train, validation, self._more_of(validation))
+
+    def for_search(self) -> Drawn:
         """The rows of trials: those of the first seed, but no more than a trial can be fitted on in seconds."""
-        train, validation = self._places(0)
-        most = searched_rows(self._given.rows)
-        more = self._more_of(validation)
-        more = None if more is None else more.take(self._some(np.arange(more.count), most))
-        return self._prepared(self._given.take(self._some(train, most)), self._given.take(validation), more)
+        all_of, most = self.of_seed(0), searched_rows(self.answered.given.rows)
+        return Drawn(self._some(all_of.train, most), all_of.validation, None if all_of.more is None else self._some(all_of.more, most))
 
-    def for_first_look(self) -> Prepared:
+    def for_first_look(self) -> Drawn:
         """A few rows."""
-        train, validation = self._places(0)
-        few, some = (self._given.take(self._some(places, FIRST_LOOK)) for places in (train, validation))
-        more = None if self._more is None else self._more.part
-        more = None if more is None else more.take(self._some(np.arange(more.count), FIRST_LOOK))
-        return self._prepared(few, some, more)
+        all_of, more = self.of_seed(0), self.answered.more
+        some = None if more is None else self._some(np.arange(more.part.count), FIRST_LOOK)
+        return Drawn(self._some(all_of.train, FIRST_LOOK), self._some(all_of.validation, FIRST_LOOK), some)
 
-    def _more_of(self, validation: Places) -> Part | None:
+    def _more_of(self, validation: Places) -> Places | None:
         """The rows without ground truth that one seed learns from: not its validation rows again, nor rows made from them."""
-        if self._more is None:
+        more = self.answered.more
+        if more is None:
             return None
-        if self._more.made_from is None:
-            return self._more.part.take(not_validated(self._problem, self._split, validation))
-        return self._more.part.take(~np.isin(self._more.made_from, validation).any(axis=1))
-
-    def _places(self, seed: int) -> tuple[Places, Places]:
-        return parts_of(self._problem, self._split, seed=self._seed + seed)
+        if more.made_from is None:
+            return np.flatnonzero(not_validated(self.problem, self.split, validation))
+        return np.flatnonzero(~np.isin(more.made_from, validation).any(axis=1))
 
     def _some(self, places: Places, most: int) -> Places:
-        """Some of the rows, drawn once: fewer are among those of more."""
-        return places[np.random.default_rng(self._seed).permutation(len(places))[:most]]
-
-    def _prepared(self, train: Part, validation: Part, more: Part | None) -> Prepared:
-        return Prepared(self._problem.form, train, validation, more, self._problem.schema, isinstance(train.rows, list))
+        return places[np.random.default_rng(self.seed).permutation(len(places))[:most]]

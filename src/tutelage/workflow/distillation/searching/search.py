@@ -1,171 +1,126 @@
-"""The search of one arm: trials of each family of students, judged on validation rows and by the exported file."""
+"""The search of one family of students in one arm: rounds of trials, judged on validation rows and by the exported file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import TutelageError
-from tutelage.core.records import Latency
-from tutelage.exporters.bench.measure import time_file
-from tutelage.exporters.export import shipped_size
-from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family
-from tutelage.search.limits import Limits, distance
-from tutelage.search.study import Trial, propose
-from tutelage.workflow.distillation.given.part import Against, Part, scores_of
+from tutelage.search.limits import distance
+from tutelage.search.study import Trial, propose, round_of
 from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.judge import upper_end
+from tutelage.workflow.distillation.searching.rows import SEARCHED
 from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.workplace import Shared, Training
 
 ROWS_OF_A_TRIAL = 200
 """Rows that a trial is exported and timed with."""
 SECONDS_OF_A_TRIAL = 0.2
 """Time in which the latency of a trial's file is measured."""
-BETTER_IF_HIGHER = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 
 
-@dataclass(frozen=True)
-class Judge:
-    """How a student is judged.
+@dataclass(eq=False)
+class FamilySearch:
+    """The search of the settings of one family in one arm.
 
     Attributes:
-        metric: the figure that validation decides by.
-        against: what it is measured against.
-        limits: of the student.
-        end: of the exported file whose size and latency count, such as ".onnx".
-        teacher: fingerprint of the teacher of a cascade, whose students have files with a threshold; None for students alone.
-    """
-
-    metric: str
-    against: Against
-    limits: Limits
-    end: str
-    teacher: str | None = None
-
-    def loss(self, scores: Mapping[str, float]) -> float:
-        """What is minimised."""
-        return 1 - scores[self.metric] if self.metric in BETTER_IF_HIGHER else scores[self.metric]
-
-    def figures(self, answers: Floats, part: Part, prepared: Prepared) -> dict[str, float]:
-        """Means over the rows of a part, by figure."""
-        found = scores_of(answers, part, prepared.form, self.against)
-        return {name: float(np.average(values, weights=part.weights)) for name, values in found.items()}
-
-    def drop(self, scores: Mapping[str, float], prepared: Prepared) -> float:
-        """How much worse than the teacher a student is, in the unit of `Limits.drop`, on the validation rows.
-
-        Of values without ground truth: its squared error against the teacher, in per cent of the variance of the teacher's values.
-        """
-        form, part = prepared.form, prepared.validation
-        of_teacher = self.figures(part.answers if form.task == "regression" else form.probabilities(part.answers), part, prepared)
-        if form.task != "regression":
-            rate = "accuracy" if self.against == "truth" else "agreement"
-            return 100 * (of_teacher[rate] - scores[rate])
-        if self.against == "truth":
-            return 100 * (scores["mse"] / of_teacher["mse"] - 1) if of_teacher["mse"] else float("inf")
-        spread = np.average((part.answers - np.average(part.answers, axis=0, weights=part.weights)) ** 2, axis=0, weights=part.weights)
-        return 100 * scores["mse"] / float(spread.mean()) if spread.any() else float("inf")
-
-    def shipped(self, student: Any) -> Any:
-        """A student as it is exported: that of a cascade with a threshold, which is not known yet."""
-        return student if self.teacher is None else with_any_threshold(student, self.teacher)
-
-    def size(self, student: Any, rows: Any) -> int | None:
-        """The most bytes of the exported file; None if there is none and its size does not matter.
-
-        Raises:
-            TutelageError: the student cannot be exported, and its file is limited.
-        """
-        try:
-            return shipped_size(self.shipped(student), self.end, check_on=rows)
-        except TutelageError:
-            if self.limits.size is not None or self.limits.latency is not None:
-                raise
-            return None
-
-    def latency(self, student: Any, rows: Any, *, seconds: float) -> Latency | None:
-        """The latency of the exported file; None if it cannot be measured and is not limited.
-
-        Raises:
-            TutelageError: it cannot be measured, and is limited.
-        """
-        try:
-            return time_file(self.shipped(student), rows, self.end, seconds=seconds)
-        except TutelageError:
-            if self.limits.latency is not None:
-                raise
-            return None
-
-
-def upper_end(latency: Latency | None) -> float | None:
-    """The upper end of the interval of the median, in microseconds; the median where there is no interval."""
-    if latency is None or latency.ci95_us is None:
-        return None if latency is None else latency.p50_us
-    return latency.ci95_us[1]
-
-
-def search_family(
-    arm: Arm,
-    family: Family,
-    prepared: Prepared,
-    judge: Judge,
-    *,
-    trials: int,
-    seed: int,
-    before: Sequence[Trial] = (),
-    done: Callable[[Trial], None] = lambda trial: None,
-) -> tuple[Trial, ...]:
-    """Search the settings of one family in one arm.
-
-    Args:
         arm: what the students learn.
         family: the students.
-        prepared: the rows.
-        judge: by what they are judged.
+        shared: the rows, and by what trials are judged.
         trials: number of trials.
         seed: of the search and of the students.
-        before: trials of the same search that were stored.
-        done: called with each new trial.
+        found: the trials that there are, by number.
     """
-    found = list(before)
-    space = {**family.space.distributions, **prepared.space(family), **arm.space(prepared.form, has_truth=prepared.train.truth is not None)}
-    untuned = {**family.untuned, **prepared.untuned(family), "temperature": 1.0, "soft_weight": 1.0}
-    while len(found) < trials:
-        settings = propose(space, found, untuned, seed=seed)
-        trial = _tried(arm, family, prepared, judge, settings, found, seed=seed)
-        found.append(trial)
-        done(trial)
-    return tuple(found[:trials])
+
+    arm: Arm
+    family: Family
+    shared: Shared
+    trials: int
+    seed: int
+    found: dict[int, Trial] = field(default_factory=dict)
+
+    def next_round(self) -> list[Training]:
+        """The trials of the next round that are not there yet; none once the search is over.
+
+        What a round tries follows from the trials of the rounds before it, all of which are there: who ends first does not matter.
+        """
+        known = next((number for number in range(self.trials) if number not in self.found), self.trials)
+        numbers = [number for number in round_of(known) if number < self.trials and number not in self.found]
+        if not numbers:
+            return []
+        before = [self.found[number] for number in range(min(round_of(known)))]
+        prepared, arm, family = self.shared.rows.prepared(SEARCHED), self.arm, self.family
+        own = arm.space(prepared.form, has_truth=prepared.train.truth is not None)
+        space = {**family.space.distributions, **prepared.space(family), **own}
+        untuned = {**family.untuned, **prepared.untuned(family), "temperature": 1.0, "soft_weight": 1.0}
+        return [
+            Training(
+                f"Trial {number} of the student {family.name!r} in the arm {arm.name!r}",
+                SEARCHED,
+                tried,
+                (arm, family.name, propose(space, before, untuned, number=number, seed=self.seed), number, self.seed),
+            )
+            for number in numbers
+        ]
+
+    def timed(self, trial: Trial, student: Any) -> Trial:
+        """A trial with the latency of its file, where that is limited and the trial may win; nothing may run beside it.
+
+        Args:
+            trial: of which all before it are there.
+            student: of the trial; None if it has none.
+        """
+        judge, before = self.shared.judge, [one for number, one in self.found.items() if number < trial.number]
+        if student is None or _is_beaten(trial, before):
+            return trial
+        started = perf_counter()
+        try:
+            latency = upper_end(judge.latency(student, _some(self.shared.rows.prepared(SEARCHED)), seconds=SECONDS_OF_A_TRIAL))
+            beyond = judge.limits.excess(size=None, latency=latency, drop=None)["latency"]
+            trial = replace(trial, latency_us=latency, excess={**trial.excess, "latency": beyond})
+        except TutelageError as error:
+            trial = replace(trial, loss=None, error=str(error))
+        return replace(trial, seconds=trial.seconds + perf_counter() - started)
 
 
-def _tried(
-    arm: Arm, family: Family, prepared: Prepared, judge: Judge, settings: Mapping[str, Any], before: Sequence[Trial], *, seed: int
-) -> Trial:
-    started = perf_counter()
-    trial = Trial(len(before), family.name, dict(settings), None)
+def tried(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], number: int, seed: int) -> tuple[Trial, Any]:
+    """One trial, and its student if a latency has to be measured.
+
+    Args:
+        shared: the rows, and by what trials are judged.
+        arm: what the student learns.
+        name: of its family.
+        settings: of the trial.
+        number: of the trial.
+        seed: of the student.
+    """
+    judge, family, started = shared.judge, shared.families[name], perf_counter()
+    trial, student = Trial(number, name, dict(settings), None), None
     try:
+        prepared = shared.rows.prepared(SEARCHED)
         student = prepared.fit(arm, family, settings, seed=seed)
         scores = judge.figures(prepared.validated(student, family, settings), prepared.validation, prepared)
-        some = prepared.validation.take(np.arange(min(ROWS_OF_A_TRIAL, prepared.validation.count))).rows
-        size, drop = judge.size(student, some), judge.drop(scores, prepared)
+        size, drop = judge.size(student, _some(prepared)), judge.drop(scores, prepared)
         excess = judge.limits.excess(size=size, latency=0.0, drop=drop)
+        excess = {name: value for name, value in excess.items() if name != "latency"}  # which is measured later, if at all
         trial = replace(trial, loss=judge.loss(scores), scores=scores, size_bytes=size, excess=excess)
-        if judge.limits.latency is not None and not _is_beaten(trial, before):
-            latency = upper_end(judge.latency(student, some, seconds=SECONDS_OF_A_TRIAL))
-            trial = replace(trial, latency_us=latency, excess=judge.limits.excess(size=size, latency=latency, drop=drop))
-        else:
-            trial = replace(trial, excess={name: value for name, value in excess.items() if name != "latency"})
     except TutelageError as error:
-        trial = replace(trial, loss=None, error=str(error))
-    return replace(trial, seconds=perf_counter() - started)
+        trial, student = replace(trial, loss=None, error=str(error)), None
+    trial = replace(trial, seconds=perf_counter() - started)
+    return trial, None if judge.limits.latency is None else student
 
 
-def _is_beaten(trial: Trial, before: Sequence[Trial]) -> bool:
+def _some(prepared: Prepared) -> Any:
+    return prepared.validation.take(np.arange(min(ROWS_OF_A_TRIAL, prepared.validation.count))).rows
+
+
+def _is_beaten(trial: Trial, before: Iterable[Trial]) -> bool:
     """Whether its latency does not matter: it exceeds another limit, or one within all, latency to spare, is as good and small."""
     return not trial.meets_limits or any(
         other.meets_limits

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from threading import Event
+from typing import Any
 
 from tutelage.search.families import Family
 from tutelage.search.study import Trial
 from tutelage.workflow.distillation.folder import RunFolder, file_name
 from tutelage.workflow.distillation.searching.arms import Arm
-from tutelage.workflow.distillation.searching.search import Judge, search_family
-from tutelage.workflow.distillation.searching.threads import THREADS, in_threads
-from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.search import FamilySearch
+from tutelage.workflow.distillation.searching.workplace import Training, Workplace
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,52 +19,62 @@ class ArmSearch:
     """What the searches of all arms share.
 
     Attributes:
-        prepared: the rows.
-        judge: by what trials are judged.
+        place: where trials run.
         folder: where each trial is stored.
         trials: of each arm, shared among its families.
         seed: of the search.
         advance: called after each trial.
     """
 
-    prepared: Prepared
-    judge: Judge
+    place: Workplace
     folder: RunFolder
     trials: int
     seed: int
     advance: Callable[[], None]
 
     def search(self, arms: Mapping[Arm, Sequence[Family]]) -> dict[str, tuple[Trial, ...]]:
-        """The trials of each arm: those of all its families, one after the other."""
-        stop = Event()
-        jobs = [(arm, place) for arm, families in arms.items() for place in range(len(families))]
-        longest_first = sorted(jobs, key=lambda job: (not arms[job[0]][job[1]].paced, not job[0].more_rows))  # networks, more rows
-        threads = THREADS if self.judge.limits.latency is None else 1  # nothing runs beside a file that is timed
-        found = in_threads(lambda job: self._search_family(job[0], arms[job[0]], job[1], stop), longest_first, stop, threads=threads)
-        of_job = dict(zip(longest_first, found, strict=True))
+        """The trials of each arm, those of all its families: the next round of every search at a time."""
+        searches = [self._search(arm, families, place) for arm, families in arms.items() for place in range(len(families))]
+        longest_first = sorted(searches, key=lambda one: (not one.family.paced, not one.arm.more_rows))  # networks, more rows
+        while wave := [(search, training) for search in longest_first for training in search.next_round()]:
+            self._run([search for search, _ in wave], [training for _, training in wave])
         trials: dict[str, tuple[Trial, ...]] = dict.fromkeys((arm.name for arm in arms), ())
-        for job in jobs:
-            trials[job[0].name] += of_job[job]
+        for search in searches:
+            trials[search.arm.name] += tuple(search.found[number] for number in range(search.trials))
         return trials
 
-    def _search_family(self, arm: Arm, families: Sequence[Family], place: int, stop: Event) -> tuple[Trial, ...]:
-        family, trials = families[place], share_of(self.trials, len(families), place)
-        names = [f"work/trials/{file_name(arm.name, family.name, number)}.json" for number in range(trials)]
-        before: list[Trial] = []
-        for name in names:
-            if not self.folder.has(name):
-                break
-            stored = self.folder.read(name)
-            before.append(Trial(**{key: value for key, value in stored.items() if key != "schema"}))
-            self.advance()
+    def _run(self, searches: Sequence[FamilySearch], trainings: Sequence[Training]) -> None:
+        """Run trials, each of the search at its place, and keep them; latencies are measured once none runs any more, in order."""
+        waiting: dict[int, tuple[Trial, Any]] = {}
 
-        def done(trial: Trial) -> None:
-            self.folder.write(names[trial.number], trial.to_json())
-            self.advance()
-            if stop.is_set():
-                raise CancelledError
+        def done(place: int, found: tuple[Trial, Any]) -> None:
+            if self.place.shared.judge.limits.latency is None:
+                self._keep(searches[place], found[0])
+            else:
+                waiting[place] = found
 
-        return search_family(arm, family, self.prepared, self.judge, trials=trials, seed=self.seed, before=before, done=done)
+        self.place.run(trainings, done)
+        for place in sorted(waiting):
+            self._keep(searches[place], searches[place].timed(*waiting.pop(place)))
+
+    def _search(self, arm: Arm, families: Sequence[Family], place: int) -> FamilySearch:
+        """The search of one family, with the trials that are stored of it."""
+        search = FamilySearch(arm, families[place], self.place.shared, share_of(self.trials, len(families), place), self.seed)
+        for number in range(search.trials):
+            name = _file(search, number)
+            if self.folder.has(name):
+                search.found[number] = Trial(**{key: value for key, value in self.folder.read(name).items() if key != "schema"})
+                self.advance()
+        return search
+
+    def _keep(self, search: FamilySearch, trial: Trial) -> None:
+        self.folder.write(_file(search, trial.number), trial.to_json())
+        search.found[trial.number] = trial
+        self.advance()
+
+
+def _file(search: FamilySearch, number: int) -> str:
+    return f"work/trials/{file_name(search.arm.name, search.family.name, number)}.json"
 
 
 def share_of(trials: int, families: int, place: int) -> int:

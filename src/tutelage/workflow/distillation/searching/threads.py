@@ -6,7 +6,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import TypeVar
 
 THREADS = min(2, os.cpu_count() or 1)
@@ -15,13 +14,14 @@ Job = TypeVar("Job")
 Found = TypeVar("Found")
 
 
-def in_threads(do: Callable[[Job], Found], jobs: Iterable[Job], stop: Event | None = None, *, threads: int = THREADS) -> list[Found]:
+def in_threads(do: Callable[[Job], Found], jobs: Iterable[Job], *, threads: int = THREADS) -> list[Found]:
     """What each job gives, in order. No result may depend on the number of threads: every job draws from a seed of its own.
+
+    At the first error, and at Ctrl-C, jobs that have not begun never do.
 
     Args:
         do: does one job.
         jobs: the jobs.
-        stop: set at the first error, and by Ctrl-C, so that jobs under way can end early; those that have not begun never do.
         threads: number of jobs at a time.
 
     Example:
@@ -33,8 +33,6 @@ def in_threads(do: Callable[[Job], Found], jobs: Iterable[Job], stop: Event | No
         try:
             return [one.result() for one in running]
         except BaseException:
-            if stop is not None:
-                stop.set()
             for one in running:
                 one.cancel()
             raise

@@ -1,20 +1,18 @@
-"""Where shards are labelled: in processes of this machine, on Ray, or wherever an object with `submit` runs functions."""
+"""Where tasks run: in processes of this machine, on Ray, or wherever an object with `submit` runs functions."""
 
 from __future__ import annotations
 
 import os
-import pickle
-import signal
-import subprocess
+import secrets
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any, cast
+from typing import Any
 
 from tutelage.core.arguments import number, whole
+from tutelage.core.engines.processes import Processes
 from tutelage.core.errors import BadInput, require
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "POLARS_MAX_THREADS")
@@ -36,12 +34,12 @@ class Engine:
 
 @dataclass(frozen=True)
 class Local:
-    """Worker processes on this machine, each of which loads the teacher once. One that dies is replaced.
+    """Worker processes on this machine, each of which loads once what its tasks share. One that dies is replaced.
 
     Attributes:
         workers: number of processes.
-        threads: that each computes with; by default the processors of this machine, shared equally. Answers of networks may differ in
-            their last bits between numbers of threads.
+        threads: that each computes with; by default the processors of this machine, shared equally. Networks and linear models may differ
+            in their last bits between numbers of threads.
 
     Raises:
         BadInput: not at least 1.
@@ -70,7 +68,7 @@ class Local:
     def started(self) -> Iterator[Engine]:
         """The processes, until the end of the block; they start when there is work for them."""
         threads = self.threads or max(1, (os.cpu_count() or 1) // self.workers)
-        processes = _Processes({**os.environ, **dict.fromkeys(THREADS, str(threads))})
+        processes = Processes({**os.environ, **dict.fromkeys(THREADS, str(threads)), "PYTHONPATH": search_path()})
         pool = ThreadPoolExecutor(self.workers)
         try:
             yield Engine(lambda function, *arguments: pool.submit(processes.run, function, arguments), self.workers)
@@ -81,12 +79,12 @@ class Local:
 
 @dataclass(frozen=True)
 class Ray:
-    """Workers of a Ray cluster (the extra `ray`), each of which loads the teacher once.
+    """Workers of a Ray cluster (the extra `ray`), each of which loads once what its tasks share.
 
     A cluster that runs already is used and left running; otherwise one is started on this machine for as long as it is needed.
 
     Attributes:
-        workers: shards that are labelled at once.
+        workers: tasks that run at once.
         cpus: processors that each needs.
         gpus: graphics processors that each needs; parts are allowed, such as 0.25.
         address: of the cluster, as `ray.init` takes it; None is the one that this process is connected to, or a new one.
@@ -116,31 +114,50 @@ class Ray:
             new = {"num_cpus": max(1, round(self.workers * self.cpus)), "include_dashboard": False} if self.address is None else {}
             ray.init(address=self.address, log_to_driver=False, configure_logging=False, **new)
         environment = {**dict.fromkeys(THREADS, str(max(1, int(self.cpus)))), "PYTHONPATH": search_path()}
-        run = ray.remote(_call).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, runtime_env={"env_vars": environment})
+        run = ray.remote(_called).options(num_cpus=self.cpus, num_gpus=self.gpus, max_retries=0, runtime_env={"env_vars": environment})
         try:
-            yield Engine(lambda function, *arguments: run.remote(sys.path, function, arguments).future(), self.workers)
+            yield Engine(lambda function, *arguments: run.remote(function, arguments).future(), self.workers)
         finally:
             if not was_there:
                 ray.shutdown()
 
 
-def _call(search_path: list[str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """Run a function where modules are found as in the process that sent it."""
-    sys.path.extend(path for path in search_path if path not in sys.path)
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return function(*arguments)
 
 
 def search_path() -> str:
-    """Where this process finds modules, for the environment of another one."""
-    return os.pathsep.join(os.path.abspath(path) for path in sys.path)  # noqa: PTH100 - "" is the current folder
+    """Where this process finds modules, the current folder last, as PYTHONPATH tells it to another process."""
+    return os.pathsep.join(dict.fromkeys(os.path.abspath(path) for path in [*sys.path, ""]))  # noqa: PTH100 - "" is the current folder
 
 
-class WorkerDied(Exception):
-    """A worker process ended while it worked: it was killed, or ran out of memory."""
+_THIS = secrets.token_hex(8)
+"""Another one in each process that was not forked from this one."""
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """A function for a process that somebody else started, with the search path of the process that sends it.
+
+    Attributes:
+        function: that is called.
+        path: see `search_path`.
+        sender: which process sends it; it finds its modules itself.
+    """
+
+    function: Callable[..., Any]
+    path: str = field(default_factory=search_path)
+    sender: str = _THIS
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function where modules are found as in the process that sent it."""
+        if self.sender != _THIS:
+            sys.path.extend(path for path in self.path.split(os.pathsep) if path not in sys.path)
+        return self.function(*arguments)
 
 
 def engine_named(text: str) -> Local | Ray:
-    """Where shards are labelled, as it is typed: "local:4" for four processes, "ray:64" for 64 workers; without a number all processors.
+    """Where tasks run, as it is typed: "local:4" for four processes, "ray:64" for 64 workers; without a number all processors.
 
     Raises:
         BadInput: another text.
@@ -164,7 +181,7 @@ def started(on: Any) -> Iterator[Engine]:
         with on.started() as engine:
             yield engine
         return
-    yield Engine(on.submit, _workers_of(on))
+    yield Engine(lambda function, *arguments: on.submit(_Sent(function), *arguments), workers_of(on))
 
 
 def check_on(on: Any) -> None:
@@ -183,79 +200,10 @@ def check_on(on: Any) -> None:
         require("ray")
 
 
-def _workers_of(on: Any) -> int:
-    """How many functions an object runs at once; the number of processors where it does not say."""
+def workers_of(on: Any) -> int:
+    """How many functions run at once on what the user passes; the number of processors where it does not say."""
     for name in ("_max_workers", "workers"):
         if isinstance(found := getattr(on, name, None), int):
             return found
     threads = getattr(on, "nthreads", None)  # of Dask's Client: {worker: threads}
     return max(1, sum(threads().values())) if callable(threads) else os.cpu_count() or 1
-
-
-@dataclass
-class _Processes:
-    """A worker process for each thread that asks for one."""
-
-    environment: dict[str, str]
-    _own: threading.local = field(default_factory=threading.local)
-    _all: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _stopped: bool = False
-
-    def run(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Run a function in the process of this thread.
-
-        Raises:
-            WorkerDied: the process ended. Also what the function raises.
-        """
-        process = getattr(self._own, "process", None)
-        if process is None or process.poll() is not None:
-            process = self._own.process = self._new()
-        try:
-            _send(process, (function, arguments))
-            succeeded, result = pickle.load(cast(IO[bytes], process.stdout))  # noqa: S301 - from the process that this one started
-        except (EOFError, OSError, pickle.UnpicklingError) as error:
-            process.kill()
-            raise WorkerDied(f"the worker process ended with status {process.wait()}") from error
-        if succeeded:
-            return result
-        raise result
-
-    def stop(self) -> None:
-        """End all processes."""
-        with self._lock:
-            self._stopped = True
-            for process in self._all:
-                process.kill()
-                process.wait()
-                for stream in (process.stdin, process.stdout):
-                    if stream is not None:
-                        with suppress(OSError):  # what it was not sent yet
-                            stream.close()
-
-    def _new(self) -> subprocess.Popen[bytes]:
-        with self._lock:
-            if self._stopped:
-                raise WorkerDied("it was stopped")
-            command = [sys.executable, "-m", "tutelage.softlabels.labelling.worker"]
-            environment = {**self.environment, "PYTHONPATH": search_path()}
-            pipe = subprocess.PIPE
-            process = subprocess.Popen(command, stdin=pipe, stdout=pipe, env=environment, start_new_session=True)  # noqa: S603
-            self._all.append(process)
-        threading.Thread(target=_end_what_it_started, args=(process,), daemon=True).start()
-        _send(process, sys.path)
-        return process
-
-
-def _end_what_it_started(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a worker, then end the processes that it started: they may hold its output open, which would never end."""
-    process.wait()
-    if sys.platform != "win32":
-        with suppress(ProcessLookupError, PermissionError):  # it left none
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def _send(process: subprocess.Popen[bytes], value: Any) -> None:
-    stream = cast(IO[bytes], process.stdin)
-    stream.write(pickle.dumps(value))
-    stream.flush()

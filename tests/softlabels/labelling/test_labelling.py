@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import tutelage as tl
+from tutelage.core.engines.engines import search_path
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
-from tutelage.softlabels.labelling.engines import search_path
 
 X = np.arange(300.0).reshape(100, 3)
 
@@ -173,12 +173,6 @@ def test_an_executor_that_was_shut_down_is_said(tmp_path):
     pool.shutdown()
     with pytest.raises(BadInput, match="nothing can be started on it any more"):
         tl.record(teacher_of(labelling_teachers.sums), X, tmp_path / "labels", on=pool)
-
-
-@pytest.mark.parametrize("given", [{"workers": 0}, {"workers": 1.5}, {"workers": 1, "threads": 0}])
-def test_numbers_of_workers_are_checked(given):
-    with pytest.raises(BadInput, match="expected a whole number"):
-        tl.Local(**given)
 
 
 def test_on_applies_to_a_folder():

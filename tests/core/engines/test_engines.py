@@ -1,0 +1,78 @@
+import os
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import pytest
+
+import tutelage as tl
+from tutelage.core.engines.engines import Engine, engine_named, search_path, started, workers_of
+from tutelage.core.engines.tasks import run_tasks
+from tutelage.core.errors import BadInput
+
+
+def done_on(engine, call, tasks=range(4), **options):
+    """What came back of each task, and what was given up."""
+    found = {}
+    given_up = run_tasks(engine, tasks, call, found.__setitem__, **options)
+    return found, given_up
+
+
+def test_tasks_run_on_an_engine_and_errors_are_tried_three_times():
+    tried = []
+
+    def work(task):
+        tried.append(task)
+        if task == 2:
+            raise ValueError("two is too much")
+        return 10 * task
+
+    with ThreadPoolExecutor(2) as pool:
+        found, given_up = done_on(Engine(pool.submit, 2), lambda attempt: (work, attempt.task))
+    assert found == {0: 0, 1: 10, 3: 30}
+    assert given_up == {2: "ValueError: two is too much"}
+    assert tried.count(2) == 3
+
+
+def test_tasks_of_which_each_takes_its_own_time_are_started_once():
+    numbers = []
+    with ThreadPoolExecutor(3) as pool:
+        engine = Engine(pool.submit, 3)
+        found, _ = done_on(engine, lambda attempt: (numbers.append(attempt.number), pow, attempt.task, 2)[1:], slow=float("inf"))
+    assert found == {0: 0, 1: 1, 2: 4, 3: 9}
+    assert numbers == [0, 1, 2, 3]
+
+
+def test_an_executor_that_was_shut_down_is_said():
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(BadInput, match="nothing can be started on it any more"):
+        done_on(Engine(pool.submit, 1), lambda attempt: (str, attempt.task))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("where", ["local", "pool"])
+def test_modules_of_the_current_folder_are_found_by_workers(tmp_path, monkeypatch, where):
+    (tmp_path / "only_there.py").write_text("VALUE = 7\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    monkeypatch.setenv("PYTHONPATH", search_path().rpartition(os.pathsep)[0])  # without the current folder
+    with pool, started(tl.Local(1) if where == "local" else pool) as engine:
+        assert engine.submit(eval, "__import__('only_there').VALUE").result() == 7
+
+
+@pytest.mark.parametrize(("text", "workers"), [("local:3", 3), ("ray:64", 64), ("local", os.cpu_count())])
+def test_engines_are_named_by_kind_and_number(text, workers):
+    found = engine_named(text)
+    assert (type(found).__name__.lower(), workers_of(found)) == (text.partition(":")[0], workers)
+
+
+@pytest.mark.parametrize("text", ["dask", "local:", "local:0", "ray:many"])
+def test_other_names_are_refused(text):
+    with pytest.raises(BadInput, match="expected local, ray, or one of them with a number"):
+        engine_named(text)
+
+
+@pytest.mark.parametrize("given", [{"workers": 0}, {"workers": 1.5}, {"workers": 1, "threads": 0}])
+def test_numbers_of_workers_are_checked(given):
+    with pytest.raises(BadInput, match="expected a whole number"):
+        tl.Local(**given)

@@ -43,6 +43,7 @@ def rows_to_measure(
     text: str | None = None,
     weight: str | None = None,
     dtype: Mapping[str, str] | None = None,
+    inputs: Sequence[str] = (),
 ) -> TableFile:
     """Open a table of test rows. Options not given default to those used in training, for columns that the table has.
 
@@ -56,6 +57,7 @@ def rows_to_measure(
         text: the column whose texts are the rows.
         weight: the column of the weights of the rows in the figures; weights of training are not used here.
         dtype: the type of some columns.
+        inputs: the inputs of rows of several.
 
     Raises:
         BadInput: a column that the student reads holds values of another type than in training; and as `TableFile.open`.
@@ -68,6 +70,7 @@ def rows_to_measure(
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
         text=text or trained_on["text"],
         weight=weight,
+        inputs=inputs or trained_on.get("inputs", ()),
     )
 
 

@@ -85,6 +85,11 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
             CannotWrite: the folder cannot be written; raised before any work.
     """
     check_whole_folder(out, may_replace=_is_trained)
+    if data.inputs:
+        raise BadInput(
+            f"the rows are several inputs ({', '.join(data.inputs)}), and a {spec.student} student takes columns or texts; give tl.distill "
+            "a network of yours, or train it with tl.TorchStudent on the recorded answers."
+        )
     unfitted, data = _unfitted(spec, labels, data), in_columns_of(labels, data)
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))

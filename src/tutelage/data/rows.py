@@ -17,7 +17,7 @@ from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
-from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
+from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure, refuse_mappings
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
 from tutelage.data.tables.origin import Origin
@@ -154,11 +154,7 @@ def _of_hugging_face(data: Any) -> Rows:
 
 
 def _of_values(data: Any, by_position: bool) -> Rows:
-    if isinstance(data, list | tuple) and data and isinstance(data[0], Mapping):
-        raise BadInput(
-            f"the rows are a {type(data).__name__} of mappings; pass one mapping of lists, {{name: [row[name] for row in rows], ...}}, or "
-            "a Dataset whose items are such mappings."
-        )
+    refuse_mappings(data)
     if hasattr(data, "detach"):
         check_dense(data)
         return _sliced(data, "tensor", data.ndim)

@@ -15,6 +15,7 @@ from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.answers import list_classes, plain_or_none
 from tutelage.core.arrays import Floats, Integers
+from tutelage.data.truth.position_truth import VOID
 
 ENOUGH_CASES = 100
 """With fewer cases, an accuracy that is not proven better than chance is a note only: the teacher may be good."""
@@ -70,6 +71,8 @@ def _unknown(unknown: list[Any], classes: tuple[Any, ...]) -> str:
 def _mapping(unknown: list[Any], classes: tuple[Any, ...]) -> str:
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
         return f"Pass the labels as {type(classes[0]).__name__}, the type of the teacher's classes."
+    if unknown == [255]:
+        return VOID
     return "Map the labels to the teacher's classes, or declare the classes that it was trained on; no label is dropped silently."
 
 

@@ -19,6 +19,8 @@ MASK = "attention_mask"
 DECODER = "decoder_"
 """What the names of a decoder's inputs begin with, in the same habit."""
 DECODER_MASK = f"{DECODER}{MASK}"
+OF_SIGNALS = ("input_values", "past_values", "audio", "signal", "speech", "waveform")
+"""What names of inputs hold that have a number for each step in time, such as those of sounds in the habit of Hugging Face."""
 TRUTH = ("labels", "label")
 """The names of the ground truth beside the inputs, in the same habit."""
 
@@ -314,7 +316,8 @@ def _lengths(field: Field | None) -> NDArray[np.int64] | None:
 
 def _of_tokens(name: str, field: NDArray[Any]) -> bool:
     """Whether an array of a mask's shape says something of each token, rather than of a row that has as many tokens by chance."""
-    return field.ndim > 2 or (field.dtype.kind != "f" and any(word in name.lower() for word in ("id", "mask", "token", "pos", "word")))
+    words = OF_SIGNALS if field.dtype.kind == "f" else ("id", "mask", "token", "pos", "word")
+    return field.ndim > 2 or any(word in name.lower() for word in words)
 
 
 def is_structure(data: Any) -> bool:
@@ -322,6 +325,21 @@ def is_structure(data: Any) -> bool:
     if isinstance(data, StructuredRows | Mapping):
         return True
     return isinstance(data, tuple) and len(data) > 0 and all(getattr(value, "ndim", 0) >= 1 and hasattr(value, "dtype") for value in data)
+
+
+def refuse_mappings(data: Any) -> None:
+    """Refuse a list with a mapping for each row.
+
+    Raises:
+        BadInput: it is one, and how such rows are passed.
+    """
+    if isinstance(data, list | tuple) and data and isinstance(data[0], Mapping):
+        names = ", ".join(f"{name!r}: [row[{name!r}] for row in rows]" for name in list(data[0])[:2])
+        more = ", ..." if len(data[0]) > 2 else ""
+        raise BadInput(
+            f"the rows are a {type(data).__name__} of mappings; expected one mapping of lists, {{{names}{more}}}, or a Dataset whose items "
+            "are such mappings."
+        )
 
 
 def _field(value: Any, name: str) -> Field:

@@ -65,6 +65,12 @@ def rows_to_measure(
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
     file = TableFile.open(path, truth=truth, drop=drop, text=text, weight=weight, dtype=dtype).matching(table)
+    shape = trained_on["row_shape"]
+    if shape and file.columns:
+        raise BadInput(
+            f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file of "
+            "such rows, or a .npz file with them as X."
+        )
     return file.with_roles(
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.names) else ()),
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],

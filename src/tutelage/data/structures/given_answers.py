@@ -59,15 +59,7 @@ def without_padding(
         return np.asarray(values[: len(counts)][counts])
     if len(values) == counts.sum():
         return values
-    fewer = (
-        f" A network that gives fewer {things} than its input has positions, such as one with strides and CTC, has none that the mask "
-        "could name: leave attention_mask out of the rows, which are then answered with rows of their own length."
-        if len(values) < len(counts) and things == "answers"
-        else ""
-    )
-    raise ShapeError(
-        f"row {row} of {what} has {len(values)} {things}, and the row has {len(counts)} positions; expected one for each.{fewer}"
-    )
+    raise ShapeError(f"row {row} of {what} has {len(values)} {things}, and the row has {len(counts)} positions; expected one for each.")
 
 
 def _has_rows(answers: Any, count: int) -> bool:

@@ -90,7 +90,7 @@ def test_the_document_shows_a_row_that_is_answered(client):
         ({"input_ids": [2**70, 1]}, "input 'input_ids' holds a number at [0]"),
         ({"input_ids": [[1, 2]]}, "input 'input_ids' holds a list"),
         ({"input_ids": []}, "input 'input_ids' holds a list"),
-        ({"input_ids": [1, 2], "attention_mask": [1]}, "the row has 2 positions in 'input_ids' and 1 in 'attention_mask'; expected as many"),
+        ({"input_ids": [1, 2], "attention_mask": [1]}, "the row has 2 positions in 'input_ids' and 1 in 'attention_mask'; expected"),
         ({"input_ids": [1, 2], "attention_mask": [1, 2]}, "attention_mask holds numbers other than 0 and 1"),
         ({"age": [1.0]}, "input 'age' holds a list"),
         ({"input_ids": [99, 1], "attention_mask": [1, 1]}, "the ONNX file cannot take these rows"),
@@ -105,7 +105,8 @@ def test_a_wrong_row_is_one_sentence(changed, sentence, client):
 
 def test_a_missing_input_and_the_number_of_the_row_are_named(client):
     lacking = {name: value for name, value in ROWS[0].items() if name != "age"}
-    assert "row 1 lacks the input 'age'; expected an object with" in client.post("/v1/answers", json={"rows": [ROWS[0], lacking]}).json()["detail"]
+    found = client.post("/v1/answers", json={"rows": [ROWS[0], lacking]}).json()["detail"]
+    assert found.startswith("row 1 lacks the input 'age'; expected an object with")
     odd = {**ROWS[0], "attention_mask": [1] * 9, "input_ids": [1] * 8}
     assert "row 1 has 8 positions in 'input_ids' and 9" in client.post("/v1/answers", json={"rows": [ROWS[0], odd]}).json()["detail"]
 

@@ -97,7 +97,7 @@ def test_a_network_of_fewer_steps_than_positions_says_what_its_mask_cannot_tell(
     teacher = tl.as_teacher(Strided(), classes=("-", "a", "b"), positions="tokens")
     assert [len(row) for row in tl.record(teacher, sounds).answers] == [4, 4]
     masked = sounds | {"attention_mask": np.array([[1] * 8, [1] * 4 + [0] * 4])}
-    with pytest.raises(ShapeError, match=r"answers 4 positions of rows of 8 tokens, .* leave the mask out and pass each row in its own len"):
+    with pytest.raises(ShapeError, match=r"answers 4 positions of rows of 8 tokens, .* leave the mask out and pass each row"):
         tl.record(teacher, masked)
     alone = {"input_values": [np.ones(8, np.float32), np.ones(4, np.float32)]}
     assert [len(row) for row in tl.record(teacher, alone).answers] == [4, 2]

@@ -15,7 +15,12 @@ from tutelage.data.structures.structured import MASK, StructuredRows
 
 Numbers = Literal["int64", "float32", "float64", "bool"]
 LARGEST = float(np.finfo(np.float32).max)
-SAID: dict[Numbers, str] = {"int64": "whole numbers", "float32": "numbers up to 3.4e38", "float64": "finite numbers", "bool": "true or false"}
+SAID: dict[Numbers, str] = {
+    "int64": "whole numbers",
+    "float32": "numbers up to 3.4e38",
+    "float64": "finite numbers",
+    "bool": "true or false",
+}
 _CELLS: dict[Numbers, Any] = {
     "int64": Annotated[int, Field(ge=-(2**63), lt=2**63)],
     "float32": Annotated[float, Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)],

@@ -65,18 +65,22 @@ def rows_to_measure(
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
     file = TableFile.open(path, truth=truth, drop=drop, text=text, weight=weight, dtype=dtype).matching(table)
+    if inputs:
+        raise BadInput(
+            f"inputs= names {', '.join(inputs)}, and the student reads columns, texts or arrays, as every student of `train` and `distill` "
+            "does; leave it out."
+        )
     shape = trained_on["row_shape"]
     if shape and file.columns:
         raise BadInput(
-            f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file of "
-            "such rows, or a .npz file with them as X."
+            f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file "
+            "of such rows, or a .npz file with them as X."
         )
     return file.with_roles(
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.names) else ()),
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
         text=text or trained_on["text"],
         weight=weight,
-        inputs=inputs or trained_on.get("inputs", ()),
     )
 
 
@@ -226,6 +230,11 @@ def measure(
     if file.columns:
         require("pandas")  # columns are found by name
     file = in_columns_of(source, file)
+    if file.inputs:
+        raise BadInput(
+            f"the teacher takes the inputs {', '.join(file.inputs)}, and the student reads other columns of the same rows; measure them in "
+            "Python, where each is given its own: tl.evaluate(student, tl.record(teacher, inputs).paired_with(rows), rows)."
+        )
     places = places_with_truth(file, student.labels)
     rows, truth = some_rows(file.rows_of(file.columns), places), some_truth(file, places)
     teacher = source

@@ -87,8 +87,8 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
     check_whole_folder(out, may_replace=_is_trained)
     if data.inputs:
         raise BadInput(
-            f"the rows are several inputs ({', '.join(data.inputs)}), and a {spec.student} student takes columns or texts; give tl.distill "
-            "a network of yours, or train it with tl.TorchStudent on the recorded answers."
+            f"the rows are several inputs ({', '.join(data.inputs)}), and a {spec.student} student takes columns or texts; train a "
+            "network of yours on the recorded answers: tl.TorchStudent(network).fit(rows, tl.open_labels(folder))."
         )
     unfitted, data = _unfitted(spec, labels, data), in_columns_of(labels, data)
     with stages.stage("labels"):

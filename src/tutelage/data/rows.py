@@ -11,12 +11,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
+from tutelage.data.structures.row_parts import taken
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure, refuse_mappings
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of
@@ -65,7 +65,7 @@ class Rows:
         reread = self.reread
         return Rows(
             len(places),
-            lambda start, stop: _safe_indexing(self.part(0, self.count), places[start:stop]),
+            lambda start, stop: taken(self.part(0, self.count), places[start:stop]),
             self.kind,
             self.describe,
             None if reread is None else lambda schema: reread(schema).take(places),

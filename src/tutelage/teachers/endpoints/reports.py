@@ -98,7 +98,7 @@ class ChatReport:
         ]
         if self.outside is not None:
             lines.append(f"Outside the classes: {self.outside:.2%} of the probability of the first token, on average.")
-        if self.agreement is not None:
+        if self.agreement is not None and self.highest is not None:
             lines.append(
                 f"Two votes about a text agree in {percent(self.agreement)}: no student agrees with one in more than "
                 f"{percent(self.highest)}."

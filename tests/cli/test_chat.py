@@ -50,7 +50,7 @@ def test_answers_are_recorded_with_a_cache_beside_them(endpoint, tmp_path, capsy
     shown = capsys.readouterr()
     assert "labels: probabilities for the classes ['spam', 'ham'], 12 rows in 1 file" in shown.out
     assert "m-1: 12 of 12 texts have a class, from 36 answers." in shown.err
-    assert "Two votes about a text agree in 100.0%" in shown.err
+    assert "Two votes about a text agree in 100 %" in shown.err
     assert endpoint.asked == dict.fromkeys(texts, 1)
     assert [path.name for path in (tmp_path / "labels.answers").iterdir()] == ["answers.jsonl"]
     assert main(command) == 0
@@ -141,7 +141,7 @@ def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_p
 def test_some_texts_are_asked_again_on_request(endpoint, tmp_path, capsys):
     mails(tmp_path / "mails.jsonl")
     assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--ask-again", "5"]) == 0
-    assert "Asked twice, the model decides 100.0% of 5 texts alike" in capsys.readouterr().err
+    assert "Asked twice, the model decides 100 % of 5 texts alike" in capsys.readouterr().err
     assert sorted(endpoint.asked.values()) == [1] * 7 + [2] * 5
 
 

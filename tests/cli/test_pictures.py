@@ -70,6 +70,9 @@ def test_mistakes_are_one_sentence(files, user_error):
     assert "expects (rows, 1, 4, 4). Pass X.reshape(-1, 1, 4, 4)" in user_error(*predict, "flat.npy")
     scale = "scaled.npy holds fractions up to 1, and the student was trained on whole numbers up to 255. Scale them as in training."
     assert scale in user_error(*predict, "scaled.npy")
+    pd.DataFrame({"a": [1, 2], "b": [3, 4]}).to_csv("table.csv", index=False)
+    table = "table.csv is a table, and the student was trained on rows of 1 x 4 x 4 numbers; expected a .npy file of such rows, or a .npz"
+    assert table in user_error(*predict, "table.csv")
     np.savez("scaled.npz", X=PICTURES / 255, side=BRIGHT)
     for command in (("evaluate", "run"), ("compare", "run", "run")):
         assert scale.replace("npy", "npz") in user_error(*command, "--data", "scaled.npz")

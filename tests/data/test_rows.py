@@ -220,5 +220,5 @@ def test_some_rows_are_read_in_their_order_and_in_the_types_of_a_schema(suffix, 
 
 
 def test_a_list_of_mappings_is_refused_with_the_mapping_that_is_taken():
-    with pytest.raises(BadInput, match=r"a list of mappings; pass one mapping of lists"):
+    with pytest.raises(BadInput, match=r"a list of mappings; expected one mapping of lists"):
         as_rows([{"input_ids": [1, 2]}, {"input_ids": [3]}])

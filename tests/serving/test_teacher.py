@@ -15,6 +15,7 @@ from tutelage.core.errors import BadInput
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.serving.app import create_app
 from tutelage.serving.batching import Busy
+from tutelage.serving.settings import Settings
 from tutelage.students.cascade import Guarantee
 
 
@@ -101,6 +102,17 @@ def test_a_teacher_that_reads_more_than_the_file_takes_is_refused_at_the_start(t
         tl.export(with_threshold(student, both), tmp_path / "student.onnx", check_on=X[["a"]])
         with pytest.raises(BadInput, match=sentence):
             create_app(tmp_path, teacher=teacher)
+
+
+def test_a_teacher_that_hangs_does_not_hang_the_start(cascade, teacher, monkeypatch):
+    released = threading.Event()
+    monkeypatch.setattr("tutelage.serving.app.START_S", 0.05)
+    monkeypatch.setattr("tutelage.serving.teacher.TeacherBeside.try_on", lambda self, example: released.wait())
+    try:
+        with pytest.raises(BadInput, match=r"the teacher has not answered a made row within 0.1 seconds"):
+            create_app(cascade, teacher=teacher, settings=Settings(teacher_timeout=0.1))
+    finally:
+        released.set()
 
 
 def test_a_student_without_a_threshold_takes_no_teacher(table, teacher):

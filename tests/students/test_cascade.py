@@ -350,7 +350,7 @@ def test_the_guarantee_says_what_was_proved():
     assert "agree with the teacher, with probability 0.95" in said
     assert "On rows like them at least 0.97 of all answers" in said
     assert "the student's own answers match the truth" in str(cascade(0.85, over="student", against="truth").guarantee_)
-    assert str(cascade(0.5).guarantee_).startswith("The student answers every row, 100.0% of the 2,000 calibration rows.")
+    assert str(cascade(0.5).guarantee_).startswith("The student answers every row, 100 % of the 2,000 calibration rows.")
     strict = cascade().guarantee_
     assert strict.at_least >= strict.target
 

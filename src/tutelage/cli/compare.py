@@ -45,7 +45,8 @@ def compare(
 
     a, b = open_all(run_a), open_all(run_b)
     given, stages = given_rows, DisplayedStages()
-    file = rows_to_measure(a.record, given.data, truth=given.truth, drop=given.drop, text=given.text, dtype=given.dtype)
+    roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
+    file = rows_to_measure(a.record, given.data, **roles, dtype=given.dtype)
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=None, teacher=teacher, options=source)
     with stages.stage("compare"):

@@ -53,7 +53,8 @@ def evaluate(
         check_target(answers_path)
     student, record = open_trained(run)
     given = given_rows
-    file = rows_to_measure(record, given.data, truth=given.truth, drop=given.drop, text=given.text, weight=weight, dtype=given.dtype)
+    roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
+    file = rows_to_measure(record, given.data, **roles, weight=weight, dtype=given.dtype)
     stages = DisplayedStages()
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=cached_beside(source, teacher or "", run))

@@ -66,6 +66,13 @@ dtype_option = click.option(
     metavar="COLUMN=TYPE",
     help="Type of a column: number, boolean, category, text, date or duration. By default what the file stores or its texts suggest.",
 )
+inputs_option = click.option(
+    "--inputs",
+    callback=lambda context, option, given: () if given is None else tuple(name.strip() for name in given.split(",") if name.strip()),
+    metavar="NAMES",
+    help="Columns of numbers or lists, or arrays of a .npz file, that are the inputs of each row, such as input_ids,attention_mask; by "
+    "default those of an ONNX file that takes several.",
+)
 
 
 def on_option(what: str) -> Callable[..., Any]:
@@ -89,7 +96,7 @@ class RowsOptions:
 
     Attributes:
         data: the files, folders or patterns.
-        truth, drop, text, dtype: as for `TableFile.open`.
+        truth, drop, text, dtype, inputs: as for `TableFile.open`.
     """
 
     data: tuple[AnyPath, ...]
@@ -97,6 +104,7 @@ class RowsOptions:
     drop: tuple[str, ...] = ()
     text: str | None = None
     dtype: Mapping[str, str] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
 
     def open(self, *, weight: str | None = None) -> TableFile:
         """Open the files; `weight` is the column of the weights.
@@ -106,7 +114,8 @@ class RowsOptions:
         """
         from tutelage.data.table_file import TableFile
 
-        return TableFile.open(self.data, truth=self.truth, drop=self.drop, text=self.text, weight=weight, dtype=self.dtype)
+        roles: dict[str, Any] = {"truth": self.truth, "drop": self.drop, "text": self.text, "inputs": self.inputs}
+        return TableFile.open(self.data, **roles, weight=weight, dtype=self.dtype)
 
 
 def column_type(text: str) -> tuple[str, str]:
@@ -284,13 +293,15 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --data, --truth, --drop, --text and --dtype to a command, which receives them as one argument `given_rows`."""
+    """Add --data, --truth, --drop, --text, --dtype and --inputs to a command, which receives them as one argument `given_rows`."""
 
     @wraps(command)
-    def gathered(*, data: tuple[AnyPath, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], **given: Any) -> Any:
-        return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype))), **given)
+    def gathered(
+        *, data: tuple[AnyPath, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], inputs: Any, **given: Any
+    ) -> Any:
+        return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype)), inputs), **given)
 
-    return add_options((data_option, truth_option, drop_option, text_option, dtype_option))(gathered)
+    return add_options((data_option, truth_option, drop_option, text_option, dtype_option, inputs_option))(gathered)
 
 
 def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -305,7 +316,7 @@ def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[.
 
 
 OPTION_ARGUMENTS = (
-    "answers|ask_again|budget|cache|class_weight|classes|content|data|drop|endpoint|id|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|"
+    "answers|ask_again|budget|cache|class_weight|classes|content|data|drop|endpoint|id|inputs|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|"
     "precision|price|prompt|refused|repeated|rest|soft_weight|task|teacher|top_k|truth|unlabelled|votes|weight"
 )
 """Python arguments named in error messages that are options of the command line."""

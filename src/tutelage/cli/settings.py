@@ -22,7 +22,7 @@ from tutelage.core.errors import BadInput, did_you_mean, one_line, shown
 SETTINGS_FILE = "tutelage.toml"
 NOT_FROM_A_FILE = ("trust", "debug", "settings", "help", "dry-run")
 """Options that are decided at the command line: a file that came with the data must not make it execute code."""
-OF_THE_ROWS = ("data", "truth", "drop", "text", "dtype", "weight", "group", "time")
+OF_THE_ROWS = ("data", "truth", "drop", "text", "dtype", "inputs", "weight", "group", "time")
 OF_THE_TEACHER = (
     *("classes", "kind", "task", "teacher-version"),
     *("answers", "content", "id", "rest", "repeated", "mapping", "smoothing"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,14 +11,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
 from tutelage.core.remote import AnyPath, RemotePath, any_path, fetched
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
-from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure
+from tutelage.data.structures.row_parts import taken
+from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure, refuse_mappings
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of, without_index
 from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
@@ -71,7 +71,7 @@ class Rows:
         reread = self.reread
         return Rows(
             len(places),
-            lambda start, stop: _safe_indexing(self.part(0, self.count), places[start:stop]),
+            lambda start, stop: taken(self.part(0, self.count), places[start:stop]),
             self.kind,
             self.describe,
             None if reread is None else lambda schema: reread(schema).take(places),
@@ -185,11 +185,7 @@ def _of_arrow(parts: ArrowParts) -> Rows:
 
 
 def _of_values(data: Any, by_position: bool) -> Rows:
-    if isinstance(data, list | tuple) and data and isinstance(data[0], Mapping):
-        raise BadInput(
-            f"the rows are a {type(data).__name__} of mappings; pass one mapping of lists, {{name: [row[name] for row in rows], ...}}, or "
-            "a Dataset whose items are such mappings."
-        )
+    refuse_mappings(data)
     if hasattr(data, "detach"):
         check_dense(data)
         return _sliced(data, "tensor", data.ndim)

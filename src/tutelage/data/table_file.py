@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, did_you_mean
+from tutelage.core.errors import BadInput, ShapeError, did_you_mean
 from tutelage.core.remote import AnyPath, RemotePath, any_path
 from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
+from tutelage.data.structures.structured import MASK, TRUTH, StructuredRows
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.found_files import FORMATS, is_table
 from tutelage.data.tables.hugging_face import opened
+from tutelage.data.tables.input_columns import inputs_of
 from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.sources import TableSource, open_tables
 
@@ -40,6 +42,7 @@ class TableFile:
         text: the single column whose texts are the rows.
         weight: the column of the weights of the rows, which is not a feature.
         archive: the arrays of a .npz file; None for others.
+        inputs: the columns of numbers and of lists, or the arrays, that are the inputs of the rows, by name; empty for rows of one input.
     """
 
     path: AnyPath
@@ -49,6 +52,7 @@ class TableFile:
     text: str | None = None
     weight: str | None = None
     archive: ArrayArchive | None = None
+    inputs: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -60,6 +64,7 @@ class TableFile:
         text: str | None = None,
         weight: str | None = None,
         dtype: Mapping[str, str] | None = None,
+        inputs: Sequence[str] = (),
     ) -> TableFile:
         """Open a table in one or more files. The rows of Parquet files are read later.
 
@@ -72,29 +77,62 @@ class TableFile:
             weight: the column of the weights of the rows.
             dtype: the type of some columns, as {"column": "text"}; one of `column_types.TYPES`. Other columns have the type that
                 the file stores, or that their texts suggest.
+            inputs: the columns, or arrays, that are the inputs of the rows, such as input_ids and attention_mask.
 
         Raises:
             BadInput: a file or a column does not exist, the file has no column names, no feature is left, or as `open_tables`.
             ShapeError: no rows.
         """
         paths = [any_path(path)] if isinstance(path, str | Path | RemotePath) else list(map(any_path, path))
-        named = (*truth, *drop, *(name for name in (text, weight) if name is not None))
+        named = (*truth, *drop, *(name for name in (text, weight) if name is not None), *inputs)
         if len(paths) == 1 and paths[0].suffix == ".npz":
             _refuse_columns(paths[0], [*([text] if text is not None else []), *(dtype or {})])
-            return cls(paths[0], archive=ArrayArchive.open(paths[0])).with_roles(truth=truth, drop=drop, weight=weight)
+            return cls(paths[0], archive=ArrayArchive.open(paths[0])).with_roles(truth=truth, drop=drop, weight=weight, inputs=inputs)
         if not any(map(is_table, paths)):
             return _without_names(cls, paths, (*named, *(dtype or {})))
         source = open_tables(paths, dtype=dtype, named=named)
-        return cls(paths[0], source).with_roles(truth=truth, drop=drop, text=text, weight=weight)
+        return cls(paths[0], source).with_roles(truth=truth, drop=drop, text=text, weight=weight, inputs=inputs)
 
     def with_roles(
-        self, *, truth: Sequence[str] = (), drop: Sequence[str] = (), text: str | None = None, weight: str | None = None
+        self,
+        *,
+        truth: Sequence[str] = (),
+        drop: Sequence[str] = (),
+        text: str | None = None,
+        weight: str | None = None,
+        inputs: Sequence[str] | None = None,
     ) -> TableFile:
-        """The same file with other roles of its columns.
+        """The same file with other roles of its columns; None leaves its inputs as they are.
 
         Raises:
             BadInput: it has no such column, a column has two roles, or no feature is left.
         """
+        found = self._with_roles(truth, drop, text, weight)
+        return found.with_inputs(self.inputs if inputs is None else inputs)
+
+    def with_inputs(self, inputs: Sequence[str]) -> TableFile:
+        """The same file, whose rows have these inputs; none for rows of one input.
+
+        Raises:
+            BadInput: it has no such column or array, or it has another role.
+        """
+        if not inputs:
+            return self if not self.inputs else replace(self, inputs=())
+        kind = "column" if self.archive is None else "array"
+        for name in inputs:
+            if name not in self.names:
+                known = _listed(self.names) or f"no names; use {FORMATS}, or a .npz file with an array for each input"
+                raise BadInput(f"{self.path} has no {kind} {name!r} for the input of this name; it has {known}.{_remedy(name, self.names)}")
+            if name in (*self.roles, *TRUTH) or inputs.count(name) > 1:
+                role = "named twice" if inputs.count(name) > 1 else "the ground truth, weights or dropped"
+                raise BadInput(f"the {kind} {name!r} of {self.path} is an input of the rows and {role} as well; give it one role.")
+        if self.text is not None:
+            raise BadInput(
+                f"the rows are the texts of column {self.text!r}, and have inputs ({_listed(tuple(inputs))}); pass one of the two."
+            )
+        return replace(self, inputs=tuple(inputs))
+
+    def _with_roles(self, truth: Sequence[str], drop: Sequence[str], text: str | None, weight: str | None) -> TableFile:
         if self.archive is not None:
             if weight in truth:
                 raise BadInput(f"the array {weight!r} holds the weights and cannot be the ground truth as well; name another array.")
@@ -131,22 +169,40 @@ class TableFile:
 
     @property
     def features(self) -> tuple[str, ...]:
-        """The feature columns."""
-        return (self.text,) if self.text is not None else tuple(name for name in self.columns if name not in self._roles)
+        """The feature columns; the inputs of rows of several."""
+        if self.inputs:
+            return self.inputs
+        return (self.text,) if self.text is not None else tuple(name for name in self.columns if name not in self.roles)
 
     @property
-    def _roles(self) -> tuple[str, ...]:
-        """The names of what is no feature."""
+    def roles(self) -> tuple[str, ...]:
+        """The names of the ground truth, of what is dropped, and of the weights."""
         return (*self.truth, *self.drop, *([] if self.weight is None else [self.weight]))
 
     def rows(self) -> Rows:
-        """The rows that a model sees: texts, a frame of `features`, or the array of a .npy or .npz file."""
+        """The rows that a model sees: texts, a frame of `features`, the array of a .npy or .npz file, or several inputs."""
         return self.rows_of(self.features)
+
+    @cached_property
+    def _structure(self) -> StructuredRows:
+        """The inputs of all rows: what is padding, and what is not, is seen in all of them together."""
+        try:
+            if self.archive is not None:
+                return StructuredRows.of(self.archive.inputs(self.inputs))
+            source = cast(TableSource, self.source)
+            return StructuredRows.of(inputs_of(source.part(self.inputs, 0, source.count), self.path))
+        except (BadInput, ShapeError) as error:
+            if str(self.path) in str(error):
+                raise
+            raise type(error)(f"the inputs in {self.path} are no rows: {error}") from error
 
     @property
     def schema(self) -> Schema | None:
-        """The features and the ground truth: their names, and the types in which other files must hold them; None for .npy and .npz."""
-        return None if self.source is None else schema_of(self.source, (*self.features, *self.truth))
+        """The features and the ground truth: their names, and the types in which other files must hold them; None for .npy and .npz.
+
+        Inputs are none of a table's columns, and are not among them.
+        """
+        return None if self.source is None else schema_of(self.source, (*(() if self.inputs else self.features), *self.truth))
 
     def matching(self, schema: Schema | None) -> TableFile:
         """The same file, with the columns of a schema read as its types, and none of them taken for a row index.
@@ -181,16 +237,18 @@ class TableFile:
         """
         other = TableFile.open(path)
         if not other.names:
-            return other
+            return other.with_inputs(self.inputs)
         other = other.matching(self.schema)
         truth, drop = ([name for name in names if name in other.names] for names in (self.truth, self.drop))
         weight = self.weight if self.weight in other.names else None
-        return other.with_roles(truth=truth, drop=drop, text=self.text, weight=weight)
+        return other.with_roles(truth=truth, drop=drop, text=self.text, weight=weight, inputs=self.inputs)
 
     def rows_of(self, names: Sequence[str]) -> Rows:
-        """The rows, with these columns only."""
+        """The rows, with these columns only; rows of several inputs have them all."""
+        if self.inputs:
+            return as_rows(self._structure)
         if self.archive is not None:
-            return rows_of_archive(self.archive, self._roles)
+            return rows_of_archive(self.archive, self.roles)
         if self.source is None:
             return as_rows(self.path)
         source = self.source
@@ -244,7 +302,7 @@ class TableFile:
             BadInput: an empty cell. ShapeError: an array of a .npz file that has not one entry for each row.
         """
         if self.archive is not None:
-            return self.archive.beside_rows(name, self._roles, several=name in self.truth, gaps=gaps)
+            return self.archive.beside_rows(name, self.roles, inputs=self.inputs, several=name in self.truth, gaps=gaps)
         if self.source is None or name not in self.source.types:
             if self.source is not None:
                 raise BadInput(f"{self.path} has no column {name!r}; it has {_listed(self.columns)}.{did_you_mean(name, self.columns)}")
@@ -256,7 +314,7 @@ class TableFile:
             return np.array([None if is_missing(cell) else cell for cell in cells], dtype=object)
         if empty:
             raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
-        return np.asarray(cells)
+        return _of_lists(cells) if any(isinstance(cell, list) for cell in cells) else np.asarray(cells)
 
 
 def rows_from(origin: Origin) -> Rows:
@@ -275,6 +333,20 @@ def rows_from(origin: Origin) -> Rows:
 
 def _texts_of(source: TableSource, names: Sequence[str], path: AnyPath, start: int, stop: int) -> list[str]:
     return _texts(source.part(names, start, stop), path, start)
+
+
+def _of_lists(cells: list[Any]) -> NDArray[Any]:
+    """(rows,) lists, as an array of objects: the classes of the positions of each row."""
+    found = np.empty(len(cells), dtype=object)
+    found[:] = [np.array(cell) if isinstance(cell, list) and None not in cell else cell for cell in cells]
+    return found
+
+
+def _remedy(name: str, names: tuple[str, ...]) -> str:
+    """What to do about an input that a file lacks."""
+    if name == MASK:
+        return " Add one with 1 for each position that counts, and 0 for padding."
+    return did_you_mean(name, names)
 
 
 def _refuse_columns(path: AnyPath, named: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import hmac
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -23,18 +24,19 @@ from starlette.types import Message, Receive, Scope, Send
 from tutelage import __version__
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, printable
-from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving import openapi
 from tutelage.serving.answers import AnswersAsJson
-from tutelage.serving.batching import Batcher, Busy, Gone
+from tutelage.serving.batching import Batcher, Busy, Gone, Thread
 from tutelage.serving.drift import Drift
 from tutelage.serving.metrics import GONE, Metrics
 from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.problems import Problem, busy
-from tutelage.serving.row_format import Requests
+from tutelage.serving.row_format import Requests, ServedRows
 from tutelage.serving.settings import Settings
 
 log = logging.getLogger("tutelage.serving")
+START_S = 60.0
+"""Seconds in which a teacher must answer a made row at the start, unless its time limit is longer."""
 QUICK_S = 0.001
 """Seconds for which a student may keep the requests of others from being read; the code of a teacher may not."""
 EXTENSION, IS_GONE = "tutelage.serving", "is_gone"
@@ -116,7 +118,7 @@ class _Service:
         self.student = self._batcher(served.answer, "student", quick_s=QUICK_S)
         example = openapi.example_row(served.rows_as, None if drift is None else drift.profile)
         rows = self.requests.row(to_json(example))
-        self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows), "teacher", quick_s=0)
+        self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows, self._start_s), "teacher", quick_s=0)
         answered = served.answer(rows)
         (answer,) = self.as_json(answered) if answered.finite().all() else (None,)
         outputs = answered.values.shape[1]
@@ -125,7 +127,12 @@ class _Service:
         self._health = to_json({"status": "ready", **about})
         self._page = files("tutelage.serving").joinpath("page.html").read_bytes()
 
-    def _batcher(self, answer: Callable[[CheckRows], Answered], model: str, *, quick_s: float) -> Batcher:
+    @property
+    def _start_s(self) -> float:
+        """Seconds in which the teacher must answer its first row, which may load what it needs."""
+        return max(START_S, self.settings.teacher_timeout)
+
+    def _batcher(self, answer: Callable[[ServedRows], Answered], model: str, *, quick_s: float) -> Batcher:
         found: list[Batcher] = []
         observe = self.metrics.watch(model, lambda: found[0].waiting)
         limits = self.settings
@@ -178,13 +185,13 @@ class _Service:
         return Response(self._page, media_type="text/html", headers=_PAGE_HEADERS)
 
     @staticmethod
-    def _parsed(parse: Callable[[bytes], CheckRows], body: bytes) -> CheckRows:
+    def _parsed(parse: Callable[[bytes], ServedRows], body: bytes) -> ServedRows:
         try:
             return parse(body)
         except BadInput as error:
             raise Problem(422, str(error)) from None
 
-    async def _answered(self, rows: CheckRows, request: Request) -> tuple[Answered, dict[int, Problem]]:
+    async def _answered(self, rows: ServedRows, request: Request) -> tuple[Answered, dict[int, Problem]]:
         """The answers, and by their positions why rows have none of the teacher to which the student left them."""
         gone = request.scope.get("extensions", {}).get(EXTENSION, {}).get(IS_GONE)
         try:
@@ -207,7 +214,7 @@ class _Service:
         self.metrics.answers(answered, unanswered=len(problems))
         return answered, problems
 
-    async def _with_teacher(self, teacher: Batcher, rows: CheckRows, answered: Answered, gone: Any) -> tuple[Answered, dict[int, Problem]]:
+    async def _with_teacher(self, teacher: Batcher, rows: ServedRows, answered: Answered, gone: Any) -> tuple[Answered, dict[int, Problem]]:
         """The answers, of which the teacher gives the deferred ones, each for itself: a row that it does not answer spoils no other."""
         places = answered.deferred.nonzero()[0].tolist()
         asked = {place: asyncio.ensure_future(teacher.ask(rows[[place]], gone)) for place in places}
@@ -250,13 +257,34 @@ def _json(plain: Any) -> Response:
     return Response(to_json(plain, inf_nan_mode="null"), media_type="application/json")
 
 
-def _beside(teacher: Any, served: ServedFile, example: CheckRows) -> Callable[[CheckRows], Answered]:
-    """What asks the teacher, once it has answered an example."""
+def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: float) -> Callable[[ServedRows], Answered]:
+    """What asks the teacher, once it has answered an example.
+
+    Raises:
+        BadInput: as `TeacherBeside`; or it does not answer within so many seconds.
+    """
     from tutelage.serving.teacher import TeacherBeside
     from tutelage.teachers.adapt import as_teacher
 
     beside = TeacherBeside(as_teacher(teacher), served)
-    beside.try_on(example)
+    tried: Future[None] = Future()
+
+    def attempt() -> None:
+        try:
+            tried.set_result(beside.try_on(example))
+        except BaseException as error:  # the code of a teacher raises anything, such as SystemExit
+            tried.set_exception(error)
+
+    thread = Thread()
+    thread.submit(attempt)
+    thread.submit(None)
+    try:
+        tried.result(timeout=seconds)
+    except TimeoutError as error:
+        raise BadInput(
+            f"the teacher has not answered a made row within {seconds:g} seconds, and would keep every row that is left to it waiting. "
+            "See why it hangs; or, if it only takes long, pass a longer teacher_timeout."
+        ) from error
     return beside.answer
 
 

@@ -11,11 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 import numpy as np
 
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.model import Answered
+from tutelage.serving.row_format import ServedRows
 
 CLOSE_S = 1.0
 """Seconds in which a batch must end once nobody waits for it."""
@@ -32,12 +35,12 @@ class Gone(Exception):
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    rows: CheckRows
+    rows: ServedRows
     future: asyncio.Future[Answered]
     gone: Callable[[], bool] | None
 
 
-class _Thread:
+class Thread:
     """A thread that does one thing after the other, and does not keep the process from ending: a teacher may hang."""
 
     def __init__(self) -> None:
@@ -45,7 +48,8 @@ class _Thread:
         self._thread = threading.Thread(target=self._run, name="tutelage-answers", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], None] | None) -> None:
+        """Do this after what was submitted before; None ends the thread."""
         self._work.put(work)
 
     def close(self, most_s: float) -> None:
@@ -75,13 +79,13 @@ class Batcher:
 
     def __init__(
         self,
-        answer: Callable[[CheckRows], Answered],
+        answer: Callable[[ServedRows], Answered],
         *,
         batch_rows: int,
         wait_s: float,
         queue_rows: int,
         quick_s: float,
-        observe: Callable[[CheckRows, Answered, float], None],
+        observe: Callable[[ServedRows, Answered, float], None],
     ) -> None:
         self._answer, self._observe = answer, observe
         self._batch_rows, self._wait_s, self._queue_rows = batch_rows, wait_s, queue_rows
@@ -91,14 +95,14 @@ class Batcher:
         self._waiting = 0
         self._busy = False
         self._start_at: asyncio.Handle | None = None
-        self._thread: _Thread | None = None
+        self._thread: Thread | None = None
 
     @property
     def waiting(self) -> int:
         """Number of rows that wait."""
         return self._waiting
 
-    async def ask(self, rows: CheckRows, gone: Callable[[], bool] | None = None) -> Answered:
+    async def ask(self, rows: ServedRows, gone: Callable[[], bool] | None = None) -> Answered:
         """The answers to the rows of one request.
 
         Args:
@@ -157,12 +161,12 @@ class Batcher:
         if seconds * max(1.0, rows / last_rows) < self._quick_s:
             self._work(jobs, finish)
         else:
-            self._thread = self._thread or _Thread()
+            self._thread = self._thread or Thread()
             self._thread.submit(lambda: self._work(jobs, lambda *answered: loop.call_soon_threadsafe(finish, *answered)))
 
     def _work(self, jobs: Sequence[_Job], finish: Callable[[Sequence[_Job], Sequence[Outcome]], object]) -> None:
         """Answer a batch; what it is good for besides is done once the answers are on their way."""
-        done: list[tuple[CheckRows, Answered, float]] = []
+        done: list[tuple[ServedRows, Answered, float]] = []
         outcomes = self._outcomes(jobs, done)
         if done:
             self._last = (len(done[-1][0]), done[-1][2])
@@ -171,7 +175,7 @@ class Batcher:
         for each in done:
             self._observe(*each)
 
-    def _outcomes(self, jobs: Sequence[_Job], done: list[tuple[CheckRows, Answered, float]]) -> list[Outcome]:
+    def _outcomes(self, jobs: Sequence[_Job], done: list[tuple[ServedRows, Answered, float]]) -> list[Outcome]:
         """The answers to each request, or what was wrong with its rows, which does not spoil the answers to others."""
         started = time.perf_counter()
         try:
@@ -195,8 +199,10 @@ class Batcher:
         self._arrange(loop)
 
 
-def joined(parts: Sequence[CheckRows]) -> CheckRows:
+def joined(parts: Sequence[Any]) -> Any:
     """Rows of several requests, one after the other."""
     if len(parts) == 1:
         return parts[0]
+    if isinstance(parts[0], StructuredRows):
+        return StructuredRows.joined(parts)
     return CheckRows(np.concatenate([part.numbers for part in parts]), np.concatenate([part.texts for part in parts]))

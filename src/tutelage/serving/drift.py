@@ -18,7 +18,7 @@ from tutelage.evaluation.deployed.drift import REFERENCE, Profile, RecentRows, c
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.batching import joined
 from tutelage.serving.model import Answered, ServedFile
-from tutelage.serving.row_format import RowFormat
+from tutelage.serving.row_format import RowFormat, ServedRows
 
 BLOCK = 500
 """Rows that are counted at a time: counting one alone takes as long as many."""
@@ -43,7 +43,7 @@ class Drift:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tutelage-drift")
 
     @classmethod
-    def open(cls, served: ServedFile, example: CheckRows) -> Drift | None:
+    def open(cls, served: ServedFile, example: ServedRows) -> Drift | None:
         """The drift against reference.json beside the file; None where there is none, or one of another student.
 
         Args:
@@ -57,7 +57,7 @@ class Drift:
             UserWarning: the profile is that of another student.
         """
         path = served.path.parent / REFERENCE
-        if not path.is_file():
+        if not path.is_file() or not isinstance(example, CheckRows):  # nothing is recorded of rows of several arrays
             return None
         profile = Profile.from_json(_json(path), str(path))
         found = cls(profile, served.rows_as, served.form)
@@ -71,7 +71,7 @@ class Drift:
             return None
         return found
 
-    def see(self, rows: CheckRows, answered: Answered) -> None:
+    def see(self, rows: Any, answered: Answered) -> None:
         """Take note of rows and the student's answers to them; they are counted in a thread when there are enough."""
         with self._taking:
             self._block.append((rows, answered))

@@ -11,9 +11,9 @@ from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Met
 from prometheus_client.registry import Collector
 
 from tutelage.core.arrays import Floats
-from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.drift import BLOCK, Drift
 from tutelage.serving.model import Answered
+from tutelage.serving.row_format import ServedRows
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -81,7 +81,7 @@ class Metrics:
         if unanswered:
             self._unanswered.inc(unanswered)
 
-    def watch(self, model: str, waiting: Callable[[], int]) -> Callable[[CheckRows, Answered, float], None]:
+    def watch(self, model: str, waiting: Callable[[], int]) -> Callable[[ServedRows, Answered, float], None]:
         """Figures of what answers in a thread: returns what is called after each batch.
 
         Args:
@@ -91,7 +91,7 @@ class Metrics:
         self._waiting.labels(model).set_function(waiting)
         batches, inference = self._batches.labels(model), self._inference.labels(model)
 
-        def observe(rows: CheckRows, answered: Answered, seconds: float) -> None:
+        def observe(rows: ServedRows, answered: Answered, seconds: float) -> None:
             batches.observe(len(rows))
             inference.observe(seconds)
             if model == "student":
@@ -99,7 +99,7 @@ class Metrics:
 
         return observe
 
-    def _see(self, rows: CheckRows, answered: Answered) -> None:
+    def _see(self, rows: ServedRows, answered: Answered) -> None:
         deferred = int(answered.deferred.sum())
         if deferred:
             self._deferred.inc(deferred)

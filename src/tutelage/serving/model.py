@@ -14,14 +14,23 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
 from tutelage.core.stored.checksums import onnx_intact, sha256_of
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.deployed.drift import FILE
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
-from tutelage.serving.row_format import RowFormat
+from tutelage.serving.array_rows import ArrayInput, Numbers
+from tutelage.serving.row_format import RowFormat, ServedRows
+from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays
 from tutelage.teachers.adapters.onnx_file import check_graph
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
 DEFERRED = "deferred"
+_ARRAYS: dict[str, Numbers] = {
+    "tensor(int64)": "int64",
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(bool)": "bool",
+}
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
 
@@ -130,8 +139,15 @@ class ServedFile:
         check_graph(session, described, str(path))
         return cls(path, sha256_of(path), session, described.form, _rows_of(described, session.get_inputs(), path), described.cascade)
 
-    def answer(self, rows: CheckRows) -> Answered:
-        """The answers to rows."""
+    def answer(self, rows: ServedRows) -> Answered:
+        """The answers to rows.
+
+        Raises:
+            BadInput: numbers of several arrays that the graph does not take, such as ids beyond its vocabulary.
+        """
+        if isinstance(rows, StructuredRows):
+            found: Any = answers_of_arrays(self.session, self.form, self.session.get_outputs()[0].name, rows)
+            return Answered.of(found, None if self.form.task == "regression" else confidence_of(found, self.form.task))
         outputs = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
         values, *deferred = self.session.run(outputs, self._feeds(rows))
         confidence = None if self.form.task == "regression" else confidence_of(values, self.form.task)
@@ -179,9 +195,33 @@ def _session(content: bytes, path: Path, threads: int) -> Any:
         raise DamagedFile(f"{path} is not an ONNX graph that can be run ({one_line(error)}). Export the student again.") from error
 
 
+def _takes_several(graph_inputs: Sequence[Any]) -> bool:
+    """Whether a row is several arrays, or one of any length."""
+    return len(graph_inputs) > 1 or any(not isinstance(length, int) for length in graph_inputs[0].shape[1:])
+
+
+def _array_input(graph_input: Any, path: Path) -> ArrayInput:
+    kind = _ARRAYS.get(graph_input.type)
+    if kind is None:
+        raise DamagedFile(f"{path} takes numbers of a type that tutelage does not write. Export the student again.")
+    lengths = (length if isinstance(length, int) else str(length) for length in graph_input.shape[1:])
+    return ArrayInput(graph_input.name, tuple(lengths), kind)
+
+
 def _rows_of(described: FileDescription, graph_inputs: Sequence[Any], path: Path) -> RowFormat:
-    """How a row of a file looks, by its description and the inputs of its graph."""
+    """How a row of a file looks, by its description and the inputs of its graph.
+
+    Raises:
+        BadInput: an answer for each position. DamagedFile: inputs that tutelage does not write.
+    """
+    if described.form.positions is not None:
+        raise BadInput(
+            f"{path} answers each of the {described.form.positions} of a row, and a server gives one answer a row; ask the file where the "
+            f"rows are: tl.as_teacher({str(path)!r}).answer(rows)."
+        )
     are_texts = [one.type == "tensor(string)" for one in graph_inputs]
+    if described.columns is None and _takes_several(graph_inputs):
+        return RowFormat((), (), dtype="float32", arrays=tuple(_array_input(one, path) for one in graph_inputs))
     numbers = {one.type for one, is_text in zip(graph_inputs, are_texts, strict=True) if not is_text}
     dtype = _DTYPES.get(numbers.pop() if numbers else "tensor(double)")
     if dtype is None or len(numbers) > 0:

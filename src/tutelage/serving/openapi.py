@@ -37,6 +37,8 @@ def example_row(rows_as: RowFormat, profile: Profile | None) -> Any:
         rows_as: how a row looks.
         profile: of the recorded rows.
     """
+    if rows_as.layout == "inputs":
+        return {one.name: one.example() for one in rows_as.arrays}
     if rows_as.layout == "array":
         zeros: Any = np.zeros(rows_as.shape).tolist()
         return zeros
@@ -127,6 +129,8 @@ def description(served: ServedFile) -> str:
     lines = [f"The student of {served.path.name} (SHA-256 {served.sha256[:12]}...). A row is {served.rows_as.described()}."]
     if served.rows_as.layout in ("named", "listed"):
         lines.append("Every column must be there; a missing cell is null. Numbers are numbers, not texts.")
+    if served.rows_as.layout == "inputs":
+        lines.append("Every input must be there. Rows may have different lengths; those of one row agree.")
     if "text" in served.rows_as.kinds:
         lines.append("A missing text and an empty one are the same.")
     if {"date", "duration"} & set(served.rows_as.kinds):

@@ -16,12 +16,16 @@ from typing_extensions import TypedDict
 from tutelage.core.errors import BadInput, did_you_mean, shown
 from tutelage.data.days import days_of_text
 from tutelage.data.schema import listed
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
+from tutelage.serving.array_rows import ArrayInput, structured
 
 Kind = Literal["number", "boolean", "date", "duration", "text"]
-Layout = Literal["named", "listed", "text", "array"]
-"""A row is an object of named columns, a list of columns without names, one text, or nested lists of numbers."""
+Layout = Literal["named", "listed", "text", "array", "inputs"]
+"""A row is an object of named columns, a list of columns without names, one text, nested lists of numbers, or an object of these."""
+ServedRows = CheckRows | StructuredRows
+"""Rows of columns, texts or one array; or rows of several arrays."""
 EXPECTED: dict[Kind, str] = {
     "number": "a number",
     "boolean": "true or false",
@@ -50,6 +54,7 @@ class RowFormat:
         shape: of the numbers of a row without columns.
         dtype: of the numbers that the file takes.
         levels: the categories that the student knows, by the position of their column; others are answered as unseen ones.
+        arrays: the inputs of a row of several arrays, or of arrays of any length; empty for other rows.
 
     Example:
         >>> from tutelage.exporters.subject.inputs import Input
@@ -68,10 +73,13 @@ class RowFormat:
     shape: tuple[int, ...]
     dtype: str
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    arrays: tuple[ArrayInput, ...] = ()
 
     @property
     def layout(self) -> Layout:
         """What a row is in JSON."""
+        if self.arrays:
+            return "inputs"
         if not self.inputs:
             return "array"
         if any(one.name is None for one in self.inputs):
@@ -80,7 +88,9 @@ class RowFormat:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name of each column, or its position."""
+        """The name of each column, or its position; the names of several inputs."""
+        if self.arrays:
+            return tuple(one.name for one in self.arrays)
         return tuple(str(place) if one.name is None else one.name for place, one in enumerate(self.inputs))
 
     @property
@@ -90,6 +100,8 @@ class RowFormat:
 
     def type_of_row(self) -> Any:
         """The type of a row, for pydantic."""
+        if self.layout == "inputs":
+            return _typed_dict("Row", {one.name: one.type_of_array() for one in self.arrays})
         if self.layout == "array":
             cells: Any = _NUMBER
             for length in reversed(self.shape):
@@ -112,6 +124,7 @@ class RowFormat:
             "listed": f"a list of {width} {'column' if width == 1 else 'columns'}",
             "text": "a text in quotes",
             "array": f"nested lists of finite numbers of the shape {' x '.join(map(str, self.shape))}",
+            "inputs": f"an object with {', '.join(one.described() for one in self.arrays)}",
         }[self.layout]
 
 
@@ -128,11 +141,11 @@ class Requests:
         self.max_rows = max_rows
         row: Any = rows_as.type_of_row()
         rows = _typed_dict("Rows", {"rows": _list_of(row, 1, max_rows)})
-        self.one: TypeAdapter[Any] = TypeAdapter(row, config=None if rows_as.layout == "named" else ConfigDict(strict=True))
+        self.one: TypeAdapter[Any] = TypeAdapter(row, config=None if rows_as.layout in ("named", "inputs") else ConfigDict(strict=True))
         self.many: TypeAdapter[Any] = TypeAdapter(rows)
         self._arrange = _arranger(rows_as)
 
-    def row(self, body: bytes) -> CheckRows:
+    def row(self, body: bytes) -> ServedRows:
         """The row that a body holds.
 
         Raises:
@@ -145,7 +158,7 @@ class Requests:
         except _BadCell as error:
             raise BadInput(error.sentence(self.format, one=True)) from None
 
-    def rows(self, body: bytes) -> CheckRows:
+    def rows(self, body: bytes) -> ServedRows:
         """The rows that a body holds, under the key "rows".
 
         Raises:
@@ -199,8 +212,10 @@ class _BadCell(ValueError):
         return f"{_where(column, None if one else self.row)} holds {self.seen}; expected {self.expected}."
 
 
-def _arranger(rows_as: RowFormat) -> Callable[[list[Any]], CheckRows]:
-    """What makes arrays of parsed rows: the numbers of each row, then its texts."""
+def _arranger(rows_as: RowFormat) -> Callable[[list[Any]], ServedRows]:
+    """What makes arrays of parsed rows: the numbers of each row, then its texts; or several inputs."""
+    if rows_as.arrays:
+        return lambda rows: structured(rows, rows_as.arrays)
     fit = _fits(rows_as.dtype)
     if rows_as.layout == "array":
         return lambda rows: _of_arrays(rows, fit)
@@ -309,11 +324,12 @@ def _wrong_rows(first: Any, seen: str, max_rows: int, rows_as: RowFormat) -> str
 
 def _wrong_row(first: Any, row: int | None, cell: list[Any], seen: str, rows_as: RowFormat) -> str:
     kind = first["type"]
-    if rows_as.layout == "named" and cell and kind == "missing":
-        return f"{_where('', row)} lacks the column {cell[0]!r}; expected {rows_as.described()}, with null where a cell is missing."
-    if rows_as.layout == "named" and cell and kind == "extra_forbidden":
+    of, null = ("input", "") if rows_as.arrays else ("column", ", with null where a cell is missing")
+    if rows_as.layout in ("named", "inputs") and cell and kind == "missing":
+        return f"{_where('', row)} lacks the {of} {cell[0]!r}; expected {rows_as.described()}{null}."
+    if rows_as.layout in ("named", "inputs") and cell and kind == "extra_forbidden":
         hint = did_you_mean(str(cell[0]), rows_as.names)
-        return f"{_where('', row)} has the column {shown(cell[0])}, which the student does not read; leave it out.{hint}"
+        return f"{_where('', row)} has the {of} {shown(cell[0])}, which the student does not read; leave it out.{hint}"
     if rows_as.layout in ("named", "listed") and cell and kind not in ("missing", "too_short", "too_long"):
         at = rows_as.names.index(cell[0]) if rows_as.layout == "named" else int(cell[0])
         expected = f"{EXPECTED[rows_as.kinds[at]]}, or null where it is missing"
@@ -321,6 +337,11 @@ def _wrong_row(first: Any, row: int | None, cell: list[Any], seen: str, rows_as:
         return f"{_where(f'column {rows_as.names[at]!r}', row)} holds {found}; expected {expected}."
     found = f"a list of {len(first['input']):,}" if isinstance(first["input"], list) else seen
     verb, where = "is", ""
+    if cell and rows_as.layout == "inputs":
+        found = "a number that is not finite" if kind == "finite_number" else found
+        where = "".join(f"[{number}]" for number in cell[1:])
+        expected = next(one.described() for one in rows_as.arrays if one.name == cell[0])
+        return f"{_where(f'input {cell[0]!r}', row)} holds {found}{f' at {where}' if where else ''}; expected {expected}."
     if cell and rows_as.layout == "array":
         found = "a number that is not finite" if kind == "finite_number" else found
         verb, where = "holds", f" at {''.join(f'[{number}]' for number in cell)}"

@@ -337,7 +337,7 @@ def _from_manifest(folder: AnyPath, manifest: dict[str, Any]) -> LabelFolder:
     form = AnswerForm(manifest["kind"], manifest["task"], tuple(manifest["classes"]), manifest["positions"])
     rows, shard_rows = int(manifest["rows"]), int(manifest["shard_rows"])
     encoding = encoding_from(manifest).fitted_to(form)
-    provenance = Provenance(str(manifest["teacher"]), form, encoding, rows, shard_rows, table_in(manifest))
+    provenance = Provenance(str(manifest["teacher"]), form, encoding, rows, shard_rows, table_in(manifest), manifest.get("served"))
     side_files = manifest["side_files"]
     sha256 = _read(folder, side_files) if side_files else tuple(str(shard["sha256"]) for shard in manifest["shards"])
     if rows < 1 or shard_rows < 1 or len(sha256) != provenance.shards:

@@ -222,6 +222,7 @@ class _Recording:
                     if provenance is None or index == first == 0:
                         request.check_unchanged()
                     provenance = provenance or request.provenance(request.encoding_of(answers))
+                    request.check_served(provenance)
                     tally.flush()
                     if encoded:
                         encoded[-1].result()  # so that the answers of two parts are in memory at most

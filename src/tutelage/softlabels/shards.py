@@ -47,6 +47,7 @@ class Provenance:
         rows: number of rows of the finished recording.
         shard_rows: rows per shard; the last may hold fewer.
         table: the columns of the rows, with their types and categories; None if they were not a frame or a table.
+        served: the name that an endpoint gave to the model that answered, often with a date; None if the teacher is no endpoint.
     """
 
     teacher: str
@@ -55,6 +56,7 @@ class Provenance:
     rows: int
     shard_rows: int
     table: Schema | None = None
+    served: str | None = None
 
     @property
     def shards(self) -> int:
@@ -85,6 +87,7 @@ class Provenance:
             "rows": self.rows,
             "shard_rows": self.shard_rows,
             "table": None if self.table is None else self.table.to_json(),
+            **({} if self.served is None else {"served": self.served}),
         }
 
 
@@ -279,8 +282,8 @@ def _answers_in(columns: Mapping[str, NDArray[Any]], provenance: Provenance, row
         raise ValueError(str(error)) from error
 
 
-def columns_so_far(path: AnyPath) -> tuple[Encoding, Schema | None]:
-    """The encoding of the answers and the columns of the rows in the footer of a shard.
+def columns_so_far(path: AnyPath) -> tuple[Encoding, Schema | None, str | None]:
+    """The encoding of the answers, the columns of the rows, and the model that an endpoint served, in the footer of a shard.
 
     Raises:
         DamagedFile: not a shard. StaleCache: a shard of another version.
@@ -289,7 +292,7 @@ def columns_so_far(path: AnyPath) -> tuple[Encoding, Schema | None]:
 
     with _reading(path):
         about = _footer(path, pq.read_schema(seekable(path)))
-        return encoding_from(about), table_in(about)
+        return encoding_from(about), table_in(about), about.get("served")
 
 
 def _footer(path: AnyPath, schema: pa.Schema) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
+from tutelage.core.quantities import percent
 from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.aligning.alignment import align, decisions_in_order, in_order_of
 from tutelage.evaluation.aligning.own_decisions import decided_by
@@ -50,6 +51,7 @@ class Guarantee:
         teacher: fingerprint of the teacher.
         own_decisions: whether the teacher's decisions are those of its own rule, such as a tuned threshold; else its most probable classes,
             as of recorded answers.
+        over_groups: whether each calibration row stood for a group, so that the rate is one over groups.
     """
 
     threshold: float | None
@@ -63,15 +65,25 @@ class Guarantee:
     of: int
     teacher: str
     own_decisions: bool = False
+    over_groups: bool = False
 
     @classmethod
     def from_chosen(
-        cls, found: Chosen, *, target: float, delta: float, against: Against, over: Over, teacher: str, own_decisions: bool
+        cls,
+        found: Chosen,
+        *,
+        target: float,
+        delta: float,
+        against: Against,
+        over: Over,
+        teacher: str,
+        own_decisions: bool,
+        over_groups: bool = False,
     ) -> Guarantee:
         """The guarantee of a threshold that was found, with the settings that it was found by."""
         threshold = found.threshold if np.isfinite(found.threshold) else None
         counts = (found.rows, found.answered, found.wrong, found.of)
-        return cls(threshold, target, delta, against, over, *counts, teacher, own_decisions=own_decisions)
+        return cls(threshold, target, delta, against, over, *counts, teacher, own_decisions=own_decisions, over_groups=over_groups)
 
     @property
     def coverage(self) -> float:
@@ -90,8 +102,9 @@ class Guarantee:
         right = "agree with the teacher" if self.against == "teacher" else "match the truth"
         of = "all answers" if self.over == "all" else "the student's own answers"
         which = f"rows of confidence {self.threshold:.4g} or more" if self.threshold else "every row"
+        rows, like = ("rows, one of each group", "groups like theirs") if self.over_groups else ("rows", "rows like them")
         return (
-            f"The student answers {which}, {self.coverage:.1%} of the {self.rows:,} calibration rows. On rows like them at least "
+            f"The student answers {which}, {percent(self.coverage)} of the {self.rows:,} calibration {rows}. On {like} at least "
             f"{self.target:.4g} of {of} {right}, with probability {1 - self.delta:.4g}; here {self.of - self.wrong:,} of {self.of:,} did."
         )
 

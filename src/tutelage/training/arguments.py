@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import flag, path
+from tutelage.core.arrays import tensor_array
+from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, one_line, shown
+from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
+from tutelage.losses.value_terms import hard_bernoulli, soft_bernoulli, squared_error
 from tutelage.softlabels.streaming.parts import Parts
 from tutelage.training.backend import Backend
 
@@ -28,6 +35,25 @@ def check_student(network: Any, objective: Any, output: Any) -> None:
         )
     if output is not None and not callable(output):
         raise BadInput(f"output is a {_kind(output)}; expected a function from what the network returns to its answers.")
+
+
+def default_objective(teacher: Teacher | None, y: Any, form: AnswerForm | None) -> Objective:
+    """What is minimised if the user says nothing: by the task, against the teacher's answers, or without a teacher against y.
+
+    Args:
+        teacher: None if there is none.
+        y: the ground truth, or None.
+        form: of the student's answers, if it was given its classes.
+    """
+    if teacher is not None:
+        soft: Mapping[str, Callable[[], Objective]] = {"multilabel": soft_bernoulli, "regression": squared_error}
+        return soft.get(teacher.form.task, soft_cross_entropy)()
+    if form is not None or y is None or (not hasattr(y, "dtype") and np.ndim(next(iter(y), 0)) > 1):
+        return hard_cross_entropy()
+    truth = tensor_array(y) if hasattr(y, "detach") else np.asarray(y)
+    if truth.dtype.kind == "f" and (truth[np.isfinite(truth)] % 1 != 0).any():
+        return squared_error(against="labels")
+    return hard_bernoulli() if truth.ndim == 2 and truth.shape[1] > 1 else hard_cross_entropy()
 
 
 def check_fit(*, backend: Any, checkpoints: Any, callbacks: Any, advance: Any, progress: Any) -> None:

@@ -17,7 +17,7 @@ from tutelage.core.position_answers import Answers, joined
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.network_answers import answers_to
-from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows, refuse_mappings
 from tutelage.data.truth.given_truth import by_position
 
 ROWS_AT_ONCE = 10_000
@@ -41,6 +41,7 @@ def network_outputs(
             of logits than classes.
     """
     if isinstance(inputs, Tensor | np.ndarray | list):
+        refuse_mappings(inputs)
         return _of_part(network, inputs, form, output, batch_size)
     size = batch_size * max(1, ROWS_AT_ONCE // batch_size)
     return joined(

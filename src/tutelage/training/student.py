@@ -24,14 +24,13 @@ from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.structured import Ragged
 from tutelage.data.torch_data.loader_rows import is_iterable, read_items
-from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import is_answer_source
 from tutelage.softlabels.streaming.parts import Parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
-from tutelage.training.arguments import check_fit, check_shared, check_student, parts_to_learn, placed
+from tutelage.training.arguments import check_fit, check_shared, check_student, default_objective, parts_to_learn, placed
 from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
@@ -59,7 +58,8 @@ class TorchStudent:
         network: maps (batch, ...) to (batch, classes) logits at temperature 1, to (batch, labels) logits for
             multilabel, or to (batch, outputs) values. Trained in place.
         objective: the loss, such as 0.9 * soft_cross_entropy(temperature=4.0) + 0.1 * hard_cross_entropy(). By default
-            soft_cross_entropy(), or hard_cross_entropy() without a teacher.
+            soft_cross_entropy(), for multilabel soft_bernoulli(), for values squared_error(); without a teacher hard_cross_entropy(),
+            hard_bernoulli() for a matrix of 0 and 1, squared_error(against="labels") for fractions.
         classes: the class name of each logit, in order; by default those of the teacher, or of y.
         output: extracts the answers from what the network returns, if that is a tuple or a dict; its `logits` are found without.
         positions: "tokens" or "pixels", for a network with an answer for each token, (batch, tokens, classes), or for each pixel,
@@ -169,8 +169,8 @@ class TorchStudent:
         if isinstance(X, Parts):
             X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)
         settings = TrainingSettings.of(training, X)
-        objective = self.objective or (hard_cross_entropy() if labels is None else soft_cross_entropy())
-        teacher = self._teacher(X, labels, objective, kind)
+        teacher = self._teacher(X, labels, kind)
+        objective = self.objective or default_objective(teacher, y, self.form)
         form = form_to_learn(teacher, y, self.form, objective)
         answering = None if objective.reads_layers_only else teacher
         reads_truth = "labels" in objective.needs
@@ -324,7 +324,7 @@ class TorchStudent:
         if form.task != "regression":
             self.classes_: NDArray[Any] = label_array(form.classes)
 
-    def _teacher(self, X: Any, labels: Any, objective: Objective, kind: AnswerKind | None) -> Teacher | None:
+    def _teacher(self, X: Any, labels: Any, kind: AnswerKind | None) -> Teacher | None:
         """The teacher or the recorded answers; a torch network without class names gets the student's classes, or needs none.
 
         Raises:
@@ -338,7 +338,7 @@ class TorchStudent:
             return None
         if not isinstance(labels, nn.Module):
             teacher = as_teacher(labels)
-        elif objective.reads_layers_only:
+        elif self.objective is not None and self.objective.reads_layers_only:
             teacher = as_teacher(labels, task="regression")  # its answers mean nothing here, and are not asked
         else:
             teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes)
@@ -362,7 +362,8 @@ class TorchStudent:
         if self.form is None and not regression:
             raise BadInput(
                 f"labels is a {type(answers).__name__} without class names; pass classes= to the student, "
-                "such as TorchStudent(network, classes=[...]), or soft labels from record(). The ground truth is passed as y."
+                "such as TorchStudent(network, classes=[...]), or soft labels from record(); for values pass the objective, "
+                "tl.losses.squared_error(). The ground truth is passed as y."
             )
         is_value = self.form is None or self.form.kind == "values"
         expected: tuple[AnswerKind, ...] = ("values",) if is_value else ("probabilities", "logits")

@@ -44,6 +44,7 @@ def rows_to_measure(
     text: str | None = None,
     weight: str | None = None,
     dtype: Mapping[str, str] | None = None,
+    inputs: Sequence[str] = (),
 ) -> TableFile:
     """Open a table of test rows. Options not given default to those used in training, for columns that the table has.
 
@@ -57,6 +58,7 @@ def rows_to_measure(
         text: the column whose texts are the rows.
         weight: the column of the weights of the rows in the figures; weights of training are not used here.
         dtype: the type of some columns.
+        inputs: the inputs of rows of several.
 
     Raises:
         BadInput: a column that the student reads holds values of another type than in training; and as `TableFile.open`.
@@ -64,6 +66,17 @@ def rows_to_measure(
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
     file = TableFile.open(path, truth=truth, drop=drop, text=text, weight=weight, dtype=dtype).matching(table)
+    if inputs:
+        raise BadInput(
+            f"inputs= names {', '.join(inputs)}, and the student reads columns, texts or arrays, as every student of `train` and `distill` "
+            "does; leave it out."
+        )
+    shape = trained_on["row_shape"]
+    if shape and file.columns:
+        raise BadInput(
+            f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file "
+            "of such rows, or a .npz file with them as X."
+        )
     return file.with_roles(
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.names) else ()),
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
@@ -218,6 +231,11 @@ def measure(
     if file.columns:
         require("pandas")  # columns are found by name
     file = in_columns_of(source, file)
+    if file.inputs:
+        raise BadInput(
+            f"the teacher takes the inputs {', '.join(file.inputs)}, and the student reads other columns of the same rows; measure them in "
+            "Python, where each is given its own: tl.evaluate(student, tl.record(teacher, inputs).paired_with(rows), rows)."
+        )
     places = places_with_truth(file, student.labels)
     rows, truth = some_rows(file.rows_of(file.columns), places), some_truth(file, places)
     teacher = source

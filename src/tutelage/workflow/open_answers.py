@@ -248,11 +248,14 @@ def for_other_processes(opened: Teacher, name: str, options: SourceOptions) -> A
 def in_columns_of(teacher: Teacher | None, data: TableFile) -> TableFile:
     """The data with the columns of a teacher: none of them is taken for a row index, and those of a recording have its types.
 
-    A model converts its rows itself.
+    A model converts its rows itself. The inputs of one that takes several are those of the rows, unless others are named.
 
     Raises:
-        BadInput: a column that does not have the type that was recorded.
+        BadInput: a column that does not have the type that was recorded, or an input that the file lacks.
     """
+    inputs = () if data.inputs else inputs_read_by(teacher)
+    if inputs and data.names:
+        return data.with_inputs(inputs)
     schema = schema_read_by(teacher)
     if schema is not None and not isinstance(teacher, LabelFolder | SoftLabels):
         schema = replace(schema, columns=tuple(Column(column.name, "any") for column in schema.columns))
@@ -264,26 +267,17 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
 
     A teacher that stores the names of its columns receives those, in its order, if the data has all of them, dropped ones too; any other
     teacher receives the features. Recorded answers are looked up by the content of a row: a recording receives the columns that it was
-    recorded on, and one that does not name them the set of columns with which it contains the most rows.
+    recorded on, and one that does not name them the set of columns with which it contains the most rows. Rows of several inputs have them.
 
     Raises:
         LabelMismatch: a recording was made on a column that the data lacks. BadInput: the teacher reads the ground truth.
     """
+    if data.inputs:
+        return data.inputs
     schema = schema_read_by(teacher)
     named = () if schema is None else schema.names or ()
     if not isinstance(teacher, LabelFolder | SoftLabels):
-        if data.text is not None:
-            return data.features
-        underscored = {name.replace(" ", "_"): name for name in data.columns}  # LightGBM stores names so
-        names = tuple(name if name in data.columns else underscored.get(name, name) for name in named)
-        if not names or not set(names) <= set(data.columns):
-            return data.features
-        if set(names) & set(data.truth):
-            raise BadInput(
-                f"the teacher was fitted on rows with the column {data.truth[0]!r}, the ground truth, and expects it; fit it on rows "
-                "without that column, so that it can be judged by it."
-            )
-        return names
+        return _columns_of_model(named, data)
     if named and data.columns and data.text is None:
         missing = [name for name in named if name not in data.columns]
         if missing:
@@ -304,6 +298,22 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     return best
 
 
+def _columns_of_model(named: tuple[str, ...], data: TableFile) -> tuple[str, ...]:
+    """The columns to pass to a model that stores these names."""
+    if data.text is not None:
+        return data.features
+    underscored = {name.replace(" ", "_"): name for name in data.columns}  # LightGBM stores names so
+    names = tuple(name if name in data.columns else underscored.get(name, name) for name in named)
+    if not names or not set(names) <= set(data.columns):
+        return data.features
+    if set(names) & set(data.truth):
+        raise BadInput(
+            f"the teacher was fitted on rows with the column {data.truth[0]!r}, the ground truth, and expects it; fit it on rows "
+            "without that column, so that it can be judged by it."
+        )
+    return names
+
+
 def schema_read_by(teacher: Teacher | None) -> Schema | None:
     """The columns that a teacher reads or that answers were recorded on, in its order; None if it does not store them."""
     model = teacher.teacher if isinstance(teacher, NamedTeacher) else teacher
@@ -312,6 +322,12 @@ def schema_read_by(teacher: Teacher | None) -> Schema | None:
         return schema
     names = getattr(getattr(model, "estimator", None), "feature_names_in_", None)
     return None if names is None else Schema(tuple(Column(str(name), "any") for name in names))
+
+
+def inputs_read_by(teacher: Teacher | None) -> tuple[str, ...]:
+    """The names of the inputs of a teacher that takes several; empty for others, and for one that does not name them."""
+    model = teacher.teacher if isinstance(teacher, NamedTeacher) else teacher
+    return tuple(getattr(model, "inputs", ()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -86,6 +86,11 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
             CannotWrite: the folder cannot be written; raised before any work.
     """
     check_whole_folder(out, may_replace=_is_trained)
+    if data.inputs:
+        raise BadInput(
+            f"the rows are several inputs ({', '.join(data.inputs)}), and a {spec.student} student takes columns or texts; train a "
+            "network of yours on the recorded answers: tl.TorchStudent(network).fit(rows, tl.open_labels(folder))."
+        )
     unfitted, data = _unfitted(spec, labels, data), in_columns_of(labels, data)
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))

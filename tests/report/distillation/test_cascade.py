@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import pytest
 
+from tutelage.core.quantities import percent
 from tutelage.core.records import Interval
 from tutelage.report.distillation.card import model_card
 from tutelage.report.distillation.cascade import cascade_chart, cascade_of
 from tutelage.report.distillation.page import render_distillation
 from tutelage.report.distillation.records import DistillationRecord, Rate
-from tutelage.report.distillation.words import answer_of, bounds, percent
+from tutelage.report.distillation.words import answer_of, bounds
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def test_every_row_costs_the_student_and_those_left_the_teacher_too():
 
 def test_it_prints_as_a_table():
     assert str(TABLE).splitlines() == [
-        "The student answers 80.0% of 1,000 rows (77.4% to 82.4%).",
+        "The student answers 80 % of 1,000 rows (77.4 % to 82.4 %).",
         "                             student     teacher        both",
         "microseconds a row               100      20,000       4,100",
         "cost of 1 000 answers           0.50       12.00        2.90",

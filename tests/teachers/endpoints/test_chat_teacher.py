@@ -341,7 +341,7 @@ def test_agreement_with_itself_is_the_ceiling_of_a_student():
     report = teacher.report(["a", "b"])
     assert report.agreement == pytest.approx((1 / 3 + 1) / 2)
     assert report.highest == pytest.approx(math.sqrt(2 / 3))
-    assert "Two votes about a text agree in 66.7%: no student agrees with one in more than 81.6%." in str(report)
+    assert "Two votes about a text agree in 66.7 %: no student agrees with one in more than 81.6 %." in str(report)
 
 
 def test_a_sample_is_asked_again_to_see_how_often_the_model_decides_alike():
@@ -357,7 +357,7 @@ def test_a_sample_is_asked_again_to_see_how_often_the_model_decides_alike():
         answers = teacher.answer(texts)
         found = teacher.consistency(texts)
         assert (found.texts, found.agreement, found.highest) == (4, 0.75, math.sqrt(0.75))
-        assert "decides 75.0% of 4 texts alike" in str(found)
+        assert "decides 75 % of 4 texts alike" in str(found)
         assert teacher.consistency(texts) == found
         assert (teacher.answer(texts) == answers).all()
         assert endpoint.asked == dict.fromkeys(texts, 2)

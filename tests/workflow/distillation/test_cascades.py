@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 import tutelage as tl
 from tutelage.cli import main
 from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.report.distillation.words import percent
+from tutelage.core.quantities import percent
 from tutelage.students.cascade import Cascade
 from tutelage.workflow.distillation import run
 from tutelage.workflow.distillation.reporting.tracking import figures

@@ -15,6 +15,8 @@ from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.answers import list_classes, plain_or_none
 from tutelage.core.arrays import Floats, Integers
+from tutelage.core.quantities import percent
+from tutelage.data.truth.position_truth import VOID
 
 ENOUGH_CASES = 100
 """With fewer cases, an accuracy that is not proven better than chance is a note only: the teacher may be good."""
@@ -70,6 +72,8 @@ def _unknown(unknown: list[Any], classes: tuple[Any, ...]) -> str:
 def _mapping(unknown: list[Any], classes: tuple[Any, ...]) -> str:
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
         return f"Pass the labels as {type(classes[0]).__name__}, the type of the teacher's classes."
+    if unknown == [255]:
+        return VOID
     return "Map the labels to the teacher's classes, or declare the classes that it was trained on; no label is dropped silently."
 
 
@@ -82,23 +86,24 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
     low, high = accuracy_interval(right, len(codes))
     accuracy, majority = right / len(codes), commonest / len(codes)
     figure = {"accuracy": accuracy, "95 %": [low, high], "commonest class": majority, "cases": len(codes)}
-    measured = f"the teacher is right in {accuracy:.1%} of {len(codes)} cases (95 % {low:.1%} to {high:.1%})"
+    measured = f"the teacher is right in {percent(accuracy)} of {len(codes)} cases (95 % {percent(low)} to {percent(high)})"
     if high < accuracy_interval(commonest, len(codes))[0]:
-        sentence = f"{measured}; always naming the most common class is right in {majority:.1%}."
+        sentence = f"{measured}; always naming the most common class is right in {percent(majority)}."
         remedy = "Check that rows and labels belong together, in the same order, and the order of the classes."
         yield Finding("accuracy", "error", figure, sentence, remedy)
     elif low <= majority and not _likelier_than_shares(p, codes):
-        sentence = f"{measured}, which does not prove it better than always naming the most common class ({majority:.1%})."
+        sentence = f"{measured}, which does not prove it better than always naming the most common class ({percent(majority)})."
         remedy = "Pass more labelled rows, train a better teacher, or check that rows and labels belong together."
         yield Finding("accuracy", "warning" if len(codes) >= ENOUGH_CASES else "note", figure, sentence, remedy)
     elif low <= majority:
         sentence = (
-            f"{measured}, no better than always naming the most common class ({majority:.1%}); its probabilities do tell the rows apart."
+            f"{measured}, no better than always naming the most common class ({percent(majority)}); its probabilities do tell the "
+            "rows apart."
         )
         remedy = "Use its probabilities and not its decisions: distil them, and judge the student by its log-likelihood."
         yield Finding("accuracy", "note", figure, sentence, remedy)
     else:
-        yield Finding("accuracy", "ok", figure, f"{measured}; always naming the most common class is right in {majority:.1%}.")
+        yield Finding("accuracy", "ok", figure, f"{measured}; always naming the most common class is right in {percent(majority)}.")
     if answered.form.task != "multilabel":
         yield check_order(p, codes, answered.form.classes)
 
@@ -139,7 +144,8 @@ def check_order(p: Floats, codes: Integers, classes: tuple[Any, ...]) -> Finding
             order = tuple(classes[label] for label in best)
             figure = {"declared": list(classes), "by confusion": list(order), "recall declared": declared, "recall by confusion": better}
             sentence = (
-                f"the labels fit another order of classes: the recall of the moved classes rises from {declared:.1%} to {better:.1%}."
+                f"the labels fit another order of classes: the recall of the moved classes rises from {percent(declared)} to "
+                f"{percent(better)}."
             )
             return Finding("class-order", "error", figure, sentence, _reordered(classes, order))
     return Finding("class-order", "ok", {"classes": size}, "no other order of classes explains the labels better.")

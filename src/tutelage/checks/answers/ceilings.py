@@ -16,6 +16,7 @@ from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
+from tutelage.core.quantities import percent
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 MOST_VOTES = 50
@@ -72,5 +73,5 @@ def check_votes(teacher: Teacher, answered: SampleAnswers) -> Iterator[Finding]:
 def _ceiling(what: str, agreement: float) -> Finding:
     highest = float(np.sqrt(agreement))
     figure = {"agreement": agreement, "highest agreement of a student": highest}
-    sentence = f"{what} in {agreement:.1%} of the cases: no student agrees with one such answer in more than {highest:.1%}."
+    sentence = f"{what} in {percent(agreement)} of the cases: no student agrees with one such answer in more than {percent(highest)}."
     return Finding("ceiling", "note", figure, sentence)

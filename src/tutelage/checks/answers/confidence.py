@@ -10,6 +10,7 @@ import numpy as np
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import SampleAnswers
 from tutelage.core.arrays import Floats, Integers, one_hot
+from tutelage.core.quantities import percent
 from tutelage.losses.targets import matching_temperature, smooth, temper
 
 BINS = 15
@@ -96,7 +97,8 @@ def _check_ruled_out(p: Floats, codes: Integers, seed: int) -> Iterator[Finding]
     before, after = (_negative_log_likelihood(truth[second], each[second]) for each in (p, mixed[amount]))
     figure = {"true classes ruled out": share, "smoothing": amount, "nats a row": before, "nats a row, smoothed": after}
     sentence = (
-        f"the teacher gives the true class a probability of exactly 0 in {share:.1%} of {len(codes)} cases; no temperature changes a 0."
+        f"the teacher gives the true class a probability of exactly 0 in {percent(share)} of {len(codes)} cases; no temperature "
+        "changes a 0."
     )
     remedy = "Use a teacher that rules nothing out, such as one of more neighbours, more trees or larger leaves."
     if after < before:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
 
 from tutelage.data.structures.structured import StructuredRows
 
@@ -18,6 +19,11 @@ def rows_at(inputs: Any, places: NDArray[Any]) -> Any:
     if isinstance(inputs, list | tuple):
         return [inputs[place] for place in places]
     return inputs[places]
+
+
+def taken(rows: Any, places: NDArray[Any]) -> Any:
+    """The rows at these positions, or where a mask is true, of any container."""
+    return rows[places] if isinstance(rows, StructuredRows) else _safe_indexing(rows, places)
 
 
 def concatenated(parts: list[Any]) -> Any:

@@ -19,6 +19,8 @@ MASK = "attention_mask"
 DECODER = "decoder_"
 """What the names of a decoder's inputs begin with, in the same habit."""
 DECODER_MASK = f"{DECODER}{MASK}"
+OF_SIGNALS = ("input_values", "past_values", "audio", "signal", "speech", "waveform")
+"""What names of inputs hold that have a number for each step in time, such as those of sounds in the habit of Hugging Face."""
 TRUTH = ("labels", "label")
 """The names of the ground truth beside the inputs, in the same habit."""
 
@@ -126,7 +128,7 @@ class StructuredRows:
 
         Raises:
             BadInput: no inputs, texts, nested structures, or an attention mask of other values than 0 and 1.
-            ShapeError: inputs with different numbers of rows.
+            ShapeError: inputs with different numbers of rows, or a row with another number of tokens than its mask.
         """
         if isinstance(inputs, StructuredRows):
             return inputs
@@ -186,6 +188,7 @@ class StructuredRows:
         values = mask.values if isinstance(mask, Ragged) else mask
         if not np.isin(values, (0, 1)).all():
             raise BadInput(f"{name_of_mask} holds numbers other than 0 and 1; expected 1 for each position that counts, and 0 for padding.")
+        self._check_length(name_of_mask, mask)
         if isinstance(mask, Ragged) or mask.ndim != 2 or not mask.size:
             return self
         lengths: NDArray[np.int64] = mask.shape[1] - (mask[:, ::-1] != 0).argmax(axis=1).astype(np.int64)
@@ -204,6 +207,20 @@ class StructuredRows:
             fill[name], cut[name] = left_out[0].item(), Ragged(field[inside], lengths)
         width = mask.shape[1] if name_of_mask == self._mask_of_answers else self.width
         return replace(self, fields={**self.fields, **cut}, width=width, fill={**(self.fill or {}), **fill})
+
+    def _check_length(self, name_of_mask: str, mask: Field) -> None:
+        """Check that there is a mask for each token.
+
+        Raises:
+            ShapeError: a row with another number of them.
+        """
+        name = f"{name_of_mask.removesuffix(MASK)}input_ids"
+        ids, of_mask = _lengths(self.fields.get(name)), _lengths(mask)
+        if ids is None or of_mask is None or np.array_equal(ids, of_mask):
+            return
+        if len(ids) == len(of_mask):
+            row = int((ids != of_mask).argmax())
+            raise ShapeError(f"row {row} has {ids[row]} {name} and {of_mask[row]} numbers of {name_of_mask}; expected one for each.")
 
     @property
     def _mask_of_answers(self) -> str:
@@ -290,9 +307,17 @@ def mask_of(name: str) -> str:
     return DECODER_MASK if name.startswith(DECODER) else MASK
 
 
+def _lengths(field: Field | None) -> NDArray[np.int64] | None:
+    """(rows,) the number of positions of each row; None for an input without positions."""
+    if isinstance(field, Ragged):
+        return field.lengths
+    return None if field is None or field.ndim != 2 else np.full(len(field), field.shape[1], np.int64)
+
+
 def _of_tokens(name: str, field: NDArray[Any]) -> bool:
     """Whether an array of a mask's shape says something of each token, rather than of a row that has as many tokens by chance."""
-    return field.ndim > 2 or (field.dtype.kind != "f" and any(word in name.lower() for word in ("id", "mask", "token", "pos", "word")))
+    words = OF_SIGNALS if field.dtype.kind == "f" else ("id", "mask", "token", "pos", "word")
+    return field.ndim > 2 or any(word in name.lower() for word in words)
 
 
 def is_structure(data: Any) -> bool:
@@ -300,6 +325,21 @@ def is_structure(data: Any) -> bool:
     if isinstance(data, StructuredRows | Mapping):
         return True
     return isinstance(data, tuple) and len(data) > 0 and all(getattr(value, "ndim", 0) >= 1 and hasattr(value, "dtype") for value in data)
+
+
+def refuse_mappings(data: Any) -> None:
+    """Refuse a list with a mapping for each row.
+
+    Raises:
+        BadInput: it is one, and how such rows are passed.
+    """
+    if isinstance(data, list | tuple) and data and isinstance(data[0], Mapping):
+        names = ", ".join(f"{name!r}: [row[{name!r}] for row in rows]" for name in list(data[0])[:2])
+        more = ", ..." if len(data[0]) > 2 else ""
+        raise BadInput(
+            f"the rows are a {type(data).__name__} of mappings; expected one mapping of lists, {{{names}{more}}}, or a Dataset whose items "
+            "are such mappings."
+        )
 
 
 def _field(value: Any, name: str) -> Field:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from math import prod
@@ -76,22 +76,38 @@ class ArrayArchive:
             raise ShapeError(f"the array {name!r} of {self.path} has shape {array.shape}; expected (rows, ...), with one row at least.")
         return array
 
-    def beside_rows(self, name: str, roles: Collection[str] = (), *, several: bool = False, gaps: bool = False) -> NDArray[Any]:
+    def inputs(self, names: Collection[str]) -> dict[str, NDArray[Any]]:
+        """(rows, ...) each of the arrays that the inputs of the rows are.
+
+        Raises:
+            BadInput: there is no such array. ShapeError: one is a single number.
+        """
+        self.check_names(names)
+        single = next((name for name in names if not self.shapes[name]), None)
+        if single is not None:
+            raise ShapeError(f"the array {single!r} of {self.path} is a single number; expected one entry for each row.")
+        return {name: self.read(name) for name in names}
+
+    def beside_rows(
+        self, name: str, roles: Collection[str] = (), *, inputs: Sequence[str] = (), several: bool = False, gaps: bool = False
+    ) -> NDArray[Any]:
         """(rows,) the entries of another array, one for each row.
 
         Args:
             name: of the array.
             roles: as for `rows`.
-            several: whether it may be (rows, columns).
+            inputs: the arrays that the rows consist of; the array `rows` if none are named.
+            several: whether it may be (rows, columns), or beside inputs (rows, ...).
             gaps: whether entries may be missing, as NaN or NaT.
 
         Raises:
             BadInput: there is no such array, or entries are missing. ShapeError: it has another shape.
         """
         self.check_names([name])
-        array, rows = self.read(name), self._name_of_rows((name, *roles))
+        array, rows = self.read(name), inputs[0] if inputs else self._name_of_rows((name, *roles))
         array = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-        if array.ndim not in ((1, 2) if several else (1,)) or array.shape[:1] != self.shapes[rows][:1]:
+        most = 1 if not several else array.ndim if inputs else 2
+        if not 1 <= array.ndim <= most or array.shape[:1] != self.shapes[rows][:1]:
             expected = f"({', '.join(map(str, self.shapes[rows][:1]))},){' or (rows, outputs)' if several else ''}"
             of_rows = f"the rows, {rows!r}, {self.shapes[rows]}"
             raise ShapeError(f"the array {name!r} of {self.path} has shape {array.shape}, and {of_rows}; expected {expected}.")

@@ -59,7 +59,10 @@ def _plain(name: str, column: Any) -> Any:
         kind = kind.storage_type
         column = column.cast(kind)
     if kinds.is_nested(kind) and not kinds.is_dictionary(kind):
-        raise BadInput(f"column {name!r} holds values of type {kind}; expected numbers, texts or dates. Drop it, or split it into columns.")
+        raise BadInput(
+            f"column {name!r} holds values of type {kind}; expected numbers, texts or dates. Drop it, split it into columns, or, where "
+            "lists are inputs of a network, name the inputs: --inputs a,b, or in Python rows that are a mapping of arrays."
+        )
     if kinds.is_null(kind):
         return column.cast(pa.float64())
     if kinds.is_decimal(kind):

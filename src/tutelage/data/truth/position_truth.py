@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import AXES
 from tutelage.data.structures.given_answers import without_padding
 from tutelage.data.structures.structured import Ragged, StructuredRows
 
 IGNORED = -100
 """The code of a position that does not count, in the habit of torch."""
+VOID = "A position that counts for nothing, such as one of the void label 255, is given as -100: y = np.where(y == 255, -100, y)."
+"""What to do about a label that is no class, by which data sets mark such positions."""
 
 
 def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.int64] | None = None, *, whole: bool = True) -> Ragged:
@@ -60,7 +62,11 @@ def truth_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
     names = names_of_positions(y, form, rows, shapes, whole=whole)
     ignored = ignored_names(names.values)
     codes = np.full(len(names.values), IGNORED, dtype=np.int64)
-    codes[~ignored] = form.of_each_position.codes(names.values[~ignored]) if (~ignored).any() else 0
+    if not ignored.all():
+        try:
+            codes[~ignored] = form.of_each_position.codes(names.values[~ignored])
+        except LabelMismatch as error:
+            raise LabelMismatch(f"{error} {VOID}") from error
     return replace(names, values=codes)
 
 

@@ -16,11 +16,21 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.graph import model_of
 from tutelage.exporters.arrays.proof import check_rows, proof_of
 from tutelage.exporters.targets.job import Settings
+from tutelage.students.cascade import Cascade
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
 
 def takes_arrays(student: Any, check_on: Any) -> bool:
-    """Whether a student is a network of several inputs, or one whose answers have positions."""
+    """Whether a student is a network of several inputs, or one whose answers have positions.
+
+    Raises:
+        BadInput: such a network is the student of a cascade.
+    """
+    if isinstance(student, Cascade) and takes_arrays(student.student, check_on):
+        raise BadInput(
+            "the student of this cascade is a network of several inputs, whose file has no threshold; export the student alone, and ask "
+            "the cascade in Python, or fit a Cascade with that file as its student."
+        )
     if not hasattr(student, "network"):
         return False
     if getattr(getattr(student, "form", None), "positions", None) is not None:

@@ -86,8 +86,10 @@ def about_threshold(guarantee: Guarantee | None) -> list[str]:
     if guarantee is None or guarantee.threshold is None:
         return []
     rate = _RATES[guarantee.over, guarantee.against]
+    count = f"{guarantee.rows:,}"
+    like = f"groups like those of the {count} rows, one of each, that" if guarantee.over_groups else f"rows like the {count}"
     return [
         f"It defers rows of a confidence below {guarantee.threshold:.6g} to the teacher: with probability "
-        f"{100 * (1 - guarantee.delta):g} %, at least {100 * guarantee.target:g} % {rate}, on rows like the "
-        f"{guarantee.rows:,} it was calibrated on. Rows that come from elsewhere are not covered."
+        f"{100 * (1 - guarantee.delta):g} %, at least {100 * guarantee.target:g} % {rate}, on {like} "
+        f"it was calibrated on. Rows that come from elsewhere are not covered."
     ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tutelage.core.quantities import percent
 from tutelage.report.distillation.records import CascadePoint, CascadeResult, DistillationRecord, Rate
-from tutelage.report.distillation.words import bounds, fallen_short, how_far, percent
+from tutelage.report.distillation.words import bounds, fallen_short, how_far
 from tutelage.report.svg import NARROW, Drawing, Scale, axes, both
 from tutelage.report.words import microseconds
 

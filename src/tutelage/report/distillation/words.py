@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tutelage.core.quantities import digits_of, percent
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.limits import exceeded
 from tutelage.report.distillation.records import LABELS, PLAIN, TEACHER, ArmResult, CascadeResult, DistillationRecord
@@ -10,10 +11,6 @@ from tutelage.report.words import heading, kilobytes, microseconds
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 FEWEST_SEEDS = 3
 """Seeds from which on a run says how small a difference it would have found."""
-CLOSE_TO_ALL = 0.985
-"""From this share on per cents have two decimals, so that what lies just below 99 % is not shown as 99 %."""
-MOST_DIGITS = 12
-"""Of a share in per cent: more are noise of arithmetic."""
 FIGURES = {
     "accuracy": "accuracy",
     "agreement": "agreement with the teacher",
@@ -215,26 +212,6 @@ def how_far(found: CascadeResult) -> str:
         return f"its most confident answers are not the teacher's often enough on the {found.guarantee['rows']:,} calibration rows"
     best = max(lower, key=lambda one: one.target or 0.0)
     return f"at {percent(best.target or 0.0)} it would answer {percent(best.coverage)} of the test rows"
-
-
-def percent(share: float) -> str:
-    """A share in per cent, with more digits where it is close to all; none below all is shown as 100 %, and none above 0 as 0 %.
-
-    Example:
-        >>> percent(0.5), percent(0.99), percent(0.9995), percent(0.99996), percent(0.0004)
-        ('50 %', '99 %', '99.95 %', '99.996 %', '0.04 %')
-    """
-    digits = digits_of(share)
-    text = f"{100 * share:.{digits}f}"
-    return f"{text.rstrip('0').rstrip('.')} %"
-
-
-def digits_of(share: float) -> int:
-    """Decimals of a share in per cent: one, two where it is close to all, and more where it would be taken for all or nothing."""
-    digits = 1 if share < CLOSE_TO_ALL else 2
-    while 0 < share < 1 and digits < MOST_DIGITS and f"{100 * share:.{digits}f}" in (f"{0:.{digits}f}", f"{100:.{digits}f}"):
-        digits += 1
-    return digits
 
 
 def bounds(interval: Interval) -> str:

@@ -72,14 +72,34 @@ class Request:
         """Number of shards."""
         return -(-self.rows.count // self.shard_rows)
 
-    def provenance(self, encoding: Encoding) -> Provenance:
+    def provenance(self, encoding: Encoding, recorded: str | None = None) -> Provenance:
         """The facts of the recording.
 
+        Args:
+            encoding: of the answers.
+            recorded: the model that an endpoint served for the answers that are recorded already.
+
         Raises:
-            BadInput: the encoding does not fit the answers.
+            BadInput: the encoding does not fit the answers. LabelMismatch: the endpoint serves another model now.
         """
         form = self.teacher.form
-        return Provenance(self.fingerprint, form, encoding.fitted_to(form), self.rows.count, self.shard_rows, self.rows.schema)
+        table, served = self.rows.schema, recorded or served_by(self.teacher)
+        found = Provenance(self.fingerprint, form, encoding.fitted_to(form), self.rows.count, self.shard_rows, table, served)
+        self.check_served(found)
+        return found
+
+    def check_served(self, provenance: Provenance) -> None:
+        """Check that an endpoint still serves the model whose answers are recorded.
+
+        Raises:
+            LabelMismatch: it serves another version.
+        """
+        served = served_by(self.teacher)
+        if provenance.served is not None and served not in (None, provenance.served):
+            raise LabelMismatch(
+                f"the answers that are recorded are those of {provenance.served!r}, and the endpoint now serves {served!r}; one recording "
+                f"holds the answers of one model. Name the version as the model, chat:{provenance.served}. {ELSEWHERE}"
+            )
 
     def in_columns(self, table: Schema | None) -> Request:
         """The rows in the columns that were recorded before, whatever order and types they have now."""
@@ -99,9 +119,9 @@ class Request:
         if first is None:
             Encoding(self.dtype or "float32", self.top_k).fitted_to(self.teacher.form)
             return self, None
-        encoding, table = columns_so_far(first)
+        encoding, table, served = columns_so_far(first)
         request = self.in_columns(table)
-        return request, request.provenance(request.encoding_like(encoding))
+        return request, request.provenance(request.encoding_like(encoding), served)
 
     def first_provenance(self) -> Provenance:
         """The facts, if nothing is recorded: the first answers of the teacher settle the encoding.
@@ -177,7 +197,7 @@ class Request:
         finished = open_labels(folder)
         request = self.in_columns(finished.schema)
         recorded = finished.provenance.facts
-        requested = request.provenance(request.encoding_like(finished.provenance.encoding)).facts
+        requested = request.provenance(request.encoding_like(finished.provenance.encoding), finished.provenance.served).facts
         differs = next((key for key in requested if recorded[key] != requested[key]), None)
         if differs is not None:
             raise LabelMismatch(
@@ -192,6 +212,11 @@ class Request:
             inputs = request.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN))
             request.check_again(folder, index, inputs, shard, finished.provenance)
         return finished
+
+
+def served_by(teacher: Teacher) -> str | None:
+    """The name that an endpoint gives to the model that answers, once it has; None for any other teacher."""
+    return teacher.served if isinstance(teacher, ChatTeacher) else None
 
 
 def teacher_of(given: Any) -> tuple[Teacher, str | None]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tutelage.core.quantities import percent
 from tutelage.core.records import Latency
 from tutelage.data.rows import Rows
 from tutelage.evaluation.cost import measure_latency
@@ -66,7 +67,7 @@ class Bill:
         latencies = [f"{value:,.0f}" for value in (self.student.p50_us, self.teacher.p50_us, self.both_us)]
         costs = ["-" if value is None else f"{value:,.2f}" for value in (self.student_cost, self.teacher_cost, self.both_cost)]
         lines = [
-            f"The student answers {self.coverage:.1%} of {self.rows:,} rows ({low:.1%} to {high:.1%}).",
+            f"The student answers {percent(self.coverage)} of {self.rows:,} rows ({percent(low)} to {percent(high)}).",
             f"{'':24}{'student':>12}{'teacher':>12}{'both':>12}",
             f"{'microseconds a row':24}{''.join(f'{cell:>12}' for cell in latencies)}",
             f"{'cost of 1 000 answers':24}{''.join(f'{cell:>12}' for cell in costs)}",

@@ -140,6 +140,11 @@ class OnnxTeacher:
             return self.columns
         return Schema(tuple(Column(one.name, _column_type(one.type)) for one in graph_inputs))
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the arrays that each row consists of; empty for a graph of one array, or of columns."""
+        return tuple(one.name for one in self.session.get_inputs()) if self.columns is None and takes_arrays(self.session) else ()
+
     def _feeds(self, inputs: Any) -> dict[str, Any]:
         """The rows by input, in its type; a sparse matrix is made dense in parts."""
         graph_inputs = self.session.get_inputs()

@@ -20,7 +20,7 @@ from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.cells import numbers
 from tutelage.data.structures.network_answers import answers_in, answers_to
-from tutelage.data.structures.structured import StructuredRows, is_structure
+from tutelage.data.structures.structured import StructuredRows, is_structure, refuse_mappings
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ class TorchTeacher:
             BadInput: an answer is NaN or infinite, the network cannot process the rows, or it does not return a tensor
                 and no `output` selects one.
         """
+        refuse_mappings(inputs)
         structured = StructuredRows.of(inputs) if is_structure(inputs) else inputs
         count, positions = row_count(structured), self.form.positions
         with errors_as_bad_input(f"this {type(self.network).__name__}"):

@@ -119,6 +119,11 @@ class ChatTeacher:
         """The model at its endpoint, as the store names it."""
         return self.connection.named(self.model)
 
+    @property
+    def served(self) -> str | None:
+        """The name that the endpoint gives to the model that answered, often with a date; None before the first answer."""
+        return self.store.served.get(self.asked)
+
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities. Texts that were asked before are not asked again, nor is one twice that occurs twice.
 
@@ -189,7 +194,7 @@ class ChatTeacher:
         pairs = [_pairs(one.votes) for one in known if one.votes.sum() > 1]
         spent = self.store.spent(self.asked)
         return ChatReport(
-            self.store.served.get(self.asked),
+            self.served,
             len(texts),
             sum(one.answer is not None for one in known),
             sum(int(one.votes.sum()) + one.others.total() for one in known) if not self.sampling.logprobs else len(known),

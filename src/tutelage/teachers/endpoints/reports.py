@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tutelage.core.quantities import percent
 from tutelage.teachers.endpoints.spending import Budget, Price, Spending, amount
 
 
@@ -97,9 +98,10 @@ class ChatReport:
         ]
         if self.outside is not None:
             lines.append(f"Outside the classes: {self.outside:.2%} of the probability of the first token, on average.")
-        if self.agreement is not None:
+        if self.agreement is not None and self.highest is not None:
             lines.append(
-                f"Two votes about a text agree in {self.agreement:.1%}: no student agrees with one in more than {self.highest:.1%}."
+                f"Two votes about a text agree in {percent(self.agreement)}: no student agrees with one in more than "
+                f"{percent(self.highest)}."
             )
         price = "" if self.price is None else f", {amount(self.price)}"
         failed = f" ({self.failed:,} without an answer)" if self.failed else ""
@@ -128,6 +130,6 @@ class Consistency:
 
     def __str__(self) -> str:
         return (
-            f"Asked twice, the model decides {self.agreement:.1%} of {self.texts:,} texts alike: no student agrees with one of its answers "
-            f"in more than {self.highest:.1%}."
+            f"Asked twice, the model decides {percent(self.agreement)} of {self.texts:,} texts alike: no student agrees with one "
+            f"of its answers in more than {percent(self.highest)}."
         )

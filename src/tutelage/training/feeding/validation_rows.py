@@ -64,7 +64,11 @@ def split(data: TrainingData, share: float, form: AnswerForm, *, seed: int) -> t
             "unchanged rows."
         )
     if not isinstance(data.rows, np.ndarray | StructuredRows | Parts):
-        raise BadInput(f"validation={share} of a {type(data.rows).__name__}; with a Dataset pass validation=(X, y), rows in memory.")
+        raise BadInput(
+            f"validation={share} of a {type(data.rows).__name__}; a share is drawn of rows in memory. Split the Dataset, "
+            f"torch.utils.data.random_split(dataset, [{1 - share:g}, {share:g}]), and pass the second part as validation: a Dataset or "
+            "DataLoader of pairs, or (X, y)."
+        )
     rows = row_count(data.rows)
     held_out = round(share * rows) if 0 < share < 1 else 0
     if not 0 < held_out < rows:

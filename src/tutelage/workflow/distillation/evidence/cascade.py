@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
+from tutelage.core.quantities import percent
 from tutelage.core.records import Interval, Latency
 from tutelage.evaluation.deployed.risk_control import coverage_curve, learn_then_test
 from tutelage.evaluation.intervals import proportion_interval
 from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.report.distillation.records import KINDS, TEACHER, CascadePoint, CascadeResult, Rate
-from tutelage.report.distillation.words import percent
 from tutelage.report.words import microseconds
 from tutelage.students.cascade import Guarantee
 from tutelage.workflow.distillation.evidence.conclusion import Tested
@@ -59,7 +59,14 @@ class Beside:
         found = learn_then_test(confidence, wrong, None, target=target, delta=DELTA, over="all")
         assert found is not None  # noqa: S101 - the teacher alone is always right
         return Guarantee.from_chosen(
-            found, target=target, delta=DELTA, against="teacher", over="all", teacher=self.fingerprint, own_decisions=False
+            found,
+            target=target,
+            delta=DELTA,
+            against="teacher",
+            over="all",
+            teacher=self.fingerprint,
+            own_decisions=False,
+            over_groups=self.over_groups,
         )
 
     def coverage(self, answers: Floats, part: Part) -> float:

@@ -69,6 +69,11 @@ class RowSet:
         return self.asked.count
 
     def __post_init__(self) -> None:
+        if isinstance(self.rows, StructuredRows):
+            raise BadInput(
+                f"the rows are several inputs ({', '.join(self.rows.fields)}), and distill takes tables, texts and arrays; train a "
+                "TorchStudent on them: student.fit(X, tl.record(teacher, X))."
+            )
         if isinstance(self.rows, np.ndarray):
             _check_array(self.rows)
         for name, column in {"groups": self.groups, "times": self.times}.items():
@@ -322,11 +327,6 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
     """
     rows = as_rows(_listed_texts(X))
     held = rows.part(0, rows.count)
-    if isinstance(held, StructuredRows):
-        raise BadInput(
-            f"the rows are several inputs ({', '.join(held.fields)}), and distill takes tables, texts and arrays; train a TorchStudent on "
-            "them: student.fit(X, tl.record(teacher, X))."
-        )
     unnamed = [name for name in held.columns if not isinstance(name, str)] if is_frame(held) else []
     if unnamed:
         raise BadInput(f"a column of the rows is named {unnamed[0]!r}, which is no text; name the columns, or pass the rows as an array.")

@@ -24,7 +24,7 @@ from tutelage.workflow.distillation.searching.training import Prepared
 
 ROWS_OF_A_TRIAL = 200
 """Rows that a trial is exported and timed with."""
-SECONDS_OF_A_TRIAL = 0.2
+SECONDS_OF_A_TRIAL = 0.4
 """Time in which the latency of a trial's file is measured."""
 BETTER_IF_HIGHER = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 

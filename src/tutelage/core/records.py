@@ -43,7 +43,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Latency:
-    """Microseconds a row: median with its 95 % interval (None below 20 calls) and 99th percentile over `calls` calls."""
+    """Microseconds a row: median with its 95 % interval (None below 20 calls) and 99th percentile over `calls` calls.
+
+    The median of an exported file, and of all that `bench` measures, is that of moments in which nothing else slowed the machine down.
+    """
 
     p50_us: float
     p99_us: float
@@ -194,7 +197,7 @@ class Contender:
         size_bytes: of its file; of the pickle for a model of Python.
         peak_bytes: peak memory of its process, runtime included; 0 where the system does not say.
         multiply_adds: of one row; None where it is not known.
-        slower: times the single-row latency of the fastest contender, and its 95 % interval over blocks of calls.
+        slower: times the single-row latency of the fastest contender, and the ratios of the ends of both intervals.
     """
 
     name: str
@@ -209,7 +212,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Bench:
-    """What `bench` measured: every contender in turn, in blocks, on one thread."""
+    """What `bench` measured: every contender in turn, by several processes, on one thread."""
 
     contenders: tuple[Contender, ...]
     processor: str

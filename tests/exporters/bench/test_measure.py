@@ -4,9 +4,11 @@ from chat_endpoint import asker, serving
 from sklearn.ensemble import RandomForestClassifier
 
 from tutelage.core.errors import BadInput
+from tutelage.core.records import Latency
 from tutelage.exporters.bench import measure as module
 from tutelage.exporters.bench.display import bench_table
-from tutelage.exporters.bench.measure import bench
+from tutelage.exporters.bench.measure import bench, time_file
+from tutelage.exporters.bench.repeats import AGREEING, Repeats
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)
@@ -37,7 +39,8 @@ def test_others_are_compared_with_the_fastest(result):
     for one in result.contenders:
         if one is not fastest:
             middle, low, high = one.slower
-            assert 1 <= low <= middle <= high
+            assert low <= middle <= high
+            assert middle >= 1
 
 
 def test_the_table_has_a_row_for_each_and_says_where_it_ran(result):
@@ -61,10 +64,24 @@ def test_what_cannot_be_measured_is_named_and_refused_if_it_was_asked_for():
         bench(TREE, X, teacher=lambda rows: rows, seconds=0.02)
 
 
-def test_a_ratio_is_taken_over_blocks_in_which_both_took_turns():
-    drift = np.linspace(1, 3, 10)  # a machine that slows down meets both
-    middle, low, high = module._ratio(2.0 * drift, drift)
-    assert (middle, low, high) == (pytest.approx(2), pytest.approx(2), pytest.approx(2))
+def test_a_ratio_lies_between_those_of_the_ends_of_the_intervals():
+    slow, fast = Latency(20.0, 30.0, (18.0, 22.0), 99, 1), Latency(10.0, 12.0, (9.0, 11.0), 99, 1)
+    assert module._ratio(slow, fast) == pytest.approx((2, 18 / 11, 22 / 9))
+
+
+def test_files_are_timed_by_several_processes_as_bench_times_them(monkeypatch):
+    shares = []
+    measure = Repeats.measure
+    monkeypatch.setattr(
+        Repeats, "measure", lambda self, child, seconds: shares.append((self.rows, seconds)) or measure(self, child, seconds)
+    )
+    alone = time_file(TREE, X, "py", seconds=0.04)
+    assert set(shares) == {(1, 0.01)}
+    assert len(shares) >= AGREEING
+    assert alone.calls > 2 * AGREEING
+    shares.clear()
+    bench(TREE, X, to=["py"], seconds=0.08)
+    assert set(shares) == {(1, 0.01), (60, 0.01)}
 
 
 @pytest.mark.exhaustive

@@ -18,6 +18,9 @@ import tutelage as tl
 
 KEY = "tk-test-5e7c1b0d9f"
 CLASSES = ["spam", "ham"]
+TEXTS = ["you win", "lunch at noon", "win a car", "see you"]
+SPAM = [[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]]
+"""What `by_word` answers to them, as probabilities."""
 
 
 def text_of(body: Mapping[str, Any]) -> str:

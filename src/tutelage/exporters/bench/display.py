@@ -11,8 +11,9 @@ def bench_table(result: Bench) -> Table:
     """One row a contender."""
     where = ", ".join(f"{one.name} in {one.runtime}" for one in result.contenders)
     caption = (
-        f"One thread on {result.processor}; {where}. Medians, with 95 % intervals over blocks of calls in turns. Bytes are those of the "
-        "file, of the pickle for teacher and student; MiB the peak of the whole process."
+        f"One thread on {result.processor}; {where}. Medians while nothing else slowed the machine down, with 95 % intervals over "
+        "processes; 99 % is of all calls. Bytes are those of the file, of the pickle for teacher and student; MiB the peak of the whole "
+        "process."
     )
     table = Table(caption=caption, box=None, pad_edge=False, caption_justify="left")
     table.add_column("", no_wrap=True)

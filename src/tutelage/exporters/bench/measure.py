@@ -6,24 +6,20 @@ import pickle
 import platform
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
-
 from tutelage.core.arguments import number
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, TutelageError
 from tutelage.core.records import Bench, Contender, Latency
-from tutelage.evaluation.cost import BATCH_ROWS, latency_of
-from tutelage.evaluation.intervals import LEVEL
+from tutelage.evaluation.cost import BATCH_ROWS
 from tutelage.exporters.bench.multiply_adds import multiply_adds
+from tutelage.exporters.bench.repeats import AGREEING, Repeats
 from tutelage.exporters.export import TARGETS, check_target
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.subject.student_answers import check_student
@@ -32,25 +28,27 @@ from tutelage.exporters.targets.job import Job, Settings
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP, Child
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
-BLOCKS = 10
-"""Blocks of calls of each contender; the contenders take turns, so that a slow moment of the machine meets all of them."""
-WARM_UP = 0.1
-"""Share of the time that is spent before the first block."""
-MOST_CALLS = 100_000
-"""Calls of a block."""
+SECONDS = 2.0
+"""Time for a contender, half of it for single rows, where nothing disturbs the machine."""
 
 
 def bench(
-    student: Any, X: Any, *, to: Iterable[str] | None = None, teacher: Any = None, seconds: float = 2.0, settings: Settings | None = None
+    student: Any,
+    X: Any,
+    *,
+    to: Iterable[str] | None = None,
+    teacher: Any = None,
+    seconds: float = SECONDS,
+    settings: Settings | None = None,
 ) -> Bench:
     """Measure latency, memory, size and multiply-adds of a student, of its exported files and of its teacher, on one thread.
 
     Args:
         student: fitted; of a `Cascade`, its student and the files of it with their threshold.
-        X: rows that it is asked, as for `export`; up to 1 000 of them are used.
+        X: rows that it is asked, as for `export`; up to 1 000 of them, drawn at random, are used.
         to: targets, such as ["c", "onnx"]; by default all that the student can be exported to with what is installed.
         teacher: anything with an `answer`, `predict_proba` or `predict` that takes rows as the student does.
-        seconds: time for each contender, half of it for single rows.
+        seconds: time for each contender, half of it for single rows; up to three times as long where something disturbs the machine.
         settings: how the files are written.
 
     Returns:
@@ -70,34 +68,35 @@ def bench(
     seconds = number("seconds", seconds, above=0)
     chosen = list(TARGETS) if to is None else [check_target(name) for name in to]
     check_student(student)
-    subject, rows = subject_of(student, X)
-    rows = rows[:BATCH_ROWS]
-    job = Job(subject, rows, program_of(subject, rows), "student", settings or Settings())
+    job = _job_of(student, X, settings or Settings())
+    count = len(job.rows)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         entries: list[_Entry] = []
         skipped: list[str] = []
 
         def enter(entry: _Entry) -> None:
-            stack.callback(entry.child.end)
+            stack.callback(entry.end)
+            entry.measure(seconds)
             entries.append(entry)
 
-        given = subject.given(rows)
+        given = job.subject.given(job.rows)
         if isinstance(teacher, ChatTeacher):
             skipped.append("teacher: answers of a language model are stored, and take no time here; a distillation reports its requests")
         elif teacher is not None:
-            enter(_of_model("teacher", teacher, given, Path(folder)))
-        enter(_of_model("student", subject.student, given, Path(folder), count=multiply_adds(job.program)))
+            enter(_of_model("teacher", teacher, given, Path(folder), (1, count)))
+        enter(_of_model("student", job.subject.student, given, Path(folder), (1, count), multiply_adds(job.program)))
         for end in chosen:
             try:
-                enter(_of_file(end, job, Path(folder)))
+                enter(_of_file(end, job, Path(folder), (1, count)))
             except TutelageError as error:
                 if to is not None:
                     raise
                 skipped.append(f"{end.removeprefix('.')}: {error}")
-        _time(entries, len(rows), seconds)
-        for entry in entries:
-            entry.child.end()
-    return Bench(_contenders(entries, len(rows)), platform.machine(), tuple(skipped))
+        while not all(entry.settled for entry in entries):
+            for entry in entries:
+                if not entry.settled:
+                    entry.measure(seconds)
+    return Bench(_contenders(entries), platform.machine(), tuple(skipped))
 
 
 def time_file(student: Any, X: Any, to: str, *, seconds: float) -> Latency:
@@ -112,28 +111,61 @@ def time_file(student: Any, X: Any, to: str, *, seconds: float) -> Latency:
     Raises:
         as `bench`.
     """
-    subject, rows = subject_of(student, X)
-    job = Job(subject, rows, program_of(subject, rows), "student", Settings())
     with tempfile.TemporaryDirectory() as folder:
-        entry = _of_file(check_target(to), job, Path(folder))
+        entry = _of_file(check_target(to), _job_of(student, X, Settings()), Path(folder), (1,))
         try:
-            calls = _calls(entry.child, 1, seconds / BLOCKS)
-            return latency_of([entry.child.times(1, calls) for _ in range(BLOCKS)], 1)
+            while not entry.settled:
+                entry.measure(seconds)
         finally:
-            entry.child.end()
+            entry.end()
+    return entry.calls[0].latency
+
+
+def _job_of(student: Any, X: Any, settings: Settings) -> Job:
+    """The file, and the rows that are asked: drawn from all, since a block of slow calls has few of them."""
+    subject, rows = subject_of(student, X)
+    job = Job(subject, rows, program_of(subject, rows), "student", settings)
+    return replace(job, rows=job.drawn(BATCH_ROWS))
 
 
 @dataclass
 class _Entry:
-    """A contender while it is measured."""
+    """A contender while it is measured.
+
+    Attributes:
+        start: starts a process that answers.
+        calls: what is measured, by the number of rows of a call.
+        stays: whether one process is measured again and again: those of Python models take seconds to start.
+    """
 
     name: str
     runtime: str
-    child: Child
+    start: Callable[[], Child]
     size_bytes: int
     multiply_adds: int | None
-    alone: list[Floats] = field(default_factory=list)
-    batch: list[Floats] = field(default_factory=list)
+    calls: tuple[Repeats, ...]
+    stays: bool = False
+    peak_bytes: int = 0
+    _child: Child | None = None
+
+    @property
+    def settled(self) -> bool:
+        return all(one.settled for one in self.calls)
+
+    def measure(self, seconds: float) -> None:
+        """Measure once more, for a share of the time."""
+        self._child = self._child or self.start()
+        for one in self.calls:
+            one.measure(self._child, seconds / len(self.calls) / AGREEING)
+        if not self.stays:
+            self.end()
+
+    def end(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._child.end()
+            self.peak_bytes = max(self.peak_bytes, self._child.peak_bytes)
+            self._child = None
 
 
 _OF_MODEL = (
@@ -150,7 +182,7 @@ serve(lambda start, rows: answer(take(slice(start, start + rows))), count)
 )
 
 
-def _of_model(name: str, model: Any, given: Any, folder: Path, *, count: int | None = None) -> _Entry:
+def _of_model(name: str, model: Any, given: Any, folder: Path, counts: Sequence[int], multiply_adds: int | None = None) -> _Entry:
     """A model of this process, in a process of its own."""
     path = folder / f"{name}.pickle"
     try:
@@ -158,11 +190,11 @@ def _of_model(name: str, model: Any, given: Any, folder: Path, *, count: int | N
         path.write_bytes(pickle.dumps((model, given)))
     except Exception as error:  # whatever the model raises
         raise BadInput(f"the {name} cannot be timed: it cannot be sent to another process ({type(error).__name__}).") from error
-    child = Child([sys.executable, "-W", "ignore", "-c", _OF_MODEL, str(path)], f"the {name}")
-    return _Entry(name, f"Python {platform.python_version()}", child, size, count)
+    start = partial(Child, [sys.executable, "-W", "ignore", "-c", _OF_MODEL, str(path)], f"the {name}")
+    return _Entry(name, f"Python {platform.python_version()}", start, size, multiply_adds, tuple(map(Repeats, counts)), stays=True)
 
 
-def _of_file(end: str, job: Job, folder: Path) -> _Entry:
+def _of_file(end: str, job: Job, folder: Path, counts: Sequence[int]) -> _Entry:
     """An exported file, in its runtime."""
     target = import_module(TARGETS[end][1])
     runtime = target.runtimes(job)[0].name
@@ -170,50 +202,31 @@ def _of_file(end: str, job: Job, folder: Path) -> _Entry:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     path = folder / f"{job.stem}{end}"
-    child = Child(target.timed(path, job, folder), path.name)
-    return _Entry(path.name, runtime, child, len(files[path.name]), multiply_adds(job.program))
+    start = partial(Child, target.timed(path, job, folder), path.name)
+    return _Entry(path.name, runtime, start, len(files[path.name]), multiply_adds(job.program), tuple(map(Repeats, counts)))
 
 
-def _time(entries: Sequence[_Entry], count: int, seconds: float) -> None:
-    """Let the contenders answer in turn, in blocks, single rows and batches."""
-    for rows, taken in ((1, "alone"), (count, "batch")):
-        share = seconds / 2 / BLOCKS
-        calls = [_calls(entry.child, rows, share) for entry in entries]
-        for _ in range(BLOCKS):
-            for entry, number_of_calls in zip(entries, calls, strict=True):
-                getattr(entry, taken).append(entry.child.times(rows, number_of_calls))
-
-
-def _calls(child: Child, rows: int, seconds: float) -> int:
-    """Warm up, and find how many calls fill a block."""
-    calls, taken = 1, child.times(rows, 1)
-    while taken.sum() < seconds * BLOCKS * WARM_UP and calls < MOST_CALLS:
-        calls = min(4 * calls, MOST_CALLS)
-        taken = child.times(rows, calls)
-    return int(np.clip(seconds / max(float(np.median(taken)), 1e-9), 2, MOST_CALLS))
-
-
-def _contenders(entries: Sequence[_Entry], count: int) -> tuple[Contender, ...]:
-    medians = np.array([[np.median(block) for block in entry.alone] for entry in entries])
-    fastest = int(np.median(medians, axis=1).argmin())
+def _contenders(entries: Sequence[_Entry]) -> tuple[Contender, ...]:
+    latencies = [tuple(one.latency for one in entry.calls) for entry in entries]
+    fastest = min((alone for alone, _ in latencies), key=lambda one: one.p50_us)
     return tuple(
         Contender(
             entry.name,
             entry.runtime,
-            latency_of(entry.alone, 1),
-            latency_of(entry.batch, count),
+            alone,
+            batch,
             entry.size_bytes,
-            entry.child.peak_bytes,
+            entry.peak_bytes,
             entry.multiply_adds,
-            None if place == fastest else _ratio(medians[place], medians[fastest]),
+            None if alone is fastest else _ratio(alone, fastest),
         )
-        for place, entry in enumerate(entries)
+        for entry, (alone, batch) in zip(entries, latencies, strict=True)
     )
 
 
-def _ratio(slow: NDArray[Any], fast: NDArray[Any]) -> tuple[float, float, float]:
-    """How many times slower, with an interval over blocks in which both took turns."""
-    logs = np.log(np.maximum(slow, 1e-9)) - np.log(np.maximum(fast, 1e-9))
-    half = stats.t.ppf(0.5 + LEVEL / 2, len(logs) - 1) * logs.std(ddof=1) / np.sqrt(len(logs))
-    middle = float(logs.mean())
-    return float(np.exp(middle)), float(np.exp(middle - half)), float(np.exp(middle + half))
+def _ratio(slow: Latency, fast: Latency) -> tuple[float, float, float]:
+    """How many times slower, between the ratios of the ends of the two intervals."""
+    assert slow.ci95_us is not None and fast.ci95_us is not None  # noqa: S101, PT018 - latencies of processes that agree have one
+    low, high = slow.ci95_us
+    least, most = fast.ci95_us
+    return slow.p50_us / fast.p50_us, low / most, high / max(least, 1e-3)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
+import numpy as np
+
 from tutelage.core.arguments import choice, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.records import Drop, Parity
@@ -83,3 +85,7 @@ class Job:
     settings: Settings
     proofs: tuple[Parity, ...] = ()
     drops: tuple[Drop, ...] = ()
+
+    def drawn(self, most: int) -> CheckRows:
+        """Some rows, `most` at most, drawn from all: in their order, those of a class may lie together."""
+        return self.rows[np.random.default_rng(0).permutation(len(self.rows))[:most]]

@@ -54,8 +54,9 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     from tutelage.exporters.program.foreign import answering_network, quiet_exporter
 
     student = job.subject.student
-    rows = job.rows.numbers[np.linspace(0, len(job.rows) - 1, min(max(len(job.rows), 2), CALIBRATION_ROWS), dtype=int)]
-    sample = torch_runtime.network_input(student.network, torch_runtime.tensor_of(rows)).cpu()
+    rows = job.drawn(CALIBRATION_ROWS).numbers
+    several = rows if len(rows) > 1 else np.concatenate([rows, rows])  # torch takes a single row for a number that never changes
+    sample = torch_runtime.network_input(student.network, torch_runtime.tensor_of(several)).cpu()
     network = answering_network(student.network, student.output, job.subject.form.task)
     shapes = ({0: torch.export.Dim("rows", min=1, max=MOST_ROWS)},)
     try:

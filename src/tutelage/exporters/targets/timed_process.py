@@ -1,6 +1,7 @@
 """Processes that time calls: each answers rows again and again, on one thread, and is measured whole.
 
 A child prints "ready", then reads lines of two numbers, rows of a call and calls, and prints the nanoseconds of each call.
+The calls of each line begin at the first row.
 """
 
 from __future__ import annotations
@@ -27,10 +28,9 @@ os.dup2(2, 1)  # whatever a model prints stays out of the replies
 def serve(answer, count):
     \"\"\"answer(start, rows) answers some of `count` rows.\"\"\"
     print("ready", file=replies, flush=True)
-    start = 0
     for line in sys.stdin:
         rows, calls = map(int, line.split())
-        taken = []
+        start, taken = 0, []
         for _ in range(calls):
             start = start if start + rows <= count else 0
             begun = time.perf_counter_ns()

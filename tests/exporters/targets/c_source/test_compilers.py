@@ -38,6 +38,16 @@ def test_a_file_that_does_not_compile_is_one_sentence(job, tmp_path):
         Compiled("gcc", Face.of(job)).answers(path, job.program, CheckRows.of_numbers(np.zeros((1, 2))))
 
 
+def test_a_compiler_without_headers_is_not_taken_for_a_fault_of_the_file(job, tmp_path):
+    path = tmp_path / "student.c"
+    path.write_text(c_file(job, []))
+    with pytest.raises(
+        ParityError, match=r"^gcc [\d.]+ finds no \w+\.h, so .* compared; nothing was written\. Install the headers"
+    ) as raised:
+        Compiled("gcc", Face.of(job), ("-nostdinc", f"-I{tmp_path}")).answers(path, job.program, CheckRows.of_numbers(np.zeros((1, 2))))
+    assert "report" not in str(raised.value)
+
+
 def test_a_program_that_fails_is_one_sentence(job, tmp_path):
     path = tmp_path / "student.c"
     path.write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -71,7 +72,7 @@ class Compiled:
         """The compiled program; each file is compiled once.
 
         Raises:
-            ParityError: the compiler refuses the file.
+            ParityError: the compiler refuses the file, or lacks the headers of the C library.
         """
         content = path.read_bytes()
         made = Path(self._folder) / hashlib.sha256(content).hexdigest()
@@ -83,6 +84,11 @@ class Compiled:
             ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
             if ran.returncode:
                 said = _first_line(ran.stderr, holding="error")
+                if absent := re.search(r"fatal error: '?([\w/.]+\.h)'?(?:: No such file| file not found)", ran.stderr):
+                    raise ParityError(
+                        f"{self.name} finds no {absent[1]}, so that the exported file cannot be compared; nothing was written. Install the "
+                        "headers of the C library for it (on Debian libc6-dev, libc6-dev-arm64-cross or libc6-dev-armhf-cross)."
+                    )
                 raise ParityError(f"{self.name} refuses the exported file: {said}; nothing was written. Please report this.")
         return made
 

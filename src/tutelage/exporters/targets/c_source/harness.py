@@ -129,8 +129,8 @@ static int time_calls(const char *path) {
     puts("ready");
     fflush(stdout);
     long asked, calls;
-    int64_t start = 0;
     while (scanf("%ld %ld", &asked, &calls) == 2) {
+        int64_t start = 0;
         for (long call = 0; call < calls; ++call) {
             struct timespec begun, ended;
             <NUMBER> answers[<OUTPUTS>];

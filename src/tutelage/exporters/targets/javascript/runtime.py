@@ -100,10 +100,10 @@ import given from "./rows.mjs";
 import { createInterface } from "node:readline";
 const answer = student.predictProba ?? student.predict;
 console.log("ready");
-let start = 0;
 for await (const line of createInterface({ input: process.stdin })) {
   const [rows, calls] = line.split(" ").map(Number);
   const taken = [];
+  let start = 0;
   for (let call = 0; call < calls; call++) {
     start = start + rows <= given.length ? start : 0;
     const begun = process.hrtime.bigint();

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tutelage.core.errors import BadInput, require
 from tutelage.exporters.program.foreign import silenced
 from tutelage.exporters.targets.job import Job
@@ -74,12 +72,11 @@ def _named(model: ModelProto) -> Any:
 
 def _reader(tool: Any, model: ModelProto, job: Job) -> Any:
     """The rows that ranges are measured on, as the tool asks for them."""
-    places = np.unique(np.linspace(0, len(job.rows) - 1, CALIBRATION_ROWS, dtype=np.int64))
     session = OnnxStudent.load(model.SerializeToString()).session
 
     class Reader(tool.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.parts = iter([feeds_of(session, job.program, job.rows[places])])
+            self.parts = iter([feeds_of(session, job.program, job.drawn(CALIBRATION_ROWS))])
 
         def get_next(self) -> Any:
             return next(self.parts, None)

@@ -21,7 +21,7 @@ from tutelage.workflow.distillation.searching.workplace import Shared, Training
 
 ROWS_OF_A_TRIAL = 200
 """Rows that a trial is exported and timed with."""
-SECONDS_OF_A_TRIAL = 0.2
+SECONDS_OF_A_TRIAL = 0.4
 """Time in which the latency of a trial's file is measured."""
 
 

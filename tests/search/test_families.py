@@ -11,7 +11,7 @@ from torch import nn
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput
-from tutelage.search.families import families_of, family_named
+from tutelage.search.families import families_of, family_named, numbers_in_a_row
 from tutelage.students.by_name import CLASSIFIERS, REGRESSORS
 from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
@@ -36,6 +36,12 @@ def test_a_network_sees_about_as_many_rows_whatever_their_number():
     for task, inner in (("binary", ""), ("multilabel", "estimator__"), ("regression", "")):
         epochs = [family_named("mlp", task).student({}, seed=0, rows=rows).get_params()[f"{inner}epochs"] for rows in (100, 30_000, 10**6)]
         assert epochs == [100, 50, 10]
+
+
+def test_a_network_sees_fewer_rows_of_many_columns():
+    epochs = [family_named("mlp", "binary").student({}, seed=0, rows=6000, columns=columns).epochs for columns in (20, 100, 784, 10**5)]
+    assert epochs == [100, 100, 31, 10]
+    assert [numbers_in_a_row(rows) for rows in (np.zeros((5, 3, 28, 28)), np.zeros((5, 4)), ["a", "b"])] == [2352, 4, 1]
 
 
 def test_students_of_the_users_come_with_their_space():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +22,9 @@ from tutelage.students.networks.torch_estimator import NOT_GIVEN, TorchEstimator
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
 ROW_VISITS = 1_500_000
-"""Rows that a network sees in training: epochs times rows, within 10 to 100 epochs."""
+"""Rows that a network sees in training, epochs times rows, within 10 to 100 epochs; fewer of more than `USUAL_COLUMNS`."""
+USUAL_COLUMNS = 100
+"""Columns from which on a network sees fewer rows, so that it takes about as long: 784 pixels, an eighth of them."""
 MANY_ROWS = 5000
 """From so many rows on, a network learns from larger batches."""
 EXPECTED = 'a name such as "tree", or a dict such as {"mine": (estimator, {"setting": [1, 2, 3]})}'
@@ -60,12 +63,12 @@ class Family:
         """Whether it takes sparse rows."""
         return bool(get_tags(self.estimator).input_tags.sparse)
 
-    def student(self, settings: Mapping[str, Any], *, seed: int, rows: int) -> Any:
-        """An unfitted student with these settings and this seed, for so many training rows."""
+    def student(self, settings: Mapping[str, Any], *, seed: int, rows: int, columns: int = 1) -> Any:
+        """An unfitted student with these settings and this seed, for so many training rows and columns."""
         student = clone(self.estimator)
         if self.paced:
             network = getattr(student, "estimator", student)  # several labels have a student each
-            network.set_params(epochs=int(np.clip(ROW_VISITS / rows, 10, 100)), batch_size=64 if rows < MANY_ROWS else 256)
+            network.set_params(epochs=int(passes(rows, columns)), batch_size=64 if rows < MANY_ROWS else 256)
         return with_seed(student.set_params(**self.space.decoded(settings)), seed)
 
     def module(self, settings: Mapping[str, Any]) -> Any:
@@ -74,6 +77,16 @@ class Family:
         student = clone(self.estimator).set_params(**self.space.decoded(searched))
         found = next(instances_in(student, TorchEstimator), None)
         return None if found is None else partial(found.module, **found.arguments) if found.arguments else found.module
+
+
+def numbers_in_a_row(rows: Any) -> int:
+    """The numbers that a network reads for each row: columns, or pixels."""
+    return max(1, math.prod(getattr(rows, "shape", ())[1:]))
+
+
+def passes(rows: int, columns: int) -> float:
+    """How often a network of a search sees every row."""
+    return float(np.clip(ROW_VISITS / rows * min(1.0, USUAL_COLUMNS / columns), 10, 100))
 
 
 def with_seed(student: Any, seed: int) -> Any:

@@ -17,7 +17,7 @@ from tutelage.core.engines.engines import workers_of
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
-from tutelage.search.families import ROW_VISITS, Family
+from tutelage.search.families import Family, numbers_in_a_row, passes
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
 from tutelage.workflow.distillation.evidence.curve import SHARES
@@ -263,13 +263,13 @@ def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train
     return {"search": search, "all seeds": finals * (1 + CONTROLS / len(arms)), **({"transfer curve": curve} if curve else {})}
 
 
-def _mean_seconds(families: Sequence[Family], measured: Mapping[str, tuple[float, float]], few: int, rows: int) -> float:
+def _mean_seconds(families: Sequence[Family], measured: Mapping[str, tuple[float, float, int]], few: int, rows: int) -> float:
     """Seconds of a fit to so many rows, over the students that may be chosen."""
     return float(np.mean([_scaled(family, measured[family.name], few, rows) for family in families]))
 
 
-def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tuple[float, float]:
-    """Seconds of a fit to a few rows, and of what does not depend on their number."""
+def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tuple[float, float, int]:
+    """Seconds of a fit to a few rows, and of what does not depend on their number; and the numbers in a row."""
     settings = {**family.untuned, **few.untuned(family)}
     for name in ("train", "validation"):
         few.encoded(family, settings, name)
@@ -277,11 +277,12 @@ def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tupl
     student = few.fit(arm, family, settings, seed=0)
     fitted = perf_counter()
     judge.size(student, few.validation.take(np.arange(min(200, few.validation.count))).rows)
-    return fitted - started, perf_counter() - fitted
+    return fitted - started, perf_counter() - fitted, numbers_in_a_row(few.encoded(family, settings, "train"))
 
 
-def _scaled(family: Family, measured: tuple[float, float], few: int, rows: int) -> float:
+def _scaled(family: Family, measured: tuple[float, float, int], few: int, rows: int) -> float:
     """Seconds of a fit to so many rows: networks see a bounded number of them."""
     network = hasattr(getattr(family.estimator, "estimator", family.estimator), "epochs")
-    of = (lambda count: count * np.clip(ROW_VISITS / count, 10, 100)) if network else float
-    return float(measured[0] * of(rows) / of(few) + measured[1])
+    fitted, rest, columns = measured
+    of = (lambda count: count * passes(count, columns)) if network else float
+    return float(fitted * of(rows) / of(few) + rest)

@@ -16,7 +16,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, TutelageError, one_line, require
 from tutelage.data.schema import Schema
 from tutelage.data.transfer import stacked
-from tutelage.search.families import Columns, Family
+from tutelage.search.families import Columns, Family, numbers_in_a_row
 from tutelage.students.columns import with_columns
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import fit_at_temperature
@@ -113,7 +113,7 @@ class Prepared:
             rows = stacked(rows, self.encoded(family, settings, "more"))
             weights = None if weights is None or self.more.weights is None else np.append(weights, self.more.weights)  # both, or neither
         searched = {name: value for name, value in settings.items() if name in family.space.distributions}
-        student = family.student(searched, seed=seed, rows=len(targets.at_one))
+        student = family.student(searched, seed=seed, rows=len(targets.at_one), columns=numbers_in_a_row(rows))
         try:
             taught = fit_at_temperature(student, self.form, rows, targets, sample_weight=weights)
         except TutelageError:

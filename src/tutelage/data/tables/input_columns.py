@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import BadInput
+from tutelage.core.remote import AnyPath
 from tutelage.data.structures.structured import Field, Ragged
 
 
-def inputs_of(table: Any, path: Path) -> dict[str, Field | list[Any]]:
+def inputs_of(table: Any, path: AnyPath) -> dict[str, Field | list[Any]]:
     """The columns of an Arrow table by name: (rows,) numbers, (rows, ...) lists of one length, or lists of different lengths.
 
     Args:

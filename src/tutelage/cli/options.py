@@ -51,7 +51,7 @@ data_option = click.option(
     required=True,
     multiple=True,
     help="File of rows: .parquet, .csv, .tsv, .jsonl, .npy, or .npz with the rows as X and others by name, such as the truth; also a "
-    "folder or a pattern in quotes. Repeat it for more files.",
+    "folder or a pattern in quotes, and any of them by a URI such as s3://bucket/rows/. Repeat it for more files.",
 )
 truth_option = click.option(
     "--truth", "--target", multiple=True, metavar="COLUMN", help="Column of the ground truth; it is not used as a feature."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("teacher")
 @rows_options
-@click.option("--into", type=RECORDING, required=True, help="Folder to record into; an interrupted recording there is resumed.")
+@click.option("--into", type=RECORDING, required=True, help="Folder to record into, or its URI; an interrupted recording there is resumed.")
 @click.option("--precision", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
 @click.option(
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."

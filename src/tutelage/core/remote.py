@@ -132,7 +132,7 @@ class RemotePath:
     def is_file(self) -> bool:
         """Whether there is a file."""
         with self._asked() as (system, path):
-            if not _appears_whole(system):
+            if system.type_name != "s3":
                 return self._type() == "File"
             with suppress(FileNotFoundError):  # one request, where information of what is not there takes two
                 system.open_input_file(path).close()
@@ -442,6 +442,8 @@ def _file_system(root: str, query: str) -> tuple[Any, str]:
             system, path = fsspec.core.url_to_fs(f"{root}/")
             handler: Any = FSSpecHandler
             return PyFileSystem(handler(system)), path
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError) as error:  # no package for it
         why = f"{why}; {_reason(error)}"
+    except Exception as error:  # one that connects at once
+        raise BadInput(f"{root} cannot be opened ({_reason(error)}).") from error
     raise BadInput(f"{shown(root)} is on no file system that can be opened ({why}). Name a path of this machine, or a URI such as s3://.")

@@ -92,9 +92,9 @@ def as_rows(data: Any, *, by_position: bool = False) -> Rows:
             rows, a pyarrow Table, `Views`, a map-style torch Dataset (its inputs, not its targets), several inputs as a
             mapping or a tuple of arrays (see `StructuredRows`), a Hugging Face Dataset without its labels, or the path of a
             .parquet, .csv, .tsv, .jsonl, .npy or .npz file (its array `X`, or its only one), of a folder of such tables, or a
-            pattern such as `part-*.csv`; a pyarrow Dataset, or a materialized Dataset of Ray. Parquet and .npy files and Datasets in
-            files are read in parts, never into memory as a whole. Also a DataLoader that does not shuffle, and an IterableDataset,
-            which is read once, into memory.
+            pattern such as `part-*.csv`, each also by a URI such as s3://bucket/rows.csv; a pyarrow Dataset, or a materialized
+            Dataset of Ray. Parquet and .npy files and Datasets in files are read in parts, never into memory as a whole. Also a
+            DataLoader that does not shuffle, and an IterableDataset, which is read once, into memory.
         by_position: whether each token or pixel has an answer, so that the second part of a pair in a Dataset is the truth of each.
 
     Raises:

@@ -70,8 +70,8 @@ def record(
 
     Args:
         teacher: a Teacher, a model that `as_teacher` accepts without further arguments, or the name "module:object" of one.
-        data: the rows, in the form that the teacher expects: an array, a frame, a sparse matrix, texts, or the path of a
-            .parquet, .csv, .jsonl or .npy file.
+        data: the rows, in the form that the teacher expects: an array, a frame, a sparse matrix, texts, or the path or URI of a
+            .parquet, .csv, .jsonl or .npy file, or of a folder of tables.
         into: the folder to record into: a path, or a URI such as s3://bucket/labels; None keeps the answers in memory.
         dtype: of the numbers on disk, "float16", "float32" or "float64"; by default that of the teacher's answers. Half
             precision stores log-probabilities, and its loss is measured (`LabelFolder.cost`).

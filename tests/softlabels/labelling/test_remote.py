@@ -210,7 +210,7 @@ def test_names_that_fsspec_would_take_for_patterns_are_refused_and_removed_by_no
 )
 def test_a_full_disk_and_a_write_that_did_not_happen_are_said_at_once(scheme, kind, said, monkeypatch):
     monkeypatch.setattr(FaultyFiles if scheme == "faulty" else FaultyObjects, "faults", Faults(0, rate=1.0, kinds=(kind,)))
-    with pytest.raises(CannotWrite, match=rf"^{scheme}://lake/{kind} .*({said}|cannot be written)"):
+    with pytest.raises(CannotWrite, match=rf"^{scheme}://lake/{kind}\S* .*({said}|cannot be written)"):
         tl.record(teacher_of(), X, f"{scheme}://lake/{kind}", shard_rows=30)
 
 
@@ -233,6 +233,8 @@ def test_names_are_taken_as_they_are_written(object_store, name):
         ("s3://lake/labels?secret_key=abc", "a URI of s3:// holds credentials"),
         ("s3://lake/labels?nonsense=1", "Unexpected query parameter in S3 URI: 'nonsense'"),
         ("nonsense://lake/labels", "'nonsense://lake' is on no file system that can be opened"),
+        ("ftp://localhost:1/labels", "ftp://localhost:1 cannot be opened"),
+        ("S3:/lake/labels", "'S3:/lake/labels' was a URI, which a Path cannot hold"),
         ("file:///tmp/labels", "is on this machine; write its path"),
         (Path("s3://lake/labels"), "'s3:/lake/labels' was a URI, which a Path cannot hold; write it as a text"),
     ],

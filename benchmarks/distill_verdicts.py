@@ -25,7 +25,7 @@ from sklearn.ensemble import RandomForestClassifier
 import tutelage as tl
 from tutelage.checks.findings import Preflight
 from tutelage.workflow.distillation import run as distillation
-from tutelage.workflow.distillation.searching.search import Judge
+from tutelage.workflow.distillation.searching.judge import Judge
 
 FEW, POOL, TEST, TRAINING = 200, 3000, 1000, 4000
 

@@ -16,20 +16,7 @@ def test_a_rate_is_a_share(flowers, here, user_error):
 
 
 def test_other_processes_are_named_by_kind_and_number(flowers, here, capsys, user_error):
-    common = (
-        "distill",
-        flowers.teacher,
-        "--data",
-        flowers.rows,
-        "--truth",
-        "species",
-        "--drop",
-        "plant",
-        "--students",
-        "tree",
-        "--out",
-        "run",
-    )
-    assert main([*common, "--trials", "1", "--dry-run", "--on", "local:2"]) == 0
+    common = ("distill", flowers.teacher, "--data", flowers.rows, "--truth", "species", "--drop", "plant", "--out", "run")
+    assert main([*common, "--students", "tree", "--trials", "1", "--dry-run", "--on", "local:2"]) == 0
     assert "Workers   2, for the search" in capsys.readouterr().out
     assert "expected local, ray, or one of them with a number of workers" in user_error(*common, "--on", "dask")

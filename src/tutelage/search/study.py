@@ -67,7 +67,7 @@ def round_of(number: int) -> range:
 
     Example:
         >>> [round_of(number) for number in (0, 4, 5, 11, 40)]
-        [range(0, 5), range(0, 5), range(5, 6), range(10, 12), range(38, 45)]
+        [range(0, 5), range(0, 5), range(5, 6), range(10, 12), range(37, 44)]
     """
     start, size = 0, STARTUP
     while number >= start + size:

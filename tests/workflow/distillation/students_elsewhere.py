@@ -3,16 +3,14 @@
 import os
 import signal
 
-from tutelage.students.trees import SoftTree
+from torch import nn
 
 HERE = "TUTELAGE_TEST_DRIVER"
 """The environment variable with the number of the process of the test."""
 
 
-class Deadly(SoftTree):
-    """Kills every process but that of the test."""
-
-    def fit(self, X, labels, **given):
-        if os.environ[HERE] != str(os.getpid()):
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().fit(X, labels, **given)
+def deadly(inputs, outputs):
+    """A network, which kills every process that builds it but that of the test."""
+    if os.environ[HERE] != str(os.getpid()):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return nn.Linear(inputs, outputs)

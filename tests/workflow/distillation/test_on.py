@@ -8,13 +8,12 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from multiprocessing import get_context
-from pathlib import Path
 
 import pytest
 from short_runs import shortened
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from students_elsewhere import HERE, Deadly
+from students_elsewhere import HERE, deadly
 from test_resume import results_of
 
 import tutelage as tl
@@ -143,8 +142,7 @@ def test_what_cannot_be_sent_is_said_before_there_is_a_folder(half_moons, tmp_pa
 @pytest.mark.exhaustive
 def test_a_training_that_kills_its_process_three_times_is_named(half_moons, tmp_path, monkeypatch):
     monkeypatch.setenv(HERE, str(os.getpid()))
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    students = {"deadly": (Deadly(), {"max_leaf_nodes": [2, 4]}), "tree": (tl.SoftTree(), {"max_leaf_nodes": [2, 4]})}
+    students = [{"deadly": (tl.TorchClassifier(deadly, epochs=1), {"learning_rate": [0.01, 0.1]})}, "tree"]
     said = r"of \d+ trainings failed three times in other processes\. Trial 0 of the student 'deadly' in the arm '.*': WorkerDied: "
     with pytest.raises(BadInput, match=said), shortened():
         half_moons.distill(tmp_path / "run", students=students, trials=2, y=None, on=tl.Local(1))

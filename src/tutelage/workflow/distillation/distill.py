@@ -194,8 +194,8 @@ def distill(
             back to calibrate from which confidence on the student answers; the student is chosen by the latency of both together, and its
             files say which rows it defers. See `Cascade`.
         on: where students are trained, by several processes: `Local(workers)`, `Ray(workers=...)`, or an object with `submit`, as for
-            `record`. They read the rows from the folder, which all of them have to see. The record is the same but for times, with a
-            limit of latency as well: this process measures each when nothing runs beside it. The teacher is asked by this process.
+            `record`. They read the rows from the folder, which all of them have to see. The record is the same but for times; latencies
+            are measured by this process, while no student is trained. The teacher is asked by this process.
         into: the folder; a run that was stopped there goes on. By default a new one among the temporary files, which stays there.
 
     Returns:

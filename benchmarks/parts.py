@@ -17,7 +17,7 @@ import tutelage as tl
 COLUMNS, GROUP = 40, 65_536
 COEFFICIENTS = np.random.default_rng(0).normal(size=(COLUMNS, 3))
 STUDENTS = ("torch", "logistic", "lightgbm", "xgboost", "tree", "evaluate")
-SHARES = (0.1, 0.3, 1.0)
+SHARES, ROUNDS = (0.1, 0.3, 1.0), 5
 
 
 def answers(rows: Any, classes: int) -> Any:
@@ -178,10 +178,16 @@ def main() -> None:
                     flush=True,
                 )
             if "torch" in options.students:
-                ahead, after = (measured(folder, "torch", how) for how in ("ahead", "after"))
+                rounds = [[measured(folder, "torch", how) for how in ("ahead", "after")] for _ in range(ROUNDS)]
+                ratio = float(np.median([ahead["seconds"] / after["seconds"] for ahead, after in rounds]))
+                ahead, after = (
+                    {key: float(np.median([each[key] for each in found])) for key in ("seconds", "peak")}
+                    for found in zip(*rounds, strict=True)
+                )
                 print(
-                    f"torch, {rows:,}, windows of {GROUP:,} rows, read ahead / one after the other: {ahead['seconds']:.1f} / "
-                    f"{after['seconds']:.1f} s; {ahead['peak']:.0f} / {after['peak']:.0f} MB"
+                    f"torch, {rows:,}, windows of {GROUP:,} rows, read ahead / one after the other, medians of {ROUNDS}: "
+                    f"{ahead['seconds']:.1f} / {after['seconds']:.1f} s, ratio {ratio:.2f}; {ahead['peak']:.0f} / {after['peak']:.0f} MB",
+                    flush=True,
                 )
             found = measured(folder, "look-up", "parts")
             print(f"1 000 rows of {rows:,}: {found['first']:.2f} s, with the index {found['again']:.3f} s; {found['peak']:.0f} MB")

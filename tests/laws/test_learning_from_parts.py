@@ -246,6 +246,24 @@ def test_weights_of_classes_are_read_from_a_column_and_without_truth_from_the_an
         torch.testing.assert_close(value, found[1].network.state_dict()[name])
 
 
+class Bare(Dataset):
+    """Rows without truth."""
+
+    def __len__(self):
+        return len(ROWS)
+
+    def __getitem__(self, row):
+        return torch.from_numpy(ROWS[row])
+
+
+def test_weights_of_classes_of_a_dataset_are_those_of_its_truth(recorded):
+    of_pairs, of_rows = (tl.parts(data, recorded, window=70) for data in (Pairs(), Bare()))
+    expected = taught(tl.parts(ROWS, recorded, TRUTH, window=70), class_weight="balanced")
+    same(taught(of_pairs, class_weight="balanced"), expected)
+    with pytest.raises(BadInput, match="class_weight is 'balanced', and there is no ground truth"):
+        taught(of_rows, class_weight="balanced")
+
+
 def answering(table):
     return teacher().answer(np.asarray(table[list("abcd")], dtype=np.float32))
 

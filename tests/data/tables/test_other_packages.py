@@ -93,6 +93,17 @@ def test_workers_label_a_dataset_of_hugging_face_from_its_files(hugging_face, tm
     assert learnt.rows_given_ == 20
 
 
+@pytest.mark.exhaustive
+@pytest.mark.slow
+def test_processes_label_a_dataset_of_hugging_face_as_one_does(hugging_face, tmp_path):
+    from sklearn.linear_model import LogisticRegression
+
+    data = hugging_face.filter(lambda row: row["count"] != 7).select_columns(["size", "count"])
+    model = LogisticRegression().fit(LABELLED[["size", "count"]], LABELLED["label"])
+    alone = tl.record(model, data, tmp_path / "alone", shard_rows=6)
+    assert tl.record(model, data, tmp_path / "many", shard_rows=6, on=tl.Local(2)).sha256 == alone.sha256
+
+
 def test_parts_take_the_labels_of_a_dataset_as_truth(hugging_face, tmp_path):
     teacher = tl.as_teacher(lambda rows: rows["size"].to_numpy() - 9.5, kind="logits", classes=[0, 1], version="1")
     labels = tl.record(teacher, hugging_face, tmp_path / "labels", shard_rows=5)

@@ -106,6 +106,14 @@ def test_a_share_for_validation_has_positions_too(recorded):
     np.testing.assert_allclose(found.fit_.scores, memory.fit_.scores, rtol=1e-5)
 
 
+def test_a_training_with_positions_goes_on_to_the_same_weights(recorded, tmp_path):
+    kind, labels = recorded
+    data, settings = tl.parts(rows_of(kind), labels, list(truth_of(kind)), window=16), {"validation": 0.3}
+    checkpoints = {"checkpoints": tmp_path / "c", "checkpoint_steps": 2}
+    taught(kind, data, max_steps=5, **settings, **checkpoints)
+    close(taught(kind, data, max_steps=9, **settings), taught(kind, data, max_steps=9, **settings, **checkpoints))
+
+
 def test_without_truth_every_position_is_learnt(recorded):
     kind, labels = recorded
     with torch_runtime.seeded(2):

@@ -90,11 +90,6 @@ class Parts:
         """The number of shards."""
         return -(-len(self) // self.shard_rows)
 
-    @property
-    def has_truth(self) -> bool:
-        """Whether the ground truth is known, or comes with the rows."""
-        return self.y is not None or self.column is not None or self.source.paired is not None
-
     def interleaved(self, streams: int) -> Parts:
         """The same rows in the order in which several processes read them, each from shards of its own.
 

@@ -26,7 +26,7 @@ def codes_of(parts: Parts, form: AnswerForm) -> NDArray[np.int64] | None:
     """
     if parts.y is not None:
         return form.codes(parts.y)
-    if not parts.has_truth:
+    if parts.shard(0).y is None:
         return None
     found = np.empty(len(parts), np.int64)
     for part in parts.in_order():

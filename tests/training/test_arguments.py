@@ -24,7 +24,7 @@ def doubled(rows):
 
 OF_LABELS = tl.as_teacher(multilabel, kind="probabilities", task="multilabel", classes=("a", "b"))
 OF_VALUES = tl.as_teacher(doubled, kind="values")
-QUICK = {"epochs": 80, "batch_size": 8, "lr": 0.05}
+QUICK = {"epochs": 120, "batch_size": 40, "lr": 0.1}
 
 
 @pytest.mark.parametrize(("labels", "y"), [(OF_LABELS, None), (tl.record(OF_LABELS, X), None), (None, LABELS)])

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
 from pydantic_core import to_json
@@ -24,6 +24,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tutelage import __version__
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, printable
+from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving import openapi
 from tutelage.serving.answers import AnswersAsJson
 from tutelage.serving.batching import Batcher, Busy, Gone, Thread
@@ -267,11 +268,13 @@ def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: floa
     from tutelage.teachers.adapt import as_teacher
 
     beside = TeacherBeside(as_teacher(teacher), served)
+    rows = cast(CheckRows, example)  # a file of several inputs has no threshold, and was refused
     tried: Future[None] = Future()
 
     def attempt() -> None:
         try:
-            tried.set_result(beside.try_on(example))
+            beside.try_on(rows)
+            tried.set_result(None)
         except BaseException as error:  # the code of a teacher raises anything, such as SystemExit
             tried.set_exception(error)
 
@@ -285,7 +288,7 @@ def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: floa
             f"the teacher has not answered a made row within {seconds:g} seconds, and would keep every row that is left to it waiting. "
             "See why it hangs; or, if it only takes long, pass a longer teacher_timeout."
         ) from error
-    return beside.answer
+    return cast(Callable[[ServedRows], Answered], beside.answer)
 
 
 async def _body(request: Request, most: int) -> bytes:

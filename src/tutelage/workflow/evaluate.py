@@ -58,10 +58,11 @@ def rows_to_measure(
         text: the column whose texts are the rows.
         weight: the column of the weights of the rows in the figures; weights of training are not used here.
         dtype: the type of some columns.
-        inputs: the inputs of rows of several.
+        inputs: the inputs of rows of several, which no student of a folder takes.
 
     Raises:
-        BadInput: a column that the student reads holds values of another type than in training; and as `TableFile.open`.
+        BadInput: a column that the student reads holds values of another type than in training; inputs; a table, for a student of
+            pictures; and as `TableFile.open`.
     """
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
@@ -71,7 +72,7 @@ def rows_to_measure(
             f"inputs= names {', '.join(inputs)}, and the student reads columns, texts or arrays, as every student of `train` and `distill` "
             "does; leave it out."
         )
-    shape = trained_on["row_shape"]
+    shape = trained_on.get("row_shape")
     if shape and file.columns:
         raise BadInput(
             f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file "

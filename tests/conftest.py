@@ -20,15 +20,26 @@ from hypothesis import settings
 import tutelage
 from tutelage.cli import main
 
-# The same cases on every run, so that a change is judged by what it changed; TUTELAGE_EXPLORE=1 draws new ones.
-settings.register_profile("same", derandomize=True, deadline=None)
+# The same cases on every run, so that a change is judged by what it changed; TUTELAGE_EXPLORE=1 draws new ones. Few without --all, as of
+# the tests marked exhaustive.
+settings.register_profile("few", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("all", derandomize=True, deadline=None, max_examples=100)
 settings.register_profile("explore", deadline=None)
-settings.load_profile("explore" if os.environ.get("TUTELAGE_EXPLORE") else "same")
+settings.load_profile("few")  # for what is imported before the options are known
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reverse", action="store_true", help="run the tests in the opposite order: none may need another before it")
     parser.addoption("--all", action="store_true", help="run every case of the tests marked exhaustive, of which few are run otherwise")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("explore" if os.environ.get("TUTELAGE_EXPLORE") else "all" if _runs_all(config) else "few")
+
+
+def _runs_all(config: pytest.Config) -> bool:
+    """Whether every case is run: --all, or of a test that is named."""
+    return config.getoption("all") or any("::" in argument for argument in config.args)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -39,7 +50,7 @@ def pytest_xdist_setupnodes() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("all") and not any("::" in argument for argument in config.args):
+    if not _runs_all(config):
         _leave_out_cases(config, items)
     if config.getoption("reverse"):
         items.reverse()

@@ -34,7 +34,7 @@ def check_bug_is_found(bad, good, digits, check, expected, **options):
     return next(finding for finding in found.findings if finding.check == check)
 
 
-@pytest.mark.exhaustive(every=4)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize(
     ("change", "kind", "correct", "check", "expected"),
     [

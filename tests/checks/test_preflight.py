@@ -33,7 +33,7 @@ SOUND = {
 }
 
 
-@pytest.mark.exhaustive(every=4)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.slow
 @pytest.mark.parametrize("load", [load_breast_cancer, load_wine])
 @pytest.mark.parametrize("name", sorted(SOUND))
@@ -162,7 +162,7 @@ def test_an_unfitted_teacher_raises(digits):
         preflight(Ridge(), digits.rows)
 
 
-@pytest.mark.exhaustive(every=5)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
 @pytest.mark.parametrize("classes", [2, 3, 10, 50])
 def test_a_teacher_that_is_right_by_construction_gives_no_error(kind, classes):

@@ -39,7 +39,7 @@ tables = arrays(
 makers = st.sampled_from([Jitter(), Mixup(), Munge(), UniformNoise()])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(tables, makers, st.integers(0, 20), st.integers(0, 5))
 def test_rows_of_a_numeric_table_have_its_shape_and_dtype_and_are_reproducible(X, maker, rows, seed):
     result = maker.make(X, rows, seed=seed)
@@ -51,7 +51,7 @@ def test_rows_of_a_numeric_table_have_its_shape_and_dtype_and_are_reproducible(X
     assert np.isnan(result[:, np.isnan(X).all(axis=0)]).all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings.default.max_examples, deadline=None)
 @given(tables, st.sampled_from([Mixup(), Mixup(0.1), UniformNoise()]), st.integers(1, 20))
 def test_mixtures_and_uniform_noise_stay_within_the_range_of_the_data(X, maker, rows):
     result = maker.make(X, rows, seed=0)
@@ -60,7 +60,6 @@ def test_mixtures_and_uniform_noise_stay_within_the_range_of_the_data(X, maker, 
         assert not len(generated) or (original.min() <= generated.min() and generated.max() <= original.max())
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     arrays(np.int16, st.tuples(st.integers(1, 8), st.just(3)), elements=st.integers(-300, 300)),
     st.sampled_from([Jitter(5.0), Mixup(), Munge(local_variance=0.1), UniformNoise()]),

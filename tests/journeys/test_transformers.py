@@ -80,7 +80,7 @@ def matrix(answers) -> np.ndarray:
     return answers.dense() if isinstance(answers, tl.PositionAnswers) else np.asarray(answers)
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=4)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_transformer_is_recorded_learnt_saved_and_exported_without_a_wrapper(kind, tmp_path):
     classes, positions = KINDS[kind]

@@ -3,7 +3,7 @@
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,16 @@ import tutelage
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import TutelageError
 
-CASES = settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+
+def most_cases() -> int:
+    """Cases of a test: 250 with --all, 100 otherwise."""
+    return 5 * settings.default.max_examples // 2
+
+
+def cases(test: Callable[..., None]) -> Callable[..., None]:
+    """Give a test its number of cases."""
+    return settings(max_examples=most_cases(), deadline=None, suppress_health_check=list(HealthCheck))(test)
+
 
 TUTELAGE, SKLEARN = (Path(package.__file__).parent for package in (tutelage, sklearn))
 

@@ -71,7 +71,7 @@ def expected_failures(estimator: Any) -> dict[str, str]:
     return {WEIGHED.format(kind): why for kind in ("dense", "sparse")}
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=7)
 @parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_it_keeps_the_contract_of_scikit_learn(estimator, check):
     check(estimator)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from malformed import CASES, FORMS, LABELS, NUMBERS, ROWS, SOUND_ANSWERS, Says, is_right, one_broken, refused, said, stochastic
+from malformed import FORMS, LABELS, NUMBERS, ROWS, SOUND_ANSWERS, Says, cases, is_right, one_broken, refused, said, stochastic
 from torch import nn
 
 from tutelage.core.answers import AnswerForm
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("enough_come_through")
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(st.one_of(FORMS, SOUND_ANSWERS.map(lambda sound: sound[0])), said())
 def test_whatever_a_teacher_says_is_refused_or_right(form, answers):
     with refused(TutelageError):
@@ -37,7 +37,7 @@ def test_whatever_a_teacher_says_is_refused_or_right(form, answers):
         np.testing.assert_array_equal(kept.answers, np.asarray(answers, dtype=kept.answers.dtype).reshape(3, -1))
 
 
-@CASES
+@cases
 @given(ROWS, st.randoms())
 def test_whatever_the_rows_are_their_answers_are_found_again_or_refused(rows, random):
     class Numbered:
@@ -90,7 +90,7 @@ def logs(draw):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*votes are null or dropped by mapping")
-@CASES
+@cases
 @given(logs(), st.sampled_from(["error", "mean"]), st.sampled_from(["spread", "drop"]))
 def test_whatever_a_log_holds_is_refused_or_right(tmp_path_factory, log, repeated, rest):
     path = Path(tmp_path_factory.getbasetemp()) / "log.jsonl"
@@ -110,7 +110,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(st.data())
 def test_whatever_is_done_to_a_recorded_folder_is_found(tmp_path_factory, data):
     folder = Path(tmp_path_factory.getbasetemp()) / "labels"
@@ -144,7 +144,7 @@ KEPT_STATE = KEPT.state_dict()
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(st.data())
 def test_whatever_is_done_to_a_saved_network_is_refused_or_leaves_its_weights(tmp_path_factory, data):
     path = save_student(TorchStudent(KEPT, classes="ab"), Path(tmp_path_factory.getbasetemp()) / "network")

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from malformed import (
-    CASES,
     CELLS,
     DTYPES,
     FORMS,
@@ -16,6 +15,7 @@ from malformed import (
     SHAPES,
     SOUND_ANSWERS,
     Says,
+    cases,
     documented,
     is_right,
     one_broken,
@@ -131,7 +131,7 @@ def assert_answers(student, rows, width):
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(st.sampled_from(STUDENTS), LESSONS)
 def test_whatever_a_student_is_taught_it_refuses_or_learns(student, lesson):
     with documented():
@@ -141,7 +141,7 @@ def test_whatever_a_student_is_taught_it_refuses_or_learns(student, lesson):
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(st.sampled_from(STUDENTS), numbers())
 def test_whatever_a_student_is_asked_it_refuses_or_answers(student, rows):
     student.fit(GOOD, np.arange(12) % 3)
@@ -168,7 +168,7 @@ IN_ONE = one_broken(
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(IN_ONE)
 def test_whatever_teaches_both_in_one_it_is_refused_or_learnt_from(parts):
     form, answers = parts["answers"]
@@ -218,7 +218,7 @@ def evaluations(draw):
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(evaluations())
 def test_whatever_is_evaluated_is_refused_or_measured(parts):
     form, answers = parts["student"]
@@ -265,7 +265,7 @@ def made_teachers(draw):
 
 
 @pytest.mark.slow
-@CASES
+@cases
 @given(made_teachers(), st.sampled_from(["alone", "twice", "relabelled"]))
 def test_whatever_is_made_a_teacher_is_refused_or_answers(parts, how):
     with documented():

@@ -42,6 +42,7 @@ def test_every_byte_of_an_archive_counts(tmp_path):
             read_skops(path)
 
 
+@pytest.mark.exhaustive
 def test_skops_is_loaded_without_torch_and_leaves_torch_to_others():
     code = """
 import sys
@@ -53,15 +54,18 @@ print(torch.asarray([1]).tolist())
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[1] False\n[1]\n"
 
 
-def bomb(name, content=bytes(80_000_000)):
+def archived(name, content):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr(name, content)
     return file.getvalue()
 
 
-@pytest.mark.parametrize("content", [bomb("schema.json"), bomb("0.npz", bomb("data.npy"))], ids=["entry", "archive in the archive"])
-def test_an_archive_that_would_fill_the_memory_is_refused_before_it_is_unpacked(content, tmp_path):
+@pytest.mark.parametrize("names", [["schema.json"], ["data.npy", "0.npz"]], ids=["entry", "archive in the archive"])
+def test_an_archive_that_would_fill_the_memory_is_refused_before_it_is_unpacked(names, tmp_path):
+    content = bytes(80_000_000)
+    for name in names:
+        content = archived(name, content)
     (tmp_path / "bomb.skops").write_bytes(content)
     with pytest.raises(DamagedFile, match=r"would unpack to 80,\d+,\d+ bytes"):
         read_skops(tmp_path / "bomb.skops")
@@ -94,7 +98,7 @@ def test_an_archive_of_ours_may_unpack_to_what_it_states_and_no_more(tmp_path, m
 
 
 def test_what_is_said_about_an_archive_may_not_fill_the_memory(tmp_path):
-    (tmp_path / "bomb.skops").write_bytes(bomb(ABOUT))
+    (tmp_path / "bomb.skops").write_bytes(archived(ABOUT, bytes(80_000_000)))
     with pytest.raises(DamagedFile, match="too large"), reading_skops(tmp_path / "bomb.skops", "a model", "Again."):
         read_skops(tmp_path / "bomb.skops")
 

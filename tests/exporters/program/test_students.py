@@ -215,7 +215,7 @@ def trained(name, *, task="multiclass", classes=3, temperature=1.0, rows=FRAME, 
     return TrainedStudent(taught.student, task, form.classes, taught.answer_temperature, as_rows(rows).schema)
 
 
-@pytest.mark.exhaustive(every=5)
+@pytest.mark.exhaustive(every=11)
 @pytest.mark.parametrize("temperature", [1.0, 3.0])
 @pytest.mark.parametrize("classes", [2, 3])
 @pytest.mark.parametrize("name", ["tree", "forest", "logistic", "mlp", "boosting"])

@@ -86,7 +86,7 @@ def marks(end, student):
     return [*([NODE] if end == ".js" else []), *([] if (end, student) in QUICK else [pytest.mark.slow])]
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize(("end", "student", "right", "wrong"), [pytest.param(*bug, marks=marks(*bug[:2])) for bug in BUGS])
 def test_a_planted_bug_is_found_and_no_file_is_written(end, student, right, wrong, fitted, monkeypatch, tmp_path):
     target = {".js": javascript, ".py": python, ".sql": sql}[end]
@@ -103,7 +103,7 @@ def test_a_planted_bug_is_found_and_no_file_is_written(end, student, right, wron
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize(("end", "student"), [pytest.param(*case, marks=marks(*case)) for case in product((".py", ".js"), STUDENTS)])
 def test_without_a_bug_it_is_written_and_always_in_the_same_bytes(end, student, fitted, tmp_path):
     record = export(fitted[student][0], tmp_path / f"student{end}", check_on=fitted[student][1])

@@ -59,7 +59,7 @@ def cascade(request):
     return with_threshold(student, guarantee(threshold)), rows
 
 
-@pytest.mark.exhaustive(every=5)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("end", ENDS)
 def test_a_file_says_which_rows_it_defers_as_its_student_would(end, cascade, tmp_path):
     student, rows = cascade

@@ -42,7 +42,7 @@ SAVED = {
 }
 
 
-@pytest.mark.exhaustive(every=5)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("name", SAVED)
 def test_the_opened_teacher_answers_like_the_saved_model(tmp_path, name):
     save, model = SAVED[name]
@@ -60,7 +60,7 @@ def test_declarations_are_passed_on(tmp_path):
         open_teacher(str(tmp_path / "booster.txt"), kind="logits")
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("name", SAVED)
 @pytest.mark.parametrize(
     "damage", [lambda whole: b"", lambda whole: b"hello\n", lambda whole: whole[: len(whole) // 2]], ids=["empty", "other", "half"]

@@ -69,7 +69,7 @@ CASES = {
 }
 
 
-@pytest.mark.exhaustive(every=4)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=pytest.mark.slow)])
 def test_each_operation_answers_as_torch_does(name, dtype, program_of_steps, compiled):

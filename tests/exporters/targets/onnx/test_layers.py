@@ -53,7 +53,7 @@ def network(rows, layers):
     return whole
 
 
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("double", [False, True])
 @pytest.mark.parametrize("case", range(len(LAYERS)))
 def test_layers_compute_what_torch_computes(case, double, tmp_path):
@@ -68,7 +68,7 @@ def test_layers_compute_what_torch_computes(case, double, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.exhaustive(every=3)
+@pytest.mark.exhaustive(every=7)
 @pytest.mark.parametrize("opset", [11, 13, 18, 20, NEWEST])
 @pytest.mark.parametrize("double", [False, True])
 def test_layers_exist_in_every_version(double, opset, tmp_path):

@@ -17,7 +17,7 @@ import tutelage as tl
 COLUMNS, GROUP = 40, 65_536
 COEFFICIENTS = np.random.default_rng(0).normal(size=(COLUMNS, 3))
 STUDENTS = ("torch", "logistic", "lightgbm", "xgboost", "tree", "evaluate")
-SHARES, ROUNDS = (0.1, 0.3, 1.0), 5
+SHARES, DELAYS, ROUNDS, SHARD = (0.1, 0.3, 1.0), (0.0, 0.1, 0.3), 5, 16_384
 
 
 def answers(rows: Any, classes: int) -> Any:
@@ -70,9 +70,8 @@ def child(folder: Path, name: str, how: str) -> dict[str, Any]:
         torch.manual_seed(0)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     start = perf_counter()
-    window = {} if how in ("parts", "memory") else {"window": GROUP, "ahead": how == "ahead"}
-    data: Any = pd.read_parquet(folder / "rows.parquet") if how == "memory" else tl.parts(folder / "rows.parquet", labels, **window)
-    given = (data, labels) if how == "memory" else (data,)
+    data: Any = tl.parts(folder / "rows.parquet", labels) if how == "parts" else pd.read_parquet(folder / "rows.parquet")
+    given = (data,) if how == "parts" else (data, labels)
     opened = perf_counter()
     if name == "torch":
         student = tl.TorchStudent(tl.training.mlp((COLUMNS, 256, 256, 3))).fit(*given, epochs=1, batch_size=1024, lr=3e-3)
@@ -142,6 +141,39 @@ def samples() -> None:
                 print(f"| {name} | {share:.0%} | {figures} |", flush=True)
 
 
+def ahead() -> None:
+    """An epoch whose next window is read ahead, compared with one after the other, where a shard also arrives after a while."""
+    from time import perf_counter, sleep
+
+    from tutelage.softlabels.streaming.parts import Parts
+
+    shard, rows = Parts.shard, np.random.default_rng(1).normal(size=(8 * SHARD, COLUMNS)).astype(np.float32)
+    print("| a shard is waited for | seconds, read ahead / one after the other | ratio, median of rounds |")
+    print("|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        labels = tl.record(teacher(3), rows, Path(folder) / "labels", shard_rows=SHARD)
+        for delay in DELAYS:
+
+            def late(parts: Any, index: int, delay: float = delay) -> Any:
+                sleep(delay)  # as a store that is far away
+                return shard(parts, index)
+
+            Parts.shard = late  # type: ignore[method-assign]
+            seconds = []
+            for _ in range(ROUNDS + 1):
+                seconds.append([])
+                for is_ahead in (True, False):
+                    data = tl.parts(rows, labels, window=SHARD, ahead=is_ahead)
+                    start = perf_counter()
+                    network = tl.training.mlp((COLUMNS, 64, 64, 3))
+                    tl.TorchStudent(network).fit(data, epochs=1, batch_size=1024, lr=3e-3, threads=1)
+                    seconds[-1].append(perf_counter() - start)
+            taken = np.array(seconds[1:])  # the first imports
+            first, second = np.median(taken, axis=0)
+            print(f"| {delay} s | {first:.2f} / {second:.2f} | {np.median(taken[:, 0] / taken[:, 1]):.2f} |", flush=True)
+        Parts.shard = shard  # type: ignore[method-assign]
+
+
 def measured(*arguments: str) -> dict[str, Any]:
     """What a process of its own measures."""
     done = subprocess.run([sys.executable, __file__, "--child", *arguments], check=True, capture_output=True, text=True)
@@ -154,15 +186,16 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000])
     parser.add_argument("--quick", action="store_true", help="200 000 rows")
     parser.add_argument("--students", nargs="+", default=list(STUDENTS), choices=STUDENTS)
-    parser.add_argument("--samples", action="store_true", help="what a sample costs trees and forests, on a real table (1 minute)")
+    parser.add_argument("--samples", action="store_true", help="what a sample costs trees and forests, on a real table (3 minutes)")
+    parser.add_argument("--ahead", action="store_true", help="what reading the next window ahead gains (1 minute)")
     parser.add_argument("--child", nargs=3, metavar=("FOLDER", "STUDENT", "HOW"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         folder, name, how = options.child
         print(json.dumps(looked_up(Path(folder)) if name == "look-up" else child(Path(folder), name, how)))
         return
-    if options.samples:
-        samples()
+    if options.samples or options.ahead:
+        (samples if options.samples else ahead)()
         return
     print("| student, rows | seconds, by parts / in memory | ratio | peak MB, by parts / in memory | ratio | loss, by parts / in memory |")
     print("|---|---|---|---|---|---|")
@@ -175,18 +208,6 @@ def main() -> None:
                     f"| {name}, {rows:,} | {parts['seconds']:.1f} / {memory['seconds']:.1f} | {parts['seconds'] / memory['seconds']:.2f} "
                     f"| {parts['peak']:.0f} / {memory['peak']:.0f} | {parts['peak'] / memory['peak']:.2f} "
                     f"| {parts['loss']:.4f} / {memory['loss']:.4f} |",
-                    flush=True,
-                )
-            if "torch" in options.students:
-                rounds = [[measured(folder, "torch", how) for how in ("ahead", "after")] for _ in range(ROUNDS)]
-                ratio = float(np.median([ahead["seconds"] / after["seconds"] for ahead, after in rounds]))
-                ahead, after = (
-                    {key: float(np.median([each[key] for each in found])) for key in ("seconds", "peak")}
-                    for found in zip(*rounds, strict=True)
-                )
-                print(
-                    f"torch, {rows:,}, windows of {GROUP:,} rows, read ahead / one after the other, medians of {ROUNDS}: "
-                    f"{ahead['seconds']:.1f} / {after['seconds']:.1f} s, ratio {ratio:.2f}; {ahead['peak']:.0f} / {after['peak']:.0f} MB",
                     flush=True,
                 )
             found = measured(folder, "look-up", "parts")

@@ -81,7 +81,7 @@ class Family:
 
 def numbers_in_a_row(rows: Any) -> int:
     """The numbers that a network reads for each row: columns, or pixels."""
-    return max(1, math.prod(getattr(rows, "shape", ())[1:]))
+    return max(1, int(math.prod(getattr(rows, "shape", ())[1:])))
 
 
 def passes(rows: int, columns: int) -> float:

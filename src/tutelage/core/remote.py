@@ -121,10 +121,6 @@ class RemotePath:
         """The same path: a URI depends on no current folder."""
         return self
 
-    def with_name(self, name: str) -> RemotePath:
-        """Another path in the same folder."""
-        return self.parent / name
-
     def exists(self) -> bool:
         """Whether there is a file or a folder."""
         return self._type() != "NotFound"

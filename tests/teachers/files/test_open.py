@@ -157,7 +157,7 @@ def test_an_object_of_a_module_in_a_package_is_opened(here):
         ("my_teacher:", "is neither a file nor module:object"),
         (":scores", "is neither a file nor module:object"),
         ("my_teacher:a:b", "is neither a file nor module:object"),
-        ("https://example.org/teacher", "is neither a file nor module:object"),
+        ("https://example.org/teacher", "expected a path of this machine: rows and recorded answers alone may be elsewhere"),
     ],
 )
 def test_a_missing_object_is_refused(here, name, message):

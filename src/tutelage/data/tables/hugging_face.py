@@ -34,7 +34,9 @@ def origin_of(dataset: Any) -> Origin | None:
         content = pickle.dumps(dataset)
     except Exception:  # what a transform of the user's holds
         return None
-    return Origin(tuple(dict.fromkeys(files)), dataset=content) if len(content) <= SENT_BYTES else None
+    if len(content) > SENT_BYTES:
+        return None
+    return Origin(tuple(dict.fromkeys(files)), dataset=content, fingerprint=dataset._fingerprint)
 
 
 def opened(content: bytes) -> Any:

@@ -359,17 +359,21 @@ def local_copies(folder: AnyPath) -> Iterator[Path]:
             (folder / file.name).write(file.read_bytes())
 
 
-def copied_here(folder: AnyPath) -> Path:
-    """A folder of this machine that holds the files of a folder, for as long as this process runs; the folder itself if it is here.
+def copied_here(folder: AnyPath, pattern: str) -> Path:
+    """A folder of this machine that holds files of a folder, for as long as this process runs; the folder itself if it is here.
+
+    Args:
+        folder: that holds the files.
+        pattern: of their names.
 
     Raises:
-        CannotRead: they cannot be read.
+        CannotRead, FileNotFoundError: they cannot be read.
     """
     if isinstance(folder, Path):
         return folder
     place = Path(tempfile.mkdtemp(prefix="tutelage-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    for file in folder.files():
+    for file in folder.glob(pattern):
         (place / file.name).write_bytes(file.read_bytes())
     return place
 

@@ -156,12 +156,12 @@ class RemotePath:
         return (path for path in self.iterdir() if PurePosixPath(path.name).match(pattern))
 
     def matching(self) -> list[RemotePath]:
-        """The files that the path names as a pattern; a star stands for any letters but a slash."""
+        """The files that the path names as a pattern; a star stands for any letters but a slash, and not for a point that begins a name."""
         names = self.key.split("/")
         plain = next((place for place, name in enumerate(names) if has_magic(name)), len(names))
         folder = RemotePath(self.root, "/".join(names[:plain]), self.query)
         found = folder.files(below=plain < len(names) - 1)
-        return [path for path in found if path.key.count("/") == self.key.count("/") and PurePosixPath(path.key).match(self.key)]
+        return [path for path in found if _matches(path.key.split("/"), names)]
 
     def rmdir(self) -> None:
         """Remove the folder, if it is empty.
@@ -403,6 +403,14 @@ def seekable(path: AnyPath) -> Path | io.BytesIO:
 def random_access(path: AnyPath) -> Any:
     """What pyarrow reads parts of a file from: the path, or an open file of another file system, which is read inside `asked`."""
     return path if isinstance(path, Path) else path.open()
+
+
+def _matches(names: list[str], patterns: list[str]) -> bool:
+    """Whether the names on a way match those of a pattern, as `glob` of this machine has it."""
+    if len(names) != len(patterns):
+        return False
+    pairs = zip(names, patterns, strict=True)
+    return all(PurePosixPath(name).match(pattern) and (pattern[0] == "." or not name.startswith(".")) for name, pattern in pairs)
 
 
 def _write(system: Any, path: str, content: bytes) -> None:

@@ -249,3 +249,13 @@ def test_columns_of_a_file_and_of_the_one_that_replaced_it_are_not_mixed(after):
     with pytest.raises(BadInput, match=r"rows[.]parquet was replaced after it was opened; open it again"):
         source.part(["b"], 0, 3)
     assert source.part(["a"], 0, 3).to_pydict() == {"a": [1, 2, 3]}  # from the file that is still open
+
+
+def test_a_file_that_is_cut_short_while_it_is_read_is_named():
+    pd.DataFrame({"a": np.arange(9000.0)}).to_parquet("rows.parquet", row_group_size=1000)
+    source = opened("rows.parquet")
+    assert source.part(["a"], 0, 1).to_pydict() == {"a": [0.0]}
+    with Path("rows.parquet").open("r+b") as file:
+        file.truncate(9000)
+    with pytest.raises(BadInput, match=r"row group 8 of rows[.]parquet cannot be read: it is damaged, or was changed after it was opened"):
+        source.part(["a"], 8500, 8600)

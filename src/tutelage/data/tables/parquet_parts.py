@@ -100,9 +100,15 @@ class ParquetParts:
 
     def _group(self, index: int) -> Any:
         if self._group_in_memory[0] != index:
+            import pyarrow as pa
+
             self._group_in_memory = (-1, None)  # free the old group before the next one is read
-            with asked(self.path):
-                self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
+            try:
+                with asked(self.path):
+                    self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
+            except (pa.ArrowException, OSError) as error:
+                reason = f"it is damaged, or was changed after it was opened ({one_line(error)})"
+                raise BadInput(f"row group {index} of {self.path} cannot be read: {reason}. Restore the file.") from error
         return self._group_in_memory[1]
 
 

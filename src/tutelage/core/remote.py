@@ -419,7 +419,7 @@ def _write(system: Any, path: str, content: bytes) -> None:
 
 
 def _appears_whole(system: Any) -> bool:
-    return system.type_name.rpartition("+")[2] in _APPEAR_WHOLE
+    return not _APPEAR_WHOLE.isdisjoint(re.findall(r"\w+", system.type_name))  # of fsspec several names, as "fsspec+('s3', 's3a')"
 
 
 def _reason(error: BaseException) -> str:

@@ -14,7 +14,8 @@ from tutelage.core.errors import BadInput, MissingExtra, ShapeError
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
-from tutelage.data.tables.sources import ParquetParts, read_table
+from tutelage.data.tables.parquet_parts import ParquetParts
+from tutelage.data.tables.sources import read_table
 
 VALUES = np.arange(14.0).reshape(7, 2)
 

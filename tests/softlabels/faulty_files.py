@@ -108,6 +108,13 @@ class FaultyObjects(FaultyFiles):
     store, pseudo_dirs = {}, [""]
 
 
+class NamedTwice(FaultyObjects):
+    """An object store with two names, as s3fs has them."""
+
+    protocol = ("s3", "s3a")
+    store, pseudo_dirs = {}, [""]
+
+
 class _Written(io.BytesIO):
     def __init__(self, system, path):
         super().__init__()
@@ -122,3 +129,4 @@ class _Written(io.BytesIO):
 
 for kind in (FaultyFiles, FaultyObjects):
     fsspec.register_implementation(kind.protocol, kind, clobber=True)
+fsspec.register_implementation("s3a", NamedTwice, clobber=True)

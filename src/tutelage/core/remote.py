@@ -152,12 +152,12 @@ class RemotePath:
         return (path for path in self.iterdir() if PurePosixPath(path.name).match(pattern))
 
     def matching(self) -> list[RemotePath]:
-        """The files that the path names as a pattern; a star stands for any letters but a slash."""
+        """The files that the path names as a pattern; a star stands for any letters but a slash, and not for a point that begins a name."""
         names = self.key.split("/")
         plain = next((place for place, name in enumerate(names) if has_magic(name)), len(names))
         folder = RemotePath(self.root, "/".join(names[:plain]), self.query)
         found = folder.files(below=plain < len(names) - 1)
-        return [path for path in found if path.key.count("/") == self.key.count("/") and PurePosixPath(path.key).match(self.key)]
+        return [path for path in found if _matches(path.key.split("/"), names)]
 
     def rmdir(self) -> None:
         """Remove the folder, if it is empty.
@@ -355,17 +355,21 @@ def local_copies(folder: AnyPath) -> Iterator[Path]:
             (folder / file.name).write(file.read_bytes())
 
 
-def copied_here(folder: AnyPath) -> Path:
-    """A folder of this machine that holds the files of a folder, for as long as this process runs; the folder itself if it is here.
+def copied_here(folder: AnyPath, pattern: str) -> Path:
+    """A folder of this machine that holds files of a folder, for as long as this process runs; the folder itself if it is here.
+
+    Args:
+        folder: that holds the files.
+        pattern: of their names.
 
     Raises:
-        CannotRead: they cannot be read.
+        CannotRead, FileNotFoundError: they cannot be read.
     """
     if isinstance(folder, Path):
         return folder
     place = Path(tempfile.mkdtemp(prefix="tutelage-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
-    for file in folder.files():
+    for file in folder.glob(pattern):
         (place / file.name).write_bytes(file.read_bytes())
     return place
 
@@ -397,13 +401,21 @@ def random_access(path: AnyPath) -> Any:
     return path if isinstance(path, Path) else path.open()
 
 
+def _matches(names: list[str], patterns: list[str]) -> bool:
+    """Whether the names on a way match those of a pattern, as `glob` of this machine has it."""
+    if len(names) != len(patterns):
+        return False
+    pairs = zip(names, patterns, strict=True)
+    return all(PurePosixPath(name).match(pattern) and (pattern[0] == "." or not name.startswith(".")) for name, pattern in pairs)
+
+
 def _write(system: Any, path: str, content: bytes) -> None:
     with system.open_output_stream(path) as stream:
         stream.write(content)
 
 
 def _appears_whole(system: Any) -> bool:
-    return system.type_name.rpartition("+")[2] in _APPEAR_WHOLE
+    return not _APPEAR_WHOLE.isdisjoint(re.findall(r"\w+", system.type_name))  # of fsspec several names, as "fsspec+('s3', 's3a')"
 
 
 def _reason(error: BaseException) -> str:

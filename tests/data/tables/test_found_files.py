@@ -122,3 +122,14 @@ def test_a_file_that_is_named_itself_has_its_own_columns_alone():
     assert opened("rate=0.1").names == ("a",)
     assert FoundFiles.of([Path("rate=0.1/t.csv")]).names == ()
     assert np.array_equal(as_rows("rate=0.1").part(0, 4).to_numpy().ravel(), FRAME["a"])
+
+
+def test_a_star_stands_for_no_point_that_begins_a_name_here_and_elsewhere():
+    for name in ("part-0.parquet", ".part-1.parquet", ".spark/part-2.parquet"):
+        written(Path("lake/x") / name, FRAME[["a"]])
+        any_path(f"memory://points/lake/x/{name}").write((Path("lake/x") / name).read_bytes())
+    for pattern, found in (("x/*.parquet", "part-0.parquet"), ("?/.p*.parquet", ".part-1.parquet"), ("x/.s*/*", "part-2.parquet")):
+        here, there = FoundFiles.of([Path(f"lake/{pattern}")]), FoundFiles.of([any_path(f"memory://points/lake/{pattern}")])
+        assert [path.name for path in here.paths] == [path.name for path in there.paths] == [found]
+    with pytest.raises(BadInput, match="names no table"):
+        FoundFiles.of([any_path("memory://points/lake/x/*/*.parquet")])

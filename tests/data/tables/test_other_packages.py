@@ -161,3 +161,23 @@ def test_a_file_that_is_replaced_while_it_is_read_is_an_error(arrow_dataset):
     pq.write_table(pa.Table.from_pandas(ROWS[:3]), arrow_dataset.files[0], row_group_size=3)
     with pytest.raises((BadInput, OSError)):
         rows.part(0, 5)
+
+
+def test_a_transform_of_a_table_is_refused_and_one_of_texts_is_applied(hugging_face):
+    def louder(rows):
+        return {name: [str(cell).upper() for cell in cells] for name, cells in rows.items()}
+
+    with pytest.raises(BadInput, match=r"has a transform, which would not be applied; pass its map\(transform, batched=True\)"):
+        as_rows(hugging_face.with_transform(louder))
+    assert as_rows(hugging_face.select_columns(["name"]).with_transform(louder)).part(0, 2) == ["R0", "R1"]
+
+
+def test_a_file_of_another_type_and_one_that_is_gone_are_named_by_their_part(tmp_path):
+    for name, cells in (("a", pa.array([1, 2])), ("b", pa.array([1.5]))):
+        pq.write_table(pa.table({"a": cells}), tmp_path / f"{name}.parquet")
+    rows = as_rows(ds.dataset([str(tmp_path / "a.parquet"), str(tmp_path / "b.parquet")]))
+    with pytest.raises(BadInput, match=r"part 1 of the rows cannot be read \(Float value 1.5.*; read them from files of one schema"):
+        rows.part(0, 3)
+    (tmp_path / "a.parquet").unlink()
+    with pytest.raises(BadInput, match=r"part 0 of the rows cannot be read \(.*No such file"):
+        rows.part(0, 1)

@@ -10,7 +10,8 @@ import pytest
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import as_rows
 from tutelage.data.tables.found_files import FoundFiles
-from tutelage.data.tables.sources import ParquetParts, open_tables, read_table
+from tutelage.data.tables.parquet_parts import ParquetParts
+from tutelage.data.tables.sources import open_tables, read_table
 
 FRAME = pd.DataFrame({"a": [1, 2, 3], "b": ["x", None, "z"]})
 
@@ -234,3 +235,27 @@ def test_parquet_is_read_in_parts_of_the_columns_needed(monkeypatch):
     )
     np.testing.assert_array_equal(source.part(["b"], 2, 5).column("b").to_numpy(), [2, 3, 4])
     assert read == [(["b"], 2, 5)]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [FRAME.assign(a=[7, 8, 9]), FRAME[:2], pd.concat([FRAME, FRAME]), FRAME.rename(columns={"a": "c"})],
+    ids=["values", "less", "more", "other"],
+)
+def test_columns_of_a_file_and_of_the_one_that_replaced_it_are_not_mixed(after):
+    source = opened(written(FRAME, "rows.parquet"))
+    assert source.part(["a"], 0, 3).to_pydict() == {"a": [1, 2, 3]}
+    Path(written(after, "later.parquet")).replace("rows.parquet")
+    with pytest.raises(BadInput, match=r"rows[.]parquet was replaced after it was opened; open it again"):
+        source.part(["b"], 0, 3)
+    assert source.part(["a"], 0, 3).to_pydict() == {"a": [1, 2, 3]}  # from the file that is still open
+
+
+def test_a_file_that_is_cut_short_while_it_is_read_is_named():
+    pd.DataFrame({"a": np.arange(9000.0)}).to_parquet("rows.parquet", row_group_size=1000)
+    source = opened("rows.parquet")
+    assert source.part(["a"], 0, 1).to_pydict() == {"a": [0.0]}
+    with Path("rows.parquet").open("r+b") as file:
+        file.truncate(9000)
+    with pytest.raises(BadInput, match=r"row group 8 of rows[.]parquet cannot be read: it is damaged, or was changed after it was opened"):
+        source.part(["a"], 8500, 8600)

@@ -381,3 +381,24 @@ def test_a_second_attempt_proves_a_shard_without_receipt_by_the_rows_that_it_was
     receipt.unlink()
     with pytest.raises(LabelMismatch, match=r"part-00001\.parquet holds answers to other rows"):
         other.label(1, inputs=X[:30])
+
+
+def test_a_plan_is_not_joined_with_other_rows_of_the_same_files(tmp_path):
+    import datasets
+
+    from tutelage.data.table_file import TableFile
+
+    texts = pd.DataFrame({"a": ["x" * n for n in range(1, 41)], "b": ["y" * n for n in range(51, 91)]})
+    texts.to_parquet(tmp_path / "rows.parquet")
+    one, other = (TableFile.open(tmp_path / "rows.parquet", text=name).rows() for name in "ab")
+    teacher = tl.as_teacher(lengths, kind="values")
+    assert len(tl.plan(teacher, one, tmp_path / "texts", shard_rows=10)) == len(tl.plan(teacher, one, tmp_path / "texts", shard_rows=10))
+    with pytest.raises(LabelMismatch, match=r"plan of another recording \(choice is a there, b here\)"):
+        tl.plan(teacher, other, tmp_path / "texts", shard_rows=10)
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_pandas(texts[["a"]]).save_to_disk(str(tmp_path / "stored"))
+    first, again = (datasets.load_from_disk(str(tmp_path / "stored")).select(range(20)) for _ in range(2))
+    plan = tl.plan(teacher, first, tmp_path / "stored labels", shard_rows=10)
+    assert tl.plan(teacher, again, tmp_path / "stored labels", shard_rows=10).name == plan.name
+    with pytest.raises(LabelMismatch, match=r"plan of another recording \(choice is"):
+        tl.plan(teacher, datasets.load_from_disk(str(tmp_path / "stored")).select(range(20, 40)), tmp_path / "stored labels", shard_rows=10)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 
 import numpy as np
 import pandas as pd
@@ -82,3 +83,24 @@ def test_a_shard_that_was_damaged_after_it_was_labelled_is_named(files, tmp_path
     path.unlink()
     plan.label(5)
     assert len(plan.finish()) == 200
+
+
+class OneReader:
+    """A Dataset that reads by a place that it keeps, as an open file does."""
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        self.place = index
+        time.sleep(0.001)  # another thread that reads goes on
+        return np.array([float(self.place)])
+
+
+def test_rows_are_read_by_one_thread_at_a_time_while_shards_are_proven(tmp_path):
+    teacher, rows = tl.as_teacher(lambda rows: np.asarray(rows)[:, 0] / 2.0, kind="values", version="1"), OneReader()
+    tl.record(teacher, rows, tmp_path / "labels", shard_rows=10)
+    (tmp_path / "labels" / "manifest.json").unlink()
+    plan = tl.plan(teacher, rows, tmp_path / "labels", shard_rows=10)
+    assert plan.missing() == []
+    assert len(plan.finish()) == 40

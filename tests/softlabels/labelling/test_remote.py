@@ -245,3 +245,12 @@ def test_uris_that_name_nothing_are_refused_in_one_sentence(given, message):
             call()
         assert "abc" not in str(caught.value)
         assert "key:secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("uri", "at_once"), [("s3a://lake/x", True), ("oss://lake/x", True), ("faulty://lake/x", False)])
+def test_object_stores_are_written_under_the_name_at_once(monkeypatch, uri, at_once):
+    found, write = [], FaultyFiles.written
+    monkeypatch.setattr(FaultyFiles, "written", lambda system, path, content: found.append(path) or write(system, path, content))
+    RemotePath.of(uri).write(b"some")
+    assert RemotePath.of(uri).read_bytes() == b"some"
+    assert [".draft-" not in path for path in found] == [at_once]

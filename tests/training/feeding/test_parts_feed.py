@@ -159,3 +159,15 @@ def test_a_reader_that_fails_ahead_ends_the_training_with_its_error_and_leaves_n
         tl.TorchStudent(nn.Linear(4, 3)).fit(data, epochs=1, batch_size=4, advance=lambda: steps.append(1))
     assert len(steps) == 4  # those of the two windows before
     assert threading.active_count() == before
+
+
+def test_windows_are_read_ahead_in_every_epoch_though_the_last_rows_fill_no_step(monkeypatch):
+    from tutelage.softlabels.streaming import windows
+
+    X, started = np.arange(100.0).reshape(100, 1), []
+    begin = windows._Reading.__init__
+    monkeypatch.setattr(windows._Reading, "__init__", lambda reading, *given: started.append(given[0]) or begin(reading, *given))
+    teacher = tl.as_teacher(lambda rows: np.column_stack([rows, -rows]), kind="logits", classes=["low", "high"])
+    data = tl.parts(X, tl.record(teacher, X), window=10)
+    tl.TorchStudent(nn.Linear(1, 2)).fit(data, epochs=3, batch_size=60, drop_last=True)
+    assert len(started) == 3 * 6  # all but the first of the six that fill a step, and the next one, which is given up

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, one_line
 from tutelage.data.tables.origin import Origin
 
 
@@ -49,7 +49,7 @@ class Blocks:
         """Rows from `start` to `stop`.
 
         Raises:
-            BadInput: a block has another number of rows than before.
+            BadInput: a block cannot be read, or has another number of rows than before.
         """
         import pyarrow as pa
 
@@ -63,8 +63,14 @@ class Blocks:
 
     def _block(self, index: int, size: int) -> Any:
         if self._held[0] != index:
+            import pyarrow as pa
+
             self._held = (-1, None)  # freed before the next one is read
-            table = self.read(index)
+            try:
+                table = self.read(index)
+            except (pa.ArrowException, OSError) as error:
+                remedy = "read them from files of one schema, that stay as they are"
+                raise BadInput(f"part {index} of the rows cannot be read ({one_line(error)}); {remedy}.") from error
             if len(table) != size:
                 raise BadInput(
                     f"part {index} of the rows has {len(table):,} rows, and had {size:,}; read them from files that stay as they are."

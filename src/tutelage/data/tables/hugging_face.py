@@ -16,7 +16,13 @@ SENT_BYTES = 1 << 16
 
 
 def table_parts(dataset: Any) -> ArrowParts:
-    """The rows of a Dataset whose columns hold plain values."""
+    """The rows of a Dataset whose columns hold plain values.
+
+    Raises:
+        BadInput: it has a transform, whose result has no types that are known.
+    """
+    if dataset.format["type"] == "custom":
+        raise BadInput("this Dataset has a transform, which would not be applied; pass its map(transform, batched=True) instead.")
     arrow = dataset.with_format("arrow")
     return ArrowParts(len(dataset), arrow.features.arrow_schema, lambda start, stop: arrow[start:stop], "Hugging Face Dataset")
 
@@ -34,7 +40,9 @@ def origin_of(dataset: Any) -> Origin | None:
         content = pickle.dumps(dataset)
     except Exception:  # what a transform of the user's holds
         return None
-    return Origin(tuple(dict.fromkeys(files)), dataset=content) if len(content) <= SENT_BYTES else None
+    if len(content) > SENT_BYTES:
+        return None
+    return Origin(tuple(dict.fromkeys(files)), dataset=content, fingerprint=dataset._fingerprint)
 
 
 def opened(content: bytes) -> Any:

@@ -27,6 +27,7 @@ class Origin:
         folders: the number of folders of each path that name a column.
         ends: for a table, the number of its rows up to the end of each file.
         dataset: a Hugging Face Dataset of these files (see `hugging_face`); None for tables and arrays.
+        fingerprint: of the Dataset, which follows from its files and from how it is made of them.
     """
 
     paths: tuple[str, ...]
@@ -36,6 +37,7 @@ class Origin:
     folders: int = 0
     ends: tuple[int, ...] = ()
     dataset: bytes | None = None
+    fingerprint: str | None = None
 
     @classmethod
     def of_file(cls, path: AnyPath) -> Origin:
@@ -55,6 +57,11 @@ class Origin:
         if not self.ends:
             return range(len(self.paths))
         return range(bisect_right(self.ends, start), bisect_left(self.ends, stop) + 1)
+
+    @property
+    def choice(self) -> str | None:
+        """What tells these rows from others of the same files: the column of texts, or the Dataset; None for all rows of a table."""
+        return self.names[0] if self.texts and self.names is not None else self.fingerprint
 
     @property
     def files(self) -> FoundFiles:

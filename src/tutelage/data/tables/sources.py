@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from threading import Lock
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
-from tutelage.core.remote import AnyPath, RemotePath, asked, random_access
+from tutelage.core.remote import AnyPath
 from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, recorded_type, type_of
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
 from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
+from tutelage.data.tables.parquet_parts import OpenFiles, ParquetParts
 
-MOST_OPEN = 4
-"""Parquet files of a table that stay open, each with the row group that was read last."""
 OPENED_AT_ONCE = 16
 """Parquet files whose footers are read at the same time."""
 _NAMED_INDEX = re.compile(r"^(Unnamed: 0([.]\d+)*|__index_level_\d+__)$")
@@ -257,7 +254,7 @@ def _in_memory(path: AnyPath, table: Any) -> _Piece:
 
 def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFiles) -> _Piece:
     with closing(ParquetParts(path)) as parts:
-        schema = parts.schema
+        schema, footer = parts.schema, parts.footer
     _check_unique(path, schema.names)
     of_pandas = schema.pandas_metadata or {}
     stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
@@ -266,7 +263,7 @@ def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFil
     declared = categories | dict(declared)  # Parquet itself keeps categories of texts only
 
     def read(names: Sequence[str], start: int, stop: int) -> Any:
-        return _declared(path, readers.table(path, names, start, stop).select(list(names)), declared)
+        return _declared(path, readers.table(path, footer, names, start, stop).select(list(names)), declared)
 
     types = dict(zip(schema.names, schema.types, strict=True))
     if declared and parts.count:
@@ -345,74 +342,3 @@ def _counts_rows(piece: _Piece, name: str) -> bool:
         return False
     column = piece.read([name], 0, piece.count).column(0)
     return column.null_count == 0 and bool((np.diff(column.to_numpy()) == 1).all())
-
-
-class OpenFiles:
-    """The Parquet files of a table that were read last: of thousands, a few are open, and have a row group in memory."""
-
-    def __init__(self) -> None:
-        self._readers: OrderedDict[tuple[AnyPath, tuple[str, ...]], ParquetParts] = OrderedDict()
-        self._lock = Lock()
-
-    def table(self, path: AnyPath, names: Sequence[str], start: int, stop: int) -> Any:
-        """Rows of some columns of a file as an Arrow table."""
-        key = (path, tuple(names))
-        with self._lock:
-            reader = self._readers.pop(key, None) or ParquetParts(path, names)
-            self._readers[key] = reader
-            if len(self._readers) > MOST_OPEN:
-                self._readers.popitem(last=False)[1].close()
-            return reader.table(start, stop)
-
-
-class ParquetParts:
-    """Reads parts of a Parquet file, all columns or some, with one row group in memory at a time.
-
-    Args:
-        path: the file.
-        columns: names of the columns to read; None reads all.
-
-    Raises:
-        BadInput: not a Parquet file.
-    """
-
-    def __init__(self, path: AnyPath, columns: Sequence[str] | None = None) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet
-
-        try:
-            with asked(path):
-                self._file = pa.parquet.ParquetFile(random_access(path), pre_buffer=isinstance(path, RemotePath))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise BadInput(f"{path} is not a Parquet file ({one_line(error)}).") from error
-        self.path, self.schema = path, self._file.schema_arrow
-        sizes = [self._file.metadata.row_group(index).num_rows for index in range(self._file.num_row_groups)]
-        self._ends = np.cumsum(sizes) if sizes else np.zeros(0, dtype=np.int64)
-        self.count = int(self._ends[-1]) if sizes else 0
-        self.grain = max(sizes, default=1)
-        self._columns = None if columns is None else list(columns)
-        self._group_in_memory: tuple[int, Any] = (-1, None)
-
-    def close(self) -> None:
-        """Close the file, and free what was read of it."""
-        self._group_in_memory = (-1, None)
-        self._file.close(force=True)
-
-    def table(self, start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` as an Arrow table."""
-        import pyarrow as pa
-
-        first, last = np.searchsorted(self._ends, [start, stop - 1], side="right")
-        pieces = []
-        for group in range(int(first), int(last) + 1):
-            begin = int(self._ends[group - 1]) if group else 0
-            table = self._group(group)
-            pieces.append(table.slice(max(start - begin, 0), stop - max(start, begin)))
-        return pa.concat_tables(pieces)
-
-    def _group(self, index: int) -> Any:
-        if self._group_in_memory[0] != index:
-            self._group_in_memory = (-1, None)  # free the old group before the next one is read
-            with asked(self.path):
-                self._group_in_memory = (index, self._file.read_row_group(index, columns=self._columns))
-        return self._group_in_memory[1]

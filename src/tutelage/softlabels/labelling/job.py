@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch, TutelageError
 from tutelage.core.remote import AnyPath, copied_here, local_copies
 from tutelage.data.rows import Rows
 from tutelage.data.table_file import rows_from
@@ -62,9 +63,9 @@ class Job:
             LabelMismatch: the teacher is another one. BadInput: the rows are, or this process does not see the folder.
         """
         plan = self.folder / PLAN
-        if not (plan / "plan.json").is_file() and not (self.folder / MANIFEST).is_file():
+        if not (plan / "plan.json").is_file():
             raise BadInput(f"{self.folder} holds no plan in this process; record into a folder that all processes reach.")
-        teacher = stored_teacher(self.teacher, copied_here(plan))
+        teacher = stored_teacher(self.teacher, copied_here(plan, "teacher.*"))  # a receipt for each shard lies there too
         made, planned = teacher.fingerprint, self.provenance.teacher
         if made != planned or teacher.form != self.provenance.form:
             raise LabelMismatch(
@@ -84,7 +85,7 @@ def _not_here(start: int, stop: int) -> Any:
 
 
 def label_shard(job: Job, index: int, attempt: int, inputs: Any = None) -> int:
-    """Label one shard in this process, which makes the teacher once.
+    """Label one shard in this process, which makes the teacher once; nothing happens if the recording is finished.
 
     Args:
         job: the plan.
@@ -98,15 +99,23 @@ def label_shard(job: Job, index: int, attempt: int, inputs: Any = None) -> int:
     Raises:
         as `Plan.label`; LabelMismatch: this process makes another teacher of what it was sent.
     """
-    _opened(job).label(index, inputs=inputs)
+    try:
+        plan = _opened(job)
+    except (TutelageError, OSError):
+        if not (job.folder / MANIFEST).is_file():  # otherwise another process finished, and removed the plan
+            raise
+        return index
+    plan.label(index, inputs=inputs)
     return index
 
 
+_OPENING = Lock()
 _last: list[tuple[Job, Plan]] = []
 """The plan that this process labels."""
 
 
 def _opened(job: Job) -> Plan:
-    if not _last or _last[0][0] != job:
-        _last[:] = [(job, job.opened())]
-    return _last[0][1]
+    with _OPENING:  # threads may label, of several jobs
+        if not _last or _last[0][0] != job:
+            _last[:] = [(job, job.opened())]
+        return _last[0][1]

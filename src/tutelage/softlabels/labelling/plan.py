@@ -80,8 +80,9 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """What plan.json holds."""
-        pins = [asdict(pin) for pin in self.pins]
-        return with_checksum({**self.provenance.to_json(), "schema": PLAN_SCHEMA, "files": pins, "data": self.data})
+        pins, origin = [asdict(pin) for pin in self.pins], self.request.rows.origin
+        choice = None if origin is None or not pins else origin.choice
+        return with_checksum({**self.provenance.to_json(), "schema": PLAN_SCHEMA, "files": pins, "choice": choice, "data": self.data})
 
     def missing(self) -> list[int]:
         """The shards that are not labelled yet, by listing the folder alone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,23 @@ def proofs(folder: AnyPath, provenance: Provenance, signed: Mapping[int, Collect
         folder: of the recording.
         provenance: of the recording.
         signed: SHA-256 of the files of shards that were checked when they were written, by the number of the shard.
-        inputs: reads the rows of a shard; called for those that were not.
+        inputs: reads the rows of a shard; called for those that were not, by one thread at a time: a Dataset need not stand more.
 
     Raises:
         LabelMismatch: a shard holds answers to other rows, belongs to another recording, or was signed twice. DamagedFile: one is damaged.
     """
+    reading = Lock()
+
+    def alone(index: int) -> Any:
+        with reading:
+            return inputs(index)
+
     size = shard_path(folder, 0).stat().st_size
     at_once = int(np.clip(BYTES_AT_ONCE // max(size, 1), 1, AT_ONCE))
     with ThreadPoolExecutor(at_once) as pool:
         for start in range(0, provenance.shards, AHEAD * at_once):
             some = range(start, min(start + AHEAD * at_once, provenance.shards))
-            yield from pool.map(lambda index: _proof(folder, index, provenance, signed.get(index, ()), inputs), some)
+            yield from pool.map(lambda index: _proof(folder, index, provenance, signed.get(index, ()), alone), some)
 
 
 def _proof(folder: AnyPath, index: int, provenance: Provenance, signed: Collection[str], inputs: Callable[[int], Any]) -> Proof:

@@ -61,13 +61,8 @@ class Windows:
             places.append(inside)
         return found[0] if len(found) == 1 else joined_parts(found).take(np.argsort(np.concatenate(places)))
 
-    def wait(self) -> None:
-        """Wait until the window that is read ahead is there, so that no thread is left."""
-        if self._next is not None:
-            self._next.wait()
-
     def close(self) -> None:
-        """Give up what is read ahead, after the shard that is being read."""
+        """Give up what is read ahead, after the shard that is being read, so that no thread is left."""
         if self._next is not None:
             self._next.give_up()
             self._next = None
@@ -123,14 +118,10 @@ class _Reading:
         except BaseException as error:  # raised where the window is asked for
             self._error.append(error)
 
-    def wait(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join()
-
     def give_up(self) -> None:
         """End the thread."""
         self._given_up.set()
-        self.wait()
+        self._thread.join()
 
     def result(self) -> Part:
         """The window.
@@ -138,7 +129,7 @@ class _Reading:
         Raises:
             what the thread met.
         """
-        self.wait()
+        self._thread.join()
         if self._error:
             raise self._error[0]
         return self._found[0]

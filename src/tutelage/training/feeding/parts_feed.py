@@ -61,10 +61,8 @@ class PartsFeed:
         try:
             for rows in parts:
                 yield self._batch(self._windows.take(order, rows.numpy()), rows)
-        except BaseException:  # the training stopped, or the rows cannot be read
+        finally:  # the epoch ended, perhaps before rows that fill no step; the training stopped; or the rows cannot be read
             self._windows.close()
-            raise
-        self._windows.wait()
 
     def first(self) -> Batch:
         """A batch of at most two rows, of the first shard; no window is read for it."""

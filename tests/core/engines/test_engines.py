@@ -105,3 +105,10 @@ def test_other_names_are_refused(text):
 def test_numbers_of_workers_are_checked(given):
     with pytest.raises(BadInput, match="expected a whole number"):
         tl.Local(**given)
+
+
+def test_a_number_of_workers_that_is_none_is_not_taken_for_one():
+    class Executor:
+        _max_workers, workers = None, 0  # tasks would wait for ever
+
+    assert workers_of(Executor()) == os.cpu_count()

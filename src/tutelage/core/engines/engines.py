@@ -90,7 +90,7 @@ class Ray:
         address: of the cluster, as `ray.init` takes it; None is the one that this process is connected to, or a new one.
 
     Raises:
-        BadInput: a number that is not positive. MissingExtra: Ray is not installed, when it is used.
+        BadInput: no worker, or a number below 0. MissingExtra: Ray is not installed, when it is used.
 
     Example: see `Local`.
     """

@@ -35,3 +35,4 @@ def test_balanced_stands_alone(given):
 
 def test_arguments_in_messages_become_options():
     assert as_options("pass class_weight='balanced'") == "pass --class-weight 'balanced'"
+    assert as_options("cannot be sent, or leave on= out.") == "cannot be sent, or leave --on out."

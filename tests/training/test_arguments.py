@@ -108,3 +108,12 @@ def test_sounds_beside_a_mask_are_cut_as_tokens_are():
     rows = tl.StructuredRows.of({"input_values": np.where(mask, 1.5, 0).astype(np.float32), "attention_mask": mask})
     assert rows.lengths.tolist() == [5, 3]
     assert rows.padded()["input_values"].tolist() == [[1.5] * 5, [1.5] * 3 + [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("y", "sentence"),
+    [([[0, 1], [1]], "the rows of y do not have the same number of values"), (5, r"y has shape \(\); expected \(rows,\)")],
+)
+def test_a_ground_truth_of_no_shape_is_said(y, sentence):
+    with pytest.raises(ShapeError, match=sentence):
+        tl.TorchStudent(nn.Linear(4, 2)).fit(np.zeros((2, 4), np.float32), y=y, epochs=1)

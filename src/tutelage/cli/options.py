@@ -316,7 +316,7 @@ def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[.
 
 
 OPTION_ARGUMENTS = (
-    "answers|ask_again|budget|cache|class_weight|classes|content|data|drop|endpoint|id|inputs|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|"
+    "answers|ask_again|budget|cache|class_weight|classes|content|data|drop|endpoint|id|inputs|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|on|"
     "precision|price|prompt|refused|repeated|rest|soft_weight|task|teacher|top_k|truth|unlabelled|votes|weight"
 )
 """Python arguments named in error messages that are options of the command line."""

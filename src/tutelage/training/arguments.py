@@ -11,9 +11,9 @@ from torch import nn
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import flag, path
-from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, one_line, shown
+from tutelage.data.row_arrays import target_array
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.losses.value_terms import hard_bernoulli, soft_bernoulli, squared_error
@@ -44,13 +44,16 @@ def default_objective(teacher: Teacher | None, y: Any, form: AnswerForm | None) 
         teacher: None if there is none.
         y: the ground truth, or None.
         form: of the student's answers, if it was given its classes.
+
+    Raises:
+        ShapeError: rows of y of unequal length. BadInput: a masked array that hides cells.
     """
     if teacher is not None:
         soft: Mapping[str, Callable[[], Objective]] = {"multilabel": soft_bernoulli, "regression": squared_error}
         return soft.get(teacher.form.task, soft_cross_entropy)()
-    if form is not None or y is None or (not hasattr(y, "dtype") and np.ndim(next(iter(y), 0)) > 1):
+    if form is not None or y is None:
         return hard_cross_entropy()
-    truth = tensor_array(y) if hasattr(y, "detach") else np.asarray(y)
+    truth = target_array(y)
     if truth.dtype.kind == "f" and (truth[np.isfinite(truth)] % 1 != 0).any():
         return squared_error(against="labels")
     return hard_bernoulli() if truth.ndim == 2 and truth.shape[1] > 1 else hard_cross_entropy()

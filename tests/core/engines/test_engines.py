@@ -1,5 +1,6 @@
 import os
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 
 import pytest
@@ -60,6 +61,34 @@ def test_modules_of_the_current_folder_are_found_by_workers(tmp_path, monkeypatc
         assert engine.submit(eval, "__import__('only_there').VALUE").result() == 7
 
 
+ODD = """
+class Odd(Exception):
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+
+class Unmade:
+    def __reduce__(self):
+        return Odd, ("one", "two", "three")
+
+
+def fails():
+    raise Odd("one", "two")
+"""
+
+
+def test_what_cannot_be_read_by_the_other_process_is_said_and_spoils_no_later_task(tmp_path, monkeypatch):
+    (tmp_path / "odd_errors.py").write_text(ODD, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    unmade = import_module("odd_errors").Unmade()
+    with started(tl.Local(1)) as engine:
+        with pytest.raises(RuntimeError, match=r"odd_errors\.Odd: one and two"):
+            engine.submit(eval, "__import__('odd_errors').fails()").result()
+        with pytest.raises(TypeError, match="takes 3 positional arguments"):
+            engine.submit(max, [unmade, ["x" * 10] * 100_000, b"x" * 100_000]).result()
+        assert [engine.submit(abs, number).result() for number in range(3)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(("text", "workers"), [("local:3", 3), ("ray:64", 64), ("local", os.cpu_count())])
 def test_engines_are_named_by_kind_and_number(text, workers):
     found = engine_named(text)
@@ -76,3 +105,10 @@ def test_other_names_are_refused(text):
 def test_numbers_of_workers_are_checked(given):
     with pytest.raises(BadInput, match="expected a whole number"):
         tl.Local(**given)
+
+
+def test_a_number_of_workers_that_is_none_is_not_taken_for_one():
+    class Executor:
+        _max_workers, workers = None, 0  # tasks would wait for ever
+
+    assert workers_of(Executor()) == os.cpu_count()

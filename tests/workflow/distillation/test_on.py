@@ -20,6 +20,8 @@ import tutelage as tl
 from tutelage.core.engines.engines import search_path
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Latency
+from tutelage.workflow.distillation.evidence import finals
+from tutelage.workflow.distillation.evidence.finals import trained
 from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.searching import judge
 from tutelage.workflow.distillation.searching.search import tried
@@ -148,3 +150,17 @@ def test_a_training_that_kills_its_process_three_times_is_named(half_moons, tmp_
         half_moons.distill(tmp_path / "run", students=students, trials=2, y=None, on=tl.Local(1))
     assert list(tmp_path.glob("run/work/trials/*_tree_0.json"))  # the others are stored
     assert not list(tmp_path.glob("run/work/trials/*_deadly_0.json"))
+
+
+def test_the_first_students_of_other_arms_are_stored_where_one_fails(half_moons, tmp_path, monkeypatch):
+    def failing(shared, arm, *given):
+        if arm.name == "labels":
+            raise RuntimeError("no memory")
+        return trained(shared, arm, *given)
+
+    monkeypatch.setattr(finals, "trained", failing)
+    said = "The student 'tree' of the arm 'labels' with seed 0: RuntimeError: no memory"
+    with ThreadPoolExecutor(2) as on, pytest.raises(BadInput, match=said):
+        half_moons.distill(tmp_path / "run", trials=1, on=on)
+    assert list(tmp_path.glob("run/work/finals/answers_tree_*"))
+    assert not list(tmp_path.glob("run/work/finals/labels_tree_*"))

@@ -90,7 +90,7 @@ class Ray:
         address: of the cluster, as `ray.init` takes it; None is the one that this process is connected to, or a new one.
 
     Raises:
-        BadInput: a number that is not positive. MissingExtra: Ray is not installed, when it is used.
+        BadInput: no worker, or a number below 0. MissingExtra: Ray is not installed, when it is used.
 
     Example: see `Local`.
     """
@@ -203,7 +203,7 @@ def check_on(on: Any) -> None:
 def workers_of(on: Any) -> int:
     """How many functions run at once on what the user passes; the number of processors where it does not say."""
     for name in ("_max_workers", "workers"):
-        if isinstance(found := getattr(on, name, None), int):
+        if isinstance(found := getattr(on, name, None), int) and found > 0:
             return found
     threads = getattr(on, "nthreads", None)  # of Dask's Client: {worker: threads}
     return max(1, sum(threads().values())) if callable(threads) else os.cpu_count() or 1

@@ -43,10 +43,11 @@ class Processes:
             process = self._own.process = self._new()
         try:
             _send(process, (function, arguments))
-            succeeded, result = pickle.load(cast(IO[bytes], process.stdout))  # noqa: S301 - from the process that this one started
+            content = pickle.load(cast(IO[bytes], process.stdout))  # noqa: S301 - from the process that this one started
         except (EOFError, OSError, pickle.UnpicklingError) as error:
             process.kill()
             raise WorkerDied(f"the worker process ended with status {process.wait()}") from error
+        succeeded, result = pickle.loads(content)  # noqa: S301 - as above
         if succeeded:
             return result
         raise result
@@ -85,5 +86,5 @@ def _end_what_it_started(process: subprocess.Popen[bytes]) -> None:
 
 def _send(process: subprocess.Popen[bytes], value: Any) -> None:
     stream = cast(IO[bytes], process.stdin)
-    stream.write(pickle.dumps(value))
+    stream.write(pickle.dumps(pickle.dumps(value)))  # bytes, see `worker`
     stream.flush()

@@ -1,8 +1,8 @@
 """The program of a worker process: it runs the functions that it is sent, and answers with their results.
 
-Requests and answers are pickles from and to the process that started it, on standard input and output. What the functions print goes to
-standard error, and there is nothing for them to read. It ends when its standard input ends, which it does when the other process dies in
-any way.
+Requests and answers are pickles from and to the process that started it, on standard input and output. Each is sent as bytes, which are
+read whole before what they hold is made: where that fails, the next one still begins after it. What the functions print goes to standard
+error, and there is nothing for them to read. It ends when its standard input ends, which it does when the other process dies in any way.
 """
 
 from __future__ import annotations
@@ -19,22 +19,32 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Run what is asked until there are no more requests."""
     while True:
         try:
-            function, arguments = pickle.load(requests)  # noqa: S301 - from the process that started this one
-        except EOFError:
+            request = pickle.load(requests)  # noqa: S301 - from the process that started this one
+        except (EOFError, pickle.UnpicklingError):  # it may end within a request
             return
+        try:
+            function, arguments = pickle.loads(request)  # noqa: S301 - as above
         except Exception as error:  # a function that this process cannot import
             answer: Any = (False, error)
         else:
             answer = _result(function, arguments)
         try:
-            content = pickle.dumps(answer)
-        except Exception:  # an error that cannot be pickled
-            content = pickle.dumps((False, RuntimeError("".join(traceback.format_exception_only(answer[1])).strip())))
-        try:
-            answers.write(content)
+            answers.write(pickle.dumps(_pickled(answer)))
             answers.flush()
         except BrokenPipeError:  # the other process died
             _exit()
+
+
+def _pickled(answer: tuple[bool, Any]) -> bytes:
+    """An answer as bytes; an error that the other process could not read becomes a RuntimeError with its text."""
+    succeeded, result = answer
+    try:
+        content = pickle.dumps(answer)
+        if not succeeded:
+            pickle.loads(content)  # noqa: S301 - our own
+    except Exception as error:
+        return pickle.dumps((False, RuntimeError("".join(traceback.format_exception_only(error if succeeded else result)).strip())))
+    return content
 
 
 def _exit() -> None:

@@ -2,6 +2,9 @@
 
 from types import SimpleNamespace
 
+import pytest
+
+from tutelage.core.errors import BadInput
 from tutelage.search.families import families_of
 from tutelage.search.study import Trial
 from tutelage.workflow.distillation.searching import search
@@ -20,13 +23,14 @@ class Backwards:
         self.shared = SimpleNamespace(judge=judge, rows=SimpleNamespace(prepared=lambda purpose: NO_ROWS))
         self.begun, self.running = [], False
 
-    def run(self, trainings, done):
+    def run(self, trainings, done, after):
         self.running = True
         for place, training in reversed(list(enumerate(trainings))):
             arm, family, settings, number, _ = training.arguments
             self.begun.append((number, arm.name, family))
             done(place, (Trial(number, family, settings, 0.5), "student"))
         self.running = False
+        after()
 
 
 class Stored(dict):
@@ -86,3 +90,19 @@ def test_latencies_are_measured_in_order_when_nothing_runs(monkeypatch):
     monkeypatch.setattr(search.FamilySearch, "timed", timed)
     searched(place)
     assert len(measured) == 8
+
+
+def test_what_is_done_beside_a_failed_training_is_measured_and_stored_as_far_as_all_before_it_is_there(monkeypatch):
+    class Failing(Backwards):
+        def run(self, trainings, done, after):
+            kept = [training for training in trainings if training.arguments[1:4:2] != ("tree", 1)]
+            super().run(kept, lambda place, found: done(trainings.index(kept[place]), found), after)
+            raise BadInput("one failed")
+
+    monkeypatch.setattr(search.FamilySearch, "timed", lambda self, trial, student: trial)
+    for latency, trees in ((20, [0]), (None, [0, 2, 3])):
+        folder = Stored()
+        with pytest.raises(BadInput, match="one failed"):
+            searched(Failing(latency), trials=8, folder=folder)
+        expected = {("mlp", number) for number in range(4)} | {("tree", number) for number in trees}
+        assert {(one["student"], one["number"]) for one in folder.values()} == expected

@@ -264,10 +264,11 @@ class Finals:
                 found[final.stem] = self._kept(final, result)
             advance()
 
-        self.place.run([final.training for final in left], done)
-        for final in left:  # in order, as nothing runs any more beside a file that is timed
-            if final.stem in first:
+        def measure() -> None:
+            for final in (one for one in left if one.stem in first):  # in order
                 found[final.stem] = self._kept(final, first.pop(final.stem))
+
+        self.place.run([final.training for final in left], done, measure)
         return found
 
     def _kept(self, final: Final, one: Trained) -> Mapping[str, Any] | str:

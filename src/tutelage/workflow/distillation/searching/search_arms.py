@@ -53,9 +53,13 @@ class ArmSearch:
             else:
                 waiting[place] = found
 
-        self.place.run(trainings, done)
-        for place in sorted(waiting):
-            self._keep(searches[place], searches[place].timed(*waiting.pop(place)))
+        def measure() -> None:
+            for place in sorted(waiting):
+                trial, student = waiting.pop(place)
+                if all(number in searches[place].found for number in range(trial.number)):  # where one failed, none after it
+                    self._keep(searches[place], searches[place].timed(trial, student))
+
+        self.place.run(trainings, done, measure)
 
     def _search(self, arm: Arm, families: Sequence[Family], place: int) -> FamilySearch:
         """The search of one family, with the trials that are stored of it."""

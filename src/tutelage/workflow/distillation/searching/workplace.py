@@ -63,6 +63,10 @@ Done = Callable[[int, Any], None]
 """Called with the place and the result of each training, as it ends."""
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Workplace(Protocol):
     """Where students are trained."""
 
@@ -70,11 +74,16 @@ class Workplace(Protocol):
     def shared(self) -> Shared:
         """What all trainings share."""
 
-    def run(self, trainings: Sequence[Training], done: Done) -> None:
-        """Run all trainings. None runs any more when this returns, so that a latency can be measured.
+    def run(self, trainings: Sequence[Training], done: Done, after: Callable[[], None] = nothing) -> None:
+        """Run all trainings.
+
+        Args:
+            trainings: what is trained.
+            done: see `Done`.
+            after: called once no training runs any more, so that latencies can be measured.
 
         Raises:
-            BadInput: one failed three times in other processes. Alone, whatever it raises.
+            BadInput: one failed three times in other processes, of which all others are done. Alone, whatever it raises.
         """
 
 
@@ -84,7 +93,7 @@ class Here:
 
     shared: Shared
 
-    def run(self, trainings: Sequence[Training], done: Done) -> None:
+    def run(self, trainings: Sequence[Training], done: Done, after: Callable[[], None] = nothing) -> None:
         """See `Workplace`."""
 
         def train(place: int) -> None:
@@ -92,6 +101,7 @@ class Here:
 
         for _, places in groupby(range(len(trainings)), key=lambda place: trainings[place].rows):
             in_threads(train, places)
+        after()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +112,7 @@ class Elsewhere:
     engine: Engine
     stored: Stored
 
-    def run(self, trainings: Sequence[Training], done: Done) -> None:
+    def run(self, trainings: Sequence[Training], done: Done, after: Callable[[], None] = nothing) -> None:
         """See `Workplace`. No training is started a second time because others took less: each takes its own time."""
         given_up = run_tasks(
             self.engine,
@@ -111,6 +121,7 @@ class Elsewhere:
             done,
             slow=math.inf,
         )
+        after()
         if given_up:
             first = min(given_up)
             raise BadInput(

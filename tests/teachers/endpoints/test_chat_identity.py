@@ -173,7 +173,7 @@ def test_endpoints_of_one_machine_share_no_answer_no_cost_and_no_version(tmp_pat
             other.answer(["further"])
         assert [teacher.report(TEXTS).model for teacher in (one, other)] == ["m-1-2026-01-01", "m-1-2026-09-09"]
         tl.record(one, TEXTS, tmp_path / "labels")
-        with pytest.raises(LabelMismatch, match="holds another recording"):
+        with pytest.raises(LabelMismatch, match="the endpoint now serves 'm-1-2026-09-09'"):
             tl.record(other, TEXTS, tmp_path / "labels")
     assert len(first.bodies) == len(second.bodies) == 4
 

@@ -44,7 +44,7 @@ def test_rows_and_recordings_are_read_there(lake, flowers, tmp_path, capsys):
     assert main(["preflight", flowers.teacher, *data, "--test", f"{lake}/test.csv"]) in (0, 3)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_distill_reads_rows_there(lake, flowers, tmp_path):
     data = ["--data", f"{lake}/rows.parquet", "--truth", "species", "--drop", "plant", "--test", f"{lake}/test.csv"]
     quick = ["--students", "tree", "--trials", "2", "--seeds", "2", "--out", f"{tmp_path}/run"]

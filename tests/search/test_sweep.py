@@ -196,8 +196,10 @@ def only_soft(temperature, soft_weight):
     return tl.losses.soft_cross_entropy(temperature=temperature)
 
 
-@pytest.mark.parametrize("where", ["threads", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("local", "ray"))])
-@pytest.mark.parametrize("stack_size", [3, 1])
+@pytest.mark.parametrize(
+    ("where", "stack_size"),
+    [("threads", 3), ("threads", 1), *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in (("local", 3), ("ray", 1)))],
+)
 def test_other_processes_train_the_students_of_this_one(where, stack_size):
     if where == "ray":
         pytest.importorskip("ray", reason="the extra ray is not installed")

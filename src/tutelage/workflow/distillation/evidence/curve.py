@@ -73,7 +73,6 @@ def measured(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], s
     some = np.random.default_rng(seed).permutation(count)[: round(share * count)]
     fewer = rows.with_more(rows.more.take(some) if rows.more is not None and len(some) else None)
     try:
-        student = fewer.fit(arm, family, settings, seed=seed)
-        return judge.figures(fewer.validated(student, family, settings), fewer.validation, fewer)[judge.metric]
+        return judge.taught(fewer, arm, family, settings, seed=seed)[1][judge.metric]
     except TutelageError as error:
         return str(error)

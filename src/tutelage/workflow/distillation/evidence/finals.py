@@ -144,8 +144,7 @@ def trained(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], se
     """
     try:
         rows, family, judge = shared.rows.prepared(seed), shared.families[name], shared.judge
-        student = rows.fit(arm, family, settings, seed=seed)
-        figures = judge.figures(rows.validated(student, family, settings), rows.validation, rows)
+        student, figures = judge.taught(rows, arm, family, settings, seed=seed)
         size = judge.size(student, _some(rows)) if seed == 0 else None
         return Trained(student, figures, judge.drop(figures, rows), size)
     except TutelageError as error:

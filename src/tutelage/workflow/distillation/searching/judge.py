@@ -14,8 +14,11 @@ from tutelage.core.records import Latency
 from tutelage.exporters.bench.measure import time_file
 from tutelage.exporters.export import shipped_size
 from tutelage.exporters.subject.threshold import with_any_threshold
+from tutelage.search.families import Family
 from tutelage.search.limits import Limits
+from tutelage.students.saved.trained import TrainedStudent
 from tutelage.workflow.distillation.given.part import Against, Part, scores_of
+from tutelage.workflow.distillation.searching.arms import Arm
 from tutelage.workflow.distillation.searching.training import Prepared
 
 BETTER_IF_HIGHER = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
@@ -47,6 +50,17 @@ class Judge:
         """Means over the rows of a part, by figure."""
         found = scores_of(answers, part, prepared.form, self.against)
         return {name: float(np.average(values, weights=part.weights)) for name, values in found.items()}
+
+    def taught(
+        self, prepared: Prepared, arm: Arm, family: Family, settings: Mapping[str, Any], *, seed: int
+    ) -> tuple[TrainedStudent, dict[str, float]]:
+        """A student that has learnt what the arm learns, and its figures on the validation rows.
+
+        Raises:
+            TutelageError: it cannot be trained, or cannot answer.
+        """
+        student = prepared.fit(arm, family, settings, seed=seed)
+        return student, self.figures(prepared.validated(student, family, settings), prepared.validation, prepared)
 
     def drop(self, scores: Mapping[str, float], prepared: Prepared) -> float:
         """How much worse than the teacher a student is, in the unit of `Limits.drop`, on the validation rows.

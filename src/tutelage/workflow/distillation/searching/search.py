@@ -104,8 +104,7 @@ def tried(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], numb
     trial, student = Trial(number, name, dict(settings), None), None
     try:
         prepared = shared.rows.prepared(SEARCHED)
-        student = prepared.fit(arm, family, settings, seed=seed)
-        scores = judge.figures(prepared.validated(student, family, settings), prepared.validation, prepared)
+        student, scores = judge.taught(prepared, arm, family, settings, seed=seed)
         size, drop = judge.size(student, _some(prepared)), judge.drop(scores, prepared)
         excess = judge.limits.excess(size=size, latency=0.0, drop=drop)
         excess = {name: value for name, value in excess.items() if name != "latency"}  # which is measured later, if at all

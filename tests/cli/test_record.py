@@ -266,3 +266,12 @@ def test_the_same_rows_in_another_file_are_the_same_recording(flowers, here, use
     assert (here / "labels" / "manifest.json").read_text() == manifest
     frame.assign(**{"sepal width (cm)": "wide"}).to_csv("wide.csv", index=False)
     assert "column 'sepal width (cm)' of wide.csv holds 'wide' in row 0, and numbers are expected" in user_error(*command, "wide.csv")
+
+
+def test_a_stopped_recording_says_what_stays(flowers, here, monkeypatch, capsys):
+    def stopped(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tutelage.softlabels.recording.record", stopped)
+    assert main(["record", flowers.teacher, "--data", flowers.rows, "--into", "labels"]) == 130
+    assert "stopped; complete files are in labels, and the same command goes on from there." in capsys.readouterr().err

@@ -92,7 +92,12 @@ def record(
     of_a_shard = shard_rows or rows_of_a_shard(rows, opened)
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
         asked = opened if on is None else for_other_processes(opened, teacher, source)
-        labels = recording.record(asked, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, on=on, advance=advance)
+        try:
+            labels = recording.record(asked, rows, into, dtype=precision, top_k=top_k, shard_rows=of_a_shard, on=on, advance=advance)
+        except BaseException as error:
+            if not isinstance(error, Exception):  # stopped by the user or the system
+                error.add_note(f"complete files are in {into}, and the same command goes on from there.")
+            raise
     echo(dumps(labels.to_json()) if as_json else _summary(labels), nl=not as_json)
     if chat is not None:
         report = chat.report(texts)

@@ -35,7 +35,7 @@ class Trial:
         loss: what validation minimises; None if the student could not be trained.
         scores: means over the validation rows, by figure.
         size_bytes: of the exported file; None if it cannot be exported.
-        latency_us: microseconds for one row in the exported file, the upper end of its interval; None if not measured.
+        latency_us: microseconds for one row in the exported file; None if not measured.
         excess: for each limit, how far it is exceeded as a share of the limit; 0 or less meets it.
         error: why the student could not be trained; "" if it could.
         seconds: that the trial took.

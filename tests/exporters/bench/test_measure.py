@@ -88,6 +88,11 @@ def test_files_are_timed_by_several_processes_as_bench_times_them(monkeypatch):
     assert set(shares) == {(1, 0.01)}
     assert len(shares) == AGREEING
     assert alone.calls > 2 * AGREEING
+    assert alone.ci95_us[0] <= alone.p50_us <= alone.ci95_us[1]
+    shares.clear()
+    assert time_file(TREE, X, "py", seconds=0.02, agreeing=2).ci95_us is None
+    assert set(shares) == {(1, 0.01)}
+    assert len(shares) >= 2
     shares.clear()
     bench(TREE, X, to=["py"], seconds=0.08)
     assert set(shares) == {(1, 0.01), (60, 0.01)}

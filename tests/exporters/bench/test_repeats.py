@@ -22,9 +22,9 @@ def measured(*processes, rows=1, seconds=0.02):
     return repeats
 
 
-def floors(*seconds):
+def floors(*seconds, **options):
     """Repeats of one block a process."""
-    return Repeats(1, [[np.full(3, each)] for each in seconds])
+    return Repeats(1, processes=[[np.full(3, each)] for each in seconds], **options)
 
 
 def test_blocks_are_as_long_as_undisturbed_moments_and_fill_the_time():
@@ -61,6 +61,13 @@ def test_the_interval_is_over_processes():
     low, high = floors(1.0, 1.02, 1.04, 1.06).latency.ci95_us
     half = 3.182 * np.std([1.0, 1.02, 1.04, 1.06], ddof=1) / 2
     assert (low, high) == (pytest.approx((1.03 - half) * 1e6, rel=1e-4), pytest.approx((1.03 + half) * 1e6, rel=1e-4))
+
+
+def test_two_processes_that_agree_are_a_figure_without_an_interval():
+    assert not floors(1.0, 1.2, agreeing=2).settled
+    found = floors(1.0, 1.2, 1.02, agreeing=2)
+    assert found.settled
+    assert (found.latency.p50_us, found.latency.ci95_us) == (pytest.approx(1.01e6), None)
 
 
 def test_a_machine_that_is_never_undisturbed_gives_a_wide_interval_after_some_processes():

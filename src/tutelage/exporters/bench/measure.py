@@ -87,7 +87,7 @@ def bench(
         enter(_of_model("student", job.subject.student, given, Path(folder), (1, count), multiply_adds(job.program)))
         for end in chosen:
             try:
-                enter(_of_file(end, job, Path(folder), (1, count)))
+                enter(_of_file(end, job, Path(folder), (Repeats(1), Repeats(count))))
             except TutelageError as error:
                 if to is not None:
                     raise
@@ -99,20 +99,21 @@ def bench(
     return Bench(_contenders(entries), platform.machine(), tuple(skipped))
 
 
-def time_file(student: Any, X: Any, to: str, *, seconds: float) -> Latency:
+def time_file(student: Any, X: Any, to: str, *, seconds: float, agreeing: int = AGREEING) -> Latency:
     """The latency of single rows in an exported file of the student, as `bench` measures it.
 
     Args:
         student: fitted.
         X: rows that it is asked.
         to: the target.
-        seconds: time for the measurement, about.
+        seconds: time for the measurement, about, besides that in which processes start.
+        agreeing: processes that have to agree; fewer than four, as many as of `bench`, are a figure without an interval.
 
     Raises:
         as `bench`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        entry = _of_file(check_target(to), _job_of(student, X, Settings()), Path(folder), (1,))
+        entry = _of_file(check_target(to), _job_of(student, X, Settings()), Path(folder), (Repeats(1, agreeing),))
         try:
             while not entry.settled:
                 entry.measure(seconds)
@@ -156,7 +157,7 @@ class _Entry:
         """Measure once more, for a share of the time."""
         self._child = self._child or self.start()
         for one in self.calls:
-            one.measure(self._child, seconds / len(self.calls) / AGREEING)
+            one.measure(self._child, seconds / len(self.calls) / one.agreeing)
         if not self.stays:
             self.end()
 
@@ -194,7 +195,7 @@ def _of_model(name: str, model: Any, given: Any, folder: Path, counts: Sequence[
     return _Entry(name, f"Python {platform.python_version()}", start, size, multiply_adds, tuple(map(Repeats, counts)), stays=True)
 
 
-def _of_file(end: str, job: Job, folder: Path, counts: Sequence[int]) -> _Entry:
+def _of_file(end: str, job: Job, folder: Path, calls: tuple[Repeats, ...]) -> _Entry:
     """An exported file, in its runtime."""
     target = import_module(TARGETS[end][1])
     runtime = target.runtimes(job)[0].name
@@ -203,7 +204,7 @@ def _of_file(end: str, job: Job, folder: Path, counts: Sequence[int]) -> _Entry:
         (folder / name).write_bytes(content)
     path = folder / f"{job.stem}{end}"
     start = partial(Child, target.timed(path, job, folder), path.name)
-    return _Entry(path.name, runtime, start, len(files[path.name]), multiply_adds(job.program), tuple(map(Repeats, counts)))
+    return _Entry(path.name, runtime, start, len(files[path.name]), multiply_adds(job.program), calls)
 
 
 def _contenders(entries: Sequence[_Entry]) -> tuple[Contender, ...]:

@@ -13,7 +13,7 @@ from tutelage.evaluation.intervals import LEVEL
 from tutelage.exporters.targets.timed_process import Child
 
 AGREEING, WITHIN = 4, 1.1
-"""Processes that have to agree: their fastest blocks are within this ratio of the fastest of all."""
+"""Processes that have to agree for an interval: their fastest blocks are within this ratio of the fastest of all."""
 MOST_PROCESSES = 12
 """Processes after which a machine that is never undisturbed is left as it is."""
 BLOCK_SECONDS = 0.005
@@ -32,10 +32,12 @@ class Repeats:
 
     Attributes:
         rows: of a call.
+        agreeing: processes that have to agree.
         processes: of each process, its blocks: seconds of each call.
     """
 
     rows: int
+    agreeing: int = AGREEING
     processes: list[list[Floats]] = field(default_factory=list)
 
     def measure(self, child: Child, seconds: float) -> None:
@@ -56,21 +58,26 @@ class Repeats:
     def settled(self) -> bool:
         """Whether enough processes agree, or there were as many as may be."""
         fastest = self.fastest
-        return len(fastest) >= MOST_PROCESSES or int((fastest <= WITHIN * fastest[:1]).sum()) >= AGREEING
+        return len(fastest) >= MOST_PROCESSES or int((fastest <= WITHIN * fastest[:1]).sum()) >= self.agreeing
 
     @property
     def latency(self) -> Latency:
         """The mean of the processes that agree, its interval, Student's t over them, and the 99th percentile of all calls of all processes.
 
-        Where too few agree, it is of as many as have to, and the interval is as wide as their differences make it.
+        Where too few agree, it is of as many as have to, and the interval is as wide as their differences make it. Fewer than `AGREEING`
+        give none: that of two is six times as wide as they are apart.
         """
         fastest = self.fastest * 1e6 / self.rows
-        agreeing = fastest[: max(int((fastest <= WITHIN * fastest[0]).sum()), AGREEING)]
-        middle, count = float(agreeing.mean()), len(agreeing)
-        half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1) * agreeing.std(ddof=1) / np.sqrt(count))
+        agreeing = fastest[: max(int((fastest <= WITHIN * fastest[0]).sum()), self.agreeing)]
         every = np.concatenate([block for blocks in self.processes for block in blocks])
         p99 = float(np.quantile(every, 0.99)) * 1e6 / self.rows
-        return Latency(middle, p99, (max(middle - half, 0.0), middle + half), len(every), self.rows)
+        return Latency(float(agreeing.mean()), p99, _interval(agreeing) if self.agreeing >= AGREEING else None, len(every), self.rows)
+
+
+def _interval(agreeing: Floats) -> tuple[float, float]:
+    middle, count = float(agreeing.mean()), len(agreeing)
+    half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1) * agreeing.std(ddof=1) / np.sqrt(count))
+    return max(middle - half, 0.0), middle + half
 
 
 def _calls_of_a_block(child: Child, rows: int, seconds: float) -> tuple[int, float]:

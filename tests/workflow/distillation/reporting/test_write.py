@@ -45,7 +45,7 @@ def distil(into, *, show_rows):
 def run(untimed, tmp_path_factory):
     """A run with its rows shown, whose files are timed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "latency", lambda self, student, rows, *, seconds: time_file(student, rows, self.end, seconds=0.02))
+        patch.setattr(Judge, "latency", lambda self, student, rows, **options: time_file(student, rows, self.end, seconds=0.02))
         return distil(tmp_path_factory.mktemp("runs") / "run", show_rows=True)
 
 

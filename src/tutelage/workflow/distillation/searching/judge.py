@@ -12,6 +12,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import TutelageError
 from tutelage.core.records import Latency
 from tutelage.exporters.bench.measure import time_file
+from tutelage.exporters.bench.repeats import AGREEING
 from tutelage.exporters.export import shipped_size
 from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family
@@ -94,14 +95,14 @@ class Judge:
                 raise
             return None
 
-    def latency(self, student: Any, rows: Any, *, seconds: float) -> Latency | None:
-        """The latency of the exported file; None if it cannot be measured and is not limited.
+    def latency(self, student: Any, rows: Any, *, seconds: float, agreeing: int = AGREEING) -> Latency | None:
+        """The latency of the exported file; None if it cannot be measured and is not limited. See `time_file`.
 
         Raises:
             TutelageError: it cannot be measured, and is limited.
         """
         try:
-            return time_file(self.shipped(student), rows, self.end, seconds=seconds)
+            return time_file(self.shipped(student), rows, self.end, seconds=seconds, agreeing=agreeing)
         except TutelageError:
             if self.limits.latency is not None:
                 raise

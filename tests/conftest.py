@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import sysconfig
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
 from filelock import FileLock
 from hypothesis import settings
 
@@ -54,6 +56,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _leave_out_cases(config, items)
     if config.getoption("reverse"):
         items.reverse()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Iterator[None]:
+    """Look for examples in the package alone: here there are none, and modules that tests share would be loaded twice."""
+    found = yield
+    return [one for one in found if not isinstance(one, DoctestModule)]
 
 
 def _leave_out_cases(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -156,6 +165,23 @@ def friedman(tmp_path_factory: pytest.TempPathFactory, python_without_torch: Pyt
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return _finished(tmp_path_factory, "tiny")
+
+
+@pytest.fixture(scope="session")
+def _ray() -> Iterator[Any]:
+    found = pytest.importorskip("ray", reason="the extra ray is not installed")
+    yield found
+    found.shutdown()
+
+
+@pytest.fixture
+def ray(_ray: Any) -> Any:
+    """Ray with a cluster on this machine: the first test that needs it starts it, and it runs until all tests have ended."""
+    if not _ray.is_initialized():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, configure_logging=False, object_store_memory=100 << 20)
+    return _ray
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import random
 
 import numpy as np
 import pytest
-from faulty_files import KINDS, Faults, FaultyFiles, FaultyObjects, register
+from faulty_files import KINDS, Faults, FaultyFiles, FaultyObjects
 from labelling_teachers import sums
 
 import tutelage as tl
@@ -16,11 +16,6 @@ from tutelage.core.remote import RemotePath
 
 X = np.arange(180.0).reshape(60, 3)
 SYSTEMS = {"faulty": FaultyFiles, "oss": FaultyObjects}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _these_file_systems():
-    register()
 
 
 def teacher():

@@ -189,7 +189,7 @@ def test_invalid_arguments_of_a_sweep_are_refused(student, options, error, messa
 def on_each(where):
     if where == "threads":
         return ThreadPoolExecutor(2)
-    return nullcontext(tl.Local(2, threads=torch.get_num_threads()) if where == "local" else tl.Ray(workers=2))
+    return nullcontext(tl.Local(1, threads=torch.get_num_threads()) if where == "local" else tl.Ray())
 
 
 def only_soft(temperature, soft_weight):
@@ -200,9 +200,9 @@ def only_soft(temperature, soft_weight):
     ("where", "stack_size"),
     [("threads", 3), ("threads", 1), *(pytest.param(*one, marks=pytest.mark.exhaustive) for one in (("local", 3), ("ray", 1)))],
 )
-def test_other_processes_train_the_students_of_this_one(where, stack_size):
+def test_other_processes_train_the_students_of_this_one(where, stack_size, request):
     if where == "ray":
-        pytest.importorskip("ray", reason="the extra ray is not installed")
+        request.getfixturevalue("ray")
     given = {"temperature": [1.0, 4.0], "stack_size": stack_size, "objective": only_soft, **QUICK}
     alone = tl.sweep(STUDENT, X, LABELS, Y, **given)
     with on_each(where) as on:

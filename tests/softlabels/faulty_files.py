@@ -9,8 +9,6 @@ import time
 import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 
-from tutelage.core.remote import _file_system
-
 KINDS = ("lost", "halved", "delayed", "repeated", "full", "broken", "late", "slow")
 
 
@@ -129,12 +127,6 @@ class _Written(io.BytesIO):
             self.system.written(self.path, content)
 
 
-def register():
-    """Open the file systems of this copy of the module by their URIs: pytest imports it a second time, to look for examples in it."""
-    for kind in (FaultyFiles, FaultyObjects):
-        fsspec.register_implementation(kind.protocol, kind, clobber=True)
-    fsspec.register_implementation("s3a", NamedTwice, clobber=True)
-    _file_system.cache_clear()
-
-
-register()
+for kind in (FaultyFiles, FaultyObjects):
+    fsspec.register_implementation(kind.protocol, kind, clobber=True)
+fsspec.register_implementation("s3a", NamedTwice, clobber=True)

@@ -9,14 +9,6 @@ from tutelage.data.rows import as_rows
 ROWS = pd.DataFrame({"size": np.arange(20.0), "name": [f"r{row}" for row in range(20)]})
 
 
-@pytest.fixture
-def ray():
-    found = pytest.importorskip("ray", reason="the extra ray is not installed")
-    found.init(num_cpus=2, include_dashboard=False, logging_level="ERROR", log_to_driver=False, object_store_memory=100 << 20)
-    yield found
-    found.shutdown()
-
-
 @pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # those of Ray

@@ -57,6 +57,7 @@ def test_any_object_with_submit_records_the_bytes_of_one_process(tmp_path, alone
             tl.record(teacher, X, tmp_path / "many", shard_rows=13, on=client)
     else:
         ray = pytest.importorskip("ray", reason="the extra ray is not installed")
+        ray.shutdown()  # that of other tests, which start it again
         tl.record(teacher, X, tmp_path / "many", shard_rows=13, on=tl.Ray(workers=2))
         assert not ray.is_initialized()  # what it started is stopped
     assert files_of(tmp_path / "many") == alone

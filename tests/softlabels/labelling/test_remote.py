@@ -8,18 +8,13 @@ from pathlib import Path
 import labelling_teachers
 import numpy as np
 import pytest
-from faulty_files import Faults, FaultyFiles, FaultyObjects, register
+from faulty_files import Faults, FaultyFiles, FaultyObjects
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, CannotRead, CannotWrite, DamagedFile, LabelMismatch
 from tutelage.core.remote import RemotePath
 
 X = np.arange(300.0).reshape(100, 3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _these_file_systems():
-    register()
 
 
 def teacher_of(function=labelling_teachers.sums):

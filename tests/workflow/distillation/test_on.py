@@ -10,10 +10,9 @@ from contextlib import nullcontext
 from multiprocessing import get_context
 
 import pytest
-from short_runs import shortened
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from students_elsewhere import HERE, deadly
+from students_elsewhere import deadly
 from test_resume import results_of
 
 import tutelage as tl
@@ -49,9 +48,9 @@ def engine(where):
 
 
 @pytest.mark.parametrize("where", ["threads", "local", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("processes", "ray"))])
-def test_the_record_is_that_of_one_process(half_moons, alone, tmp_path, where, monkeypatch):
+def test_the_record_is_that_of_one_process(half_moons, alone, tmp_path, where, monkeypatch, request):
     if where == "ray":
-        pytest.importorskip("ray", reason="the extra ray is not installed")
+        request.getfixturevalue("ray")
     monkeypatch.setenv("PYTHONPATH", search_path())
     with engine(where) as on:
         half_moons.distill(tmp_path / "run", **SETTINGS, on=on)
@@ -143,13 +142,12 @@ def test_what_cannot_be_sent_is_said_before_there_is_a_folder(half_moons, tmp_pa
 
 @pytest.mark.exhaustive
 def test_a_training_that_kills_its_process_three_times_is_named(half_moons, tmp_path, monkeypatch):
-    monkeypatch.setenv(HERE, str(os.getpid()))
-    students = [{"deadly": (tl.TorchClassifier(deadly, epochs=1), {"learning_rate": [0.01, 0.1]})}, "tree"]
-    said = r"of \d+ trainings failed three times in other processes\. Trial 0 of the student 'deadly' in the arm '.*': WorkerDied: "
-    with pytest.raises(BadInput, match=said), shortened():
-        half_moons.distill(tmp_path / "run", students=students, trials=2, y=None, on=tl.Local(1))
+    monkeypatch.setattr("tutelage.workflow.distillation.searching.search.tried", deadly)
+    said = r"of \d+ trainings failed three times in other processes\. Trial 0 of the student 'logistic' in the arm '.*': WorkerDied: "
+    with pytest.raises(BadInput, match=said):
+        half_moons.distill(tmp_path / "run", students=["logistic", "tree"], trials=2, y=None, on=tl.Local(1))
     assert list(tmp_path.glob("run/work/trials/*_tree_0.json"))  # the others are stored
-    assert not list(tmp_path.glob("run/work/trials/*_deadly_0.json"))
+    assert not list(tmp_path.glob("run/work/trials/*_logistic_0.json"))
 
 
 def test_the_first_students_of_other_arms_are_stored_where_one_fails(half_moons, tmp_path, monkeypatch):

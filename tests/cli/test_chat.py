@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from chat_endpoint import KEY, completion, first_token, serving, text_of
+from short_runs import shortened
 
 import tutelage as tl
 from tutelage.cli import main
@@ -194,7 +195,8 @@ def test_a_run_that_goes_on_asks_nothing_again_even_without_a_cache(endpoint, tm
     truth = ["spam" if "win" in text else "ham" for text in texts]
     for _ in range(2):
         teacher = tl.teachers.chat("m-1", ["spam", "ham"], endpoint=endpoint.url, votes=2)
-        found = tl.distill(teacher, texts, truth, students=["logistic"], trials=1, seeds=2, export="py", into="run")
+        with shortened():
+            found = tl.distill(teacher, texts, truth, students=["logistic"], trials=1, seeds=2, export="py", into="run")
         (tmp_path / "run" / "results.json").unlink()
     assert found.record.title == "m-1"
     assert len(endpoint.bodies) == 240
@@ -207,7 +209,8 @@ def test_a_language_model_is_distilled_into_a_classifier(endpoint, tmp_path, cap
     texts = mails(tmp_path / "mails.jsonl", 240)
     command = ["distill", "chat:m-1", "--data", "mails.jsonl", "--text", "content", "--truth", "label", "--drop", "id", "--endpoint"]
     command += [endpoint.url, "--students", "logistic", "--trials", "1", "--seeds", "2", "--out", "run", "--export", "py"]
-    assert main(command) == 0
+    with shortened():
+        assert main(command) == 0
     shown = capsys.readouterr()
     assert "chat:m-1" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert "m-1: 240 of 240 texts have a class, from 240 answers." in shown.err

@@ -28,7 +28,7 @@ class Network:
 
 BOOSTERS = [tl.SoftBoosting(engine=engine, n_estimators=10, n_jobs=1) for engine in ("lightgbm", "xgboost") if find_spec(engine)]
 TORCH = [make(Network(), epochs=25, batch_size=16, learning_rate=0.03) for make in (tl.TorchClassifier, tl.TorchRegressor)]
-EXACT = LogisticRegression(tol=1e-10, max_iter=10_000)
+EXACT = LogisticRegression(tol=1e-8, max_iter=10_000)
 ESTIMATORS: list[Any] = [
     tl.SoftTree(),
     tl.SoftTree(targets="logits"),

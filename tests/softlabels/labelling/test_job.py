@@ -1,5 +1,8 @@
 """What a process that labels opens: the plan and the teacher once, the files of the teacher alone, and nothing of a finished recording."""
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +11,7 @@ import pytest
 from sklearn.naive_bayes import GaussianNB
 
 import tutelage as tl
+from tutelage.core.engines.engines import search_path
 from tutelage.core.remote import RemotePath
 from tutelage.softlabels.labelling.job import Job, label_shard
 
@@ -61,3 +65,9 @@ def test_threads_share_one_teacher_of_each_job_and_label_by_their_own(tmp_path, 
         assert opened == ["one"]
         assert list(threads.map(label, (of_one, of_other))) == [[0, 1, 2, 3]] * 2
     assert one.missing() == other.missing() == []
+
+
+def test_a_worker_loads_no_package_that_its_teacher_does_not_need():
+    loaded = "import sys, tutelage.softlabels.labelling.job; print({'sklearn', 'pandas', 'torch'} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": search_path()}
+    assert subprocess.run([sys.executable, "-c", loaded], env=environment, capture_output=True, text=True, check=True).stdout == "set()\n"

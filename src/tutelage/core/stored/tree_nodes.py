@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.tree._tree import Tree
+
+if TYPE_CHECKING:
+    from sklearn.tree._tree import Tree
 
 LEAF = -1
 
@@ -45,6 +47,8 @@ def sound_tree(tree: Tree) -> bool:
 
 def trees_in(value: Any) -> Iterator[Tree]:
     """Every scikit-learn tree in an estimator, at any depth: in a forest, a pipeline, or a student inside a student."""
+    from sklearn.tree._tree import Tree
+
     return instances_in(value, Tree)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from tutelage.data.structures.structured import StructuredRows
 
@@ -23,7 +22,11 @@ def rows_at(inputs: Any, places: NDArray[Any]) -> Any:
 
 def taken(rows: Any, places: NDArray[Any]) -> Any:
     """The rows at these positions, or where a mask is true, of any container."""
-    return rows[places] if isinstance(rows, StructuredRows) else _safe_indexing(rows, places)
+    if isinstance(rows, StructuredRows | np.ndarray):
+        return rows[places]
+    from sklearn.utils import _safe_indexing  # which takes longer to load than all that records answers
+
+    return _safe_indexing(rows, places)
 
 
 def concatenated(parts: list[Any]) -> Any:

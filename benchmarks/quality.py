@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 
 from tutelage import __version__
 from tutelage.core.arrays import Floats
-from tutelage.core.files import write_text
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.evaluation.metrics.agreement import agrees, cross_entropy
 from tutelage.evaluation.verdicts import paired_difference, verdict
 from tutelage.students.by_name import student_named

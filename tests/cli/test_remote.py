@@ -7,7 +7,7 @@ import pytest
 from short_runs import shortened, unchecked_teachers
 
 from tutelage.cli import main
-from tutelage.core.remote import RemotePath
+from tutelage.core.file_systems.paths import RemotePath
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from labelling_teachers import sums
 
 import tutelage as tl
 from tutelage.core.errors import DamagedFile, LabelMismatch, TutelageError
-from tutelage.core.remote import RemotePath
+from tutelage.core.file_systems.paths import RemotePath
 
 X = np.arange(180.0).reshape(60, 3)
 SYSTEMS = {"faulty": FaultyFiles, "oss": FaultyObjects}

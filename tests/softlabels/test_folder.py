@@ -8,7 +8,7 @@ from recorded_rows import ROWS, Linear
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
-from tutelage.core.files import write_text
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import with_checksum

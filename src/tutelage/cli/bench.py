@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, teacher_options
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 
 WIDTH = 100
 """Characters of a line, where the output is no terminal."""

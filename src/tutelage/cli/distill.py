@@ -25,7 +25,7 @@ from tutelage.cli.options import (
     teacher_options,
 )
 from tutelage.cli.settings import arguments_without
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 if TYPE_CHECKING:

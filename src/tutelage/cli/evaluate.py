@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FILE, FOLDER, RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 

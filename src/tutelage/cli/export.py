@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 
 
 @click.command()

@@ -16,7 +16,7 @@ from click.core import ParameterSource
 
 from tutelage.core.answer_kinds import TASKS
 from tutelage.core.errors import printable
-from tutelage.core.remote import AnyPath, any_path, check_local, is_uri
+from tutelage.core.file_systems.paths import AnyPath, any_path, check_local, is_uri
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
 
 if TYPE_CHECKING:

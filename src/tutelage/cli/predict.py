@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 
 
 @click.command()

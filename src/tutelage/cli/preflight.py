@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import ROWS, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 FOUND_AN_ERROR = 3

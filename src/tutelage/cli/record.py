@@ -9,7 +9,7 @@ import click
 
 from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, on_option, rows_options, teacher_options
 from tutelage.core.errors import BadInput
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 from tutelage.softlabels.options import DTYPES
 

@@ -8,7 +8,8 @@ import click
 from rich.console import Console
 
 from tutelage.cli.options import FOLDER, debug_option, echo
-from tutelage.core.files import check_file_place, write_text
+from tutelage.core.file_systems.places import check_file_place
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.running.progress import DisplayedStages
 
 

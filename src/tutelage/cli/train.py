@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FOLDER, RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, setting, show_warning
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
 

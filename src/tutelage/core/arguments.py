@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tutelage.core.errors import BadInput, did_you_mean, shown
-from tutelage.core.remote import AnyPath, RemotePath, any_path, check_local, is_uri
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path, check_local, is_uri
 
 Given = TypeVar("Given")
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arguments import path, text
 from tutelage.core.errors import BadInput, DamagedFile, one_line
-from tutelage.core.files import whole_file
+from tutelage.core.file_systems.whole_files import whole_file
 
 # The `datasets` folder of a checkout, which no wheel contains; the attribution file tells it from a folder of another project.
 CHECKOUT_DATASETS = Path(__file__).resolve().parent.parent.parent.parent / "datasets"

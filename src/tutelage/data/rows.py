@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
-from tutelage.core.remote import AnyPath, RemotePath, any_path, fetched
+from tutelage.core.file_systems.copies import fetched
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.row_parts import taken

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean
-from tutelage.core.remote import AnyPath, RemotePath, any_path
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path
 from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema

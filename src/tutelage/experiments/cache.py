@@ -16,7 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tutelage.core.errors import CannotWrite, StaleCache
-from tutelage.core.files import check_file_place
+from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.stored.checksums import read_tensors, write_tensors
 
 CACHE_SCHEMA = 6

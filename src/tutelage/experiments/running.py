@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from tutelage.core.arguments import path as path_of
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.core.files import check_whole_folder, is_empty, recover_folder, whole_folder
+from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.places import is_empty
+from tutelage.core.file_systems.whole_folders import check_whole_folder, recover_folder, whole_folder
 from tutelage.core.records import Cost, Parity, dumps
-from tutelage.core.remote import AnyPath
 from tutelage.core.running.stages import Advance, Stages
 from tutelage.core.stored.checksums import read_json
 from tutelage.data.rows import as_rows

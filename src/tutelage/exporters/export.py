@@ -11,9 +11,10 @@ from typing import Any
 
 from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
-from tutelage.core.files import check_file_place, whole_file, write_text
+from tutelage.core.file_systems.paths import check_local
+from tutelage.core.file_systems.places import check_file_place
+from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
-from tutelage.core.remote import check_local
 from tutelage.exporters.arrays.export import takes_arrays, written
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare

@@ -32,10 +32,12 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import place
 from tutelage.core.errors import BadInput, DamagedFile, StaleCache, one_line
-from tutelage.core.files import check_place, is_draft, whole_file, write_text
+from tutelage.core.file_systems.drafts import is_draft
+from tutelage.core.file_systems.paths import AnyPath, RemotePath
+from tutelage.core.file_systems.places import check_place
+from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.records import dumps
-from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.row_names import Names, RunningName, row_names
 from tutelage.data.schema import Schema

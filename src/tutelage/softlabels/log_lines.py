@@ -9,7 +9,7 @@ from typing import Any
 
 from tutelage.core.arguments import place
 from tutelage.core.errors import BadInput
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.csv_text import TextFile
 from tutelage.data.tables.found_files import table_suffix
 from tutelage.data.tables.sources import read_table

@@ -24,8 +24,9 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from tutelage.core.errors import CannotWrite, DamagedFile, LabelMismatch, one_line
-from tutelage.core.files import whole_file
-from tutelage.core.remote import AnyPath, asked, random_access
+from tutelage.core.file_systems.copies import random_access
+from tutelage.core.file_systems.paths import AnyPath, asked
+from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.row_names import Names
 
 BUCKET_ROWS = 1 << 20

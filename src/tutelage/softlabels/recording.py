@@ -14,9 +14,10 @@ import numpy as np
 from tutelage.core.arguments import function, place, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, CannotWrite, LabelMismatch
-from tutelage.core.files import is_draft, locked, remove_draft
+from tutelage.core.file_systems.drafts import is_draft, remove_draft
+from tutelage.core.file_systems.locks import locked
+from tutelage.core.file_systems.paths import AnyPath, RemotePath
 from tutelage.core.position_answers import Answers, joined
-from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, row_names

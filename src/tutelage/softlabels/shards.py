@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from tutelage.core.answer_values.class_names import ClassNames
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
-from tutelage.core.files import whole_file, write_unless_there
+from tutelage.core.file_systems.copies import seekable
+from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.whole_files import whole_file, write_unless_there
 from tutelage.core.position_answers import Answers, joined
-from tutelage.core.remote import AnyPath, seekable
 from tutelage.core.stored.checksums import checked, sha256_of, with_checksum
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema

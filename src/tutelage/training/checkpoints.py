@@ -11,7 +11,7 @@ from warnings import warn
 from torch import Tensor
 
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, StaleCache
-from tutelage.core.files import check_place
+from tutelage.core.file_systems.places import check_place
 from tutelage.core.stored.checksums import read_tensors, write_tensors
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, require
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.row_arrays import missing_truth, target_array
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import Rows

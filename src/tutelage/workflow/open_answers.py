@@ -11,8 +11,8 @@ from tutelage.core.answer_kinds import KINDS, Task
 from tutelage.core.answers import AnswerForm, form_of_truth
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path
 from tutelage.core.position_answers import Answers
-from tutelage.core.remote import AnyPath, RemotePath, any_path
 from tutelage.data.schema import Column, Schema
 from tutelage.data.table_file import TableFile
 from tutelage.data.tables.found_files import table_suffix

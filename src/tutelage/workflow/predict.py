@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
-from tutelage.core.files import check_file_place, whole_file
+from tutelage.core.file_systems.places import check_file_place
+from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
 from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.students.columns import check_scale

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.arrays import confidence_of
-from tutelage.core.files import write_text
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.rows import as_rows

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
-from tutelage.core.files import check_whole_folder, whole_folder
+from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.whole_folders import check_whole_folder, whole_folder
 from tutelage.core.records import dumps, record_from
-from tutelage.core.remote import AnyPath
 from tutelage.core.running.stages import Stages
 from tutelage.core.stored.checksums import sha256_of, with_checksum
 from tutelage.data.row_names import data_name

@@ -10,7 +10,7 @@ import pyarrow.dataset
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.core.remote import any_path
+from tutelage.core.file_systems.paths import any_path
 from tutelage.data.rows import as_rows
 from tutelage.data.table_file import TableFile, rows_from
 from tutelage.data.tables.found_files import FoundFiles

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 
 import tutelage as tl
 from tutelage.core.engines.engines import search_path
-from tutelage.core.remote import RemotePath
+from tutelage.core.file_systems.paths import RemotePath
 from tutelage.softlabels.labelling.job import Job, label_shard
 
 X = np.arange(300.0).reshape(100, 3)

@@ -297,7 +297,7 @@ def test_other_answers_to_the_same_rows_are_an_error(tmp_path):
 
 
 def test_a_write_that_did_not_happen_is_noticed(planned, monkeypatch):
-    monkeypatch.setattr("tutelage.core.files._linked", lambda draft, target: True)
+    monkeypatch.setattr("tutelage.core.file_systems.whole_files._linked", lambda draft, target: True)
     with pytest.raises(CannotWrite, match=r"does not hold what was written. Check the disk, then label shard 0 again"):
         planned.label(0)
     monkeypatch.undo()
@@ -319,7 +319,7 @@ def test_a_full_disk_leaves_no_part_of_a_shard(planned, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tutelage.core.files._sync", full)
+    monkeypatch.setattr("tutelage.core.file_systems.whole_files.sync", full)
     with pytest.raises(CannotWrite, match="No space left on device"):
         planned.label(0)
     monkeypatch.undo()

@@ -12,7 +12,7 @@ from faulty_files import Faults, FaultyFiles, FaultyObjects
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, CannotRead, CannotWrite, DamagedFile, LabelMismatch
-from tutelage.core.remote import RemotePath
+from tutelage.core.file_systems.paths import RemotePath
 
 X = np.arange(300.0).reshape(100, 3)
 

@@ -12,7 +12,7 @@ from labelling_teachers import sums
 
 import tutelage as tl
 from tutelage.core.engines.schedule import Schedule
-from tutelage.core.files import write_unless_there
+from tutelage.core.file_systems.whole_files import write_unless_there
 from tutelage.softlabels import shards as shards_module
 
 WORKERS, SHARDS, SECONDS = 1000, 15_259, 60.0  # a billion rows

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from tutelage.core.errors import BadInput, DamagedFile, one_line
-from tutelage.core.files import whole_file
+from tutelage.core.file_systems.whole_files import whole_file
 
 
 class _OfTheProgram(Exception):

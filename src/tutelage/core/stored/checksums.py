@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tutelage.core.errors import DamagedFile, StaleCache, one_line, require
-from tutelage.core.files import whole_file
+from tutelage.core.file_systems.paths import AnyPath, RemotePath
+from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.core.records import dumps
-from tutelage.core.remote import AnyPath, RemotePath
 
 CHECKSUM = "checksum"
 LARGEST_JSON = 1 << 28

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
-from tutelage.core.remote import AnyPath, seekable
+from tutelage.core.file_systems.copies import seekable
+from tutelage.core.file_systems.paths import AnyPath
 
 ROWS = "X"
 """The array that holds the rows, if there is one of this name."""

@@ -15,7 +15,8 @@ from typing import IO, Any, cast
 import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
-from tutelage.core.remote import AnyPath, seekable
+from tutelage.core.file_systems.copies import seekable
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.column_types import MISSING, NUMBER, inferred
 
 SEPARATORS = ",;\t|"

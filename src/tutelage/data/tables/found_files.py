@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tutelage.core.errors import BadInput
-from tutelage.core.remote import AnyPath, RemotePath, listed
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, listed
 from tutelage.data.tables.column_types import ColumnType, as_type, inferred
 
 CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.structures.structured import Field, Ragged
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tutelage.core.errors import BadInput
-from tutelage.core.remote import AnyPath, any_path
+from tutelage.core.file_systems.paths import AnyPath, any_path
 from tutelage.data.tables.found_files import FoundFiles
 
 ENDS = 1 << 16

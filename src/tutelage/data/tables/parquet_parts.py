@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
-from tutelage.core.remote import AnyPath, RemotePath, asked, random_access
+from tutelage.core.file_systems.copies import random_access
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, asked
 
 MOST_OPEN = 4
 """Parquet files of a table that stay open, each with the row group that was read last."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, recorded_type, type_of
 from tutelage.data.tables.csv_text import read_json_lines, read_texts
 from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix

@@ -8,7 +8,8 @@ from threading import Lock
 from typing import Any
 
 from tutelage.core.errors import BadInput, LabelMismatch, TutelageError
-from tutelage.core.remote import AnyPath, copied_here, local_copies
+from tutelage.core.file_systems.copies import copied_here, local_copies
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.rows import Rows
 from tutelage.data.table_file import rows_from
 from tutelage.data.tables.origin import Origin, Pin

@@ -15,9 +15,10 @@ import numpy as np
 
 from tutelage.core.arguments import place, whole
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, TutelageError
-from tutelage.core.files import is_draft, remove_draft, remove_folder, write_unless_there
+from tutelage.core.file_systems.drafts import is_draft, remove_draft, remove_folder
+from tutelage.core.file_systems.paths import AnyPath, RemotePath
+from tutelage.core.file_systems.whole_files import write_unless_there
 from tutelage.core.records import dumps
-from tutelage.core.remote import AnyPath, RemotePath
 from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.row_names import data_name, row_names

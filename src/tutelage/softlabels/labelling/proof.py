@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import LabelMismatch
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.row_names import Names, row_names
 from tutelage.softlabels.encoding import EncodingCost
 from tutelage.softlabels.shards import PLAN, Provenance, Shard, names_of_signed, shard_and_sha256, shard_path

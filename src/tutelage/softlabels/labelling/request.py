@@ -11,9 +11,9 @@ from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import choice, whole
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.identity.fingerprints import identified
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.core.remote import AnyPath
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from tutelage.core.errors import CannotWrite
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.stages import Advance
 from tutelage.data.row_names import Names, RunningName
 from tutelage.softlabels.encoding import EncodingCost

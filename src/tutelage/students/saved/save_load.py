@@ -8,7 +8,7 @@ from typing import Any
 
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, DamagedFile, require, shown
-from tutelage.core.files import whole_file
+from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import instances_in, sound_tree, trees_in
 from tutelage.students.cascade import Cascade

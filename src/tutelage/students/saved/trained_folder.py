@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput, DamagedFile
-from tutelage.core.files import recover_folder
+from tutelage.core.file_systems.whole_folders import recover_folder
 from tutelage.core.stored.checksums import read_json, sha256_of
 
 TRAINED = "run.json"

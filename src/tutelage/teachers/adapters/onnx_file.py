@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
+from tutelage.core.file_systems.paths import check_local
 from tutelage.core.position_answers import Answers
-from tutelage.core.remote import check_local
 from tutelage.core.stored.checksums import onnx_intact
 from tutelage.data.cells import cells_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of

@@ -20,7 +20,8 @@ from threading import Lock
 from typing import Any
 
 from tutelage.core.errors import CannotWrite, DamagedFile
-from tutelage.core.files import check_place, locked
+from tutelage.core.file_systems.locks import locked
+from tutelage.core.file_systems.places import check_place
 from tutelage.teachers.endpoints.completions import Choice
 from tutelage.teachers.endpoints.spending import Spending
 

@@ -13,7 +13,7 @@ from typing import Any
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
-from tutelage.core.files import whole_file
+from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.core.stored.checksums import read_tensors, sha256_of, write_tensors
 from tutelage.core.stored.skops_files import dump_skops, read_skops, skops_io
 from tutelage.teachers.adapt import as_teacher

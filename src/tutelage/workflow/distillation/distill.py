@@ -13,7 +13,8 @@ from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, LabelMismatch, shown
-from tutelage.core.files import check_file_place, write_text
+from tutelage.core.file_systems.places import check_file_place
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.running.stages import Stages
 from tutelage.exporters.export import check_target, export

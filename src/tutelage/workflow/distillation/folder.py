@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile
-from tutelage.core.files import check_place, is_empty, locked, write_text
+from tutelage.core.file_systems.locks import locked
+from tutelage.core.file_systems.places import check_place, is_empty
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.workflow.evaluate import SPLIT

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from tutelage.core.errors import BadInput, require
-from tutelage.core.remote import AnyPath
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.table_file import TableFile
 from tutelage.losses.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from tutelage.core.arrays import is_frame
 from tutelage.core.environment import environment
-from tutelage.core.files import whole_file, write_text
+from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name, row_names

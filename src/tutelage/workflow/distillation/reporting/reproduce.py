@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tutelage.core.environment import PACKAGES, environment
-from tutelage.core.files import write_text
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.workflow.distillation.folder import RunFolder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tutelage.core.files import write_text
+from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json
 from tutelage.report.distillation.card import model_card

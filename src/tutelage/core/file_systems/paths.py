@@ -6,30 +6,22 @@ Whatever a file system raises becomes CannotRead or CannotWrite, but for a file 
 
 from __future__ import annotations
 
-import atexit
 import errno
-import io
 import os
 import posixpath
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from glob import has_magic
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeAlias
 
-from tutelage.core.errors import BadInput, CannotRead, CannotWrite, TutelageError, one_line, shown
+from tutelage.core.errors import BadInput, CannotRead, CannotWrite, TutelageError, shown
+from tutelage.core.file_systems.systems import SECRETS, appears_whole, file_system, reason
 
 _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<authority>[^/?]*)(?P<key>.*?)(?P<query>\?\w+=[^/?]*)?", re.DOTALL)
 _MANGLED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
-_SECRETS = re.compile(r"(\w*(?:key|secret|token|password|sas|sig|signature|credential)\w*=)[^&\s]+", re.IGNORECASE)
-_REQUEST_ID = re.compile(r" \(Request ID: [^)]*\)")
-_APPEAR_WHOLE = {"s3", "s3a", "gcs", "gs", "abfs", "abfss", "az", "oss", "hf"}
-"""File systems, as pyarrow and fsspec name them, where nobody sees an object before all of it was written."""
 
 
 class FileStatus(NamedTuple):
@@ -71,7 +63,7 @@ class RemotePath:
             raise BadInput(f"{shown(uri)} is on this machine; write its path, such as /folder/rows.parquet.")
         if found is None or not (found["authority"] or found["key"].strip("/")):
             raise BadInput(f"{shown(uri)} is no URI of a file or folder; expected one such as s3://bucket/folder.")
-        if re.search(":.*@", found["authority"]) or _SECRETS.search(found["query"] or ""):
+        if re.search(":.*@", found["authority"]) or SECRETS.search(found["query"] or ""):
             raise BadInput(
                 f"a URI of {scheme}:// holds credentials, which would be written into files; leave them out, and put them where the "
                 "file system looks for them, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
@@ -221,7 +213,7 @@ class RemotePath:
             try:
                 self._put(system, path, content)
             except FileNotFoundError as error:
-                raise CannotWrite(f"{self} cannot be written ({_reason(error)}).") from error
+                raise CannotWrite(f"{self} cannot be written ({reason(error)}).") from error
             there = system.get_file_info(path)
             if there.type.name != "File" or there.size != len(content):
                 with suppress(Exception):
@@ -229,7 +221,7 @@ class RemotePath:
                 raise CannotWrite(f"{self} was written, but does not hold what was written. Check the file system, and try again.")
 
     def _put(self, system: Any, path: str, content: bytes) -> None:
-        if _appears_whole(system):
+        if appears_whole(system):
             _write(system, path, content)
             return
         above = posixpath.dirname(path)
@@ -266,7 +258,7 @@ class RemotePath:
         """The file system and the path in it, inside a block whose errors are reported with this path."""
         from pyarrow import ArrowInvalid
 
-        system, base = _file_system(self.root, self.query)
+        system, base = file_system(self.root, self.query)
         if hasattr(system, "handler"):  # fsspec remembers what a folder held
             system.handler.fs.invalidate_cache()
             if writes and has_magic(self.key):
@@ -279,7 +271,7 @@ class RemotePath:
             raise
         except Exception as error:  # fsspec raises what the package of a file system raises
             does = "written" if writes else "read"
-            sentence = f"{self} cannot be {does} ({_reason(error)}). Check the URI, the network and the credentials in the environment."
+            sentence = f"{self} cannot be {does} ({reason(error)}). Check the URI, the network and the credentials in the environment."
             raise (CannotWrite if writes else CannotRead)(sentence) from error
 
 
@@ -339,68 +331,6 @@ def asked(path: AnyPath) -> Any:
     return nullcontext() if isinstance(path, Path) else path._asked()
 
 
-@contextmanager
-def local_copies(folder: AnyPath) -> Iterator[Path]:
-    """A folder of this machine, whose files are copied into `folder` at the end of the block; the folder itself if it is of this machine.
-
-    Raises:
-        CannotWrite: they cannot be written.
-    """
-    if isinstance(folder, Path):
-        yield folder
-        return
-    with tempfile.TemporaryDirectory() as place:
-        yield Path(place)
-        for file in sorted(Path(place).iterdir()):
-            (folder / file.name).write(file.read_bytes())
-
-
-def copied_here(folder: AnyPath, pattern: str) -> Path:
-    """A folder of this machine that holds files of a folder, for as long as this process runs; the folder itself if it is here.
-
-    Args:
-        folder: that holds the files.
-        pattern: of their names.
-
-    Raises:
-        CannotRead, FileNotFoundError: they cannot be read.
-    """
-    if isinstance(folder, Path):
-        return folder
-    place = Path(tempfile.mkdtemp(prefix="tutelage-"))
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    for file in folder.glob(pattern):
-        (place / file.name).write_bytes(file.read_bytes())
-    return place
-
-
-@contextmanager
-def fetched(path: AnyPath) -> Iterator[Path]:
-    """A file of this machine with the content of a file, inside the block; what is mapped in it stays. The file itself if it is here.
-
-    Raises:
-        CannotRead, FileNotFoundError: it cannot be read.
-    """
-    if isinstance(path, Path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:  # Windows removes no file that is mapped
-        copy = Path(place) / path.name
-        with asked(path), path.open() as source, copy.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 24)
-        yield copy
-
-
-def seekable(path: AnyPath) -> Path | io.BytesIO:
-    """What all of a file is read from: the path, or the whole content of a file of another file system, which is asked once."""
-    return path if isinstance(path, Path) else io.BytesIO(path.read_bytes())
-
-
-def random_access(path: AnyPath) -> Any:
-    """What pyarrow reads parts of a file from: the path, or an open file of another file system, which is read inside `asked`."""
-    return path if isinstance(path, Path) else path.open()
-
-
 def _matches(names: list[str], patterns: list[str]) -> bool:
     """Whether the names on a way match those of a pattern, as `glob` of this machine has it."""
     if len(names) != len(patterns):
@@ -412,46 +342,3 @@ def _matches(names: list[str], patterns: list[str]) -> bool:
 def _write(system: Any, path: str, content: bytes) -> None:
     with system.open_output_stream(path) as stream:
         stream.write(content)
-
-
-def _appears_whole(system: Any) -> bool:
-    return not _APPEAR_WHOLE.isdisjoint(re.findall(r"\w+", system.type_name))  # of fsspec several names, as "fsspec+('s3', 's3a')"
-
-
-def _reason(error: BaseException) -> str:
-    """What a file system says, in one line and without what may be secret."""
-    said = _REQUEST_ID.sub("", one_line(error)).rstrip(". ")
-    return _SECRETS.sub(r"\1...", said) or type(error).__name__
-
-
-@lru_cache(maxsize=64)
-def _file_system(root: str, query: str) -> tuple[Any, str]:
-    """A file system, and the path of its root there.
-
-    Raises:
-        BadInput: no file system is known by this URI.
-    """
-    import pyarrow as pa
-    from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
-
-    if root.startswith("s3://") and "allow_delayed_open" not in query:  # so that a small file is written by one request, not by three
-        with suppress(pa.ArrowInvalid, OSError):  # pyarrow before 19
-            return FileSystem.from_uri(f"{root}/{query}{'&' if query else '?'}allow_delayed_open=true")
-    try:
-        return FileSystem.from_uri(f"{root}/{query}")
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, ValueError) as error:
-        why = _reason(error)
-    except Exception as error:  # a driver is missing, or the host
-        raise BadInput(f"{root} cannot be opened ({_reason(error)}).") from error
-    try:
-        import fsspec  # type: ignore[import-untyped]
-
-        if not query:
-            system, path = fsspec.core.url_to_fs(f"{root}/")
-            handler: Any = FSSpecHandler
-            return PyFileSystem(handler(system)), path
-    except (ImportError, ValueError) as error:  # no package for it
-        why = f"{why}; {_reason(error)}"
-    except Exception as error:  # one that connects at once
-        raise BadInput(f"{root} cannot be opened ({_reason(error)}).") from error
-    raise BadInput(f"{shown(root)} is on no file system that can be opened ({why}). Name a path of this machine, or a URI such as s3://.")

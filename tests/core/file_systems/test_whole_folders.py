@@ -2,49 +2,19 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
 from tutelage.core.errors import CannotWrite
-from tutelage.core.files import (
-    check_file_place,
-    check_place,
-    check_whole_folder,
-    locked,
-    recover_folder,
-    whole_file,
-    whole_folder,
-    write_text,
-)
+from tutelage.core.file_systems.places import check_place
+from tutelage.core.file_systems.whole_folders import check_whole_folder, recover_folder, whole_folder
 
 A, B = "0123456789abcdef", "f" * 16
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def test_a_file_and_a_folder_appear_when_they_are_complete(tmp_path):
-    write_text(tmp_path / "deep" / "note.txt", "é")
-    with whole_folder(tmp_path / "run") as draft:
-        (draft / "inside").mkdir()
-        (draft / "inside" / "x").write_text("1")
-        assert not (tmp_path / "run").exists()
-    assert (tmp_path / "deep" / "note.txt").read_text(encoding="utf-8") == "é"
-    assert (tmp_path / "run" / "inside" / "x").read_text() == "1"
-    assert names(tmp_path) == ["deep", "run"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_an_interrupted_write_preserves_the_old_file_and_leaves_no_draft(error, tmp_path):
-    (tmp_path / "note").write_text("old")
-    with pytest.raises(error), whole_file(tmp_path / "note") as draft:
-        draft.write_text("half")
-        raise error
-    assert (tmp_path / "note").read_text() == "old"
-    assert names(tmp_path) == ["note"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -87,25 +57,6 @@ def left_at(raised):
     return Path(re.search(r"The finished folder was left at (.+)\.$", str(raised.value))[1])
 
 
-def test_existing_files_are_not_replaced(tmp_path):
-    (tmp_path / "thesis").write_text("")
-    with pytest.raises(CannotWrite, match="already holds other files"):
-        check_place(tmp_path)
-    with pytest.raises(CannotWrite, match="is a file, but a folder"):
-        check_place(tmp_path / "thesis")
-    with pytest.raises(CannotWrite, match="is a folder, but a file"):
-        check_file_place(tmp_path)
-    with pytest.raises(CannotWrite, match="cannot be written"):
-        check_file_place(tmp_path / "thesis" / "below")
-    assert names(tmp_path) == ["thesis"]
-
-
-def test_checking_that_a_path_can_be_written_creates_nothing(tmp_path):
-    check_place(tmp_path / "deep" / "down" / "run")
-    check_file_place(tmp_path / "deep" / "results.json")
-    assert names(tmp_path) == []
-
-
 def test_old_drafts_of_killed_processes_are_removed_and_recent_ones_are_not(tmp_path):
     stale, recent, other, of_user = (f".{name}" for name in (f"run.draft-{A}", f"run.draft-{B}", f"other.draft-{A}", "run.draft-2024"))
     for name in (stale, recent, other, of_user):
@@ -118,23 +69,10 @@ def test_old_drafts_of_killed_processes_are_removed_and_recent_ones_are_not(tmp_
     assert names(tmp_path) == sorted([recent, other, of_user, "run"])
 
 
-@pytest.mark.parametrize(("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o002, 0o664, 0o775), (0o077, 0o600, 0o700)])
-def test_new_files_and_folders_follow_the_umask(mask, file, folder, tmp_path):
-    before = os.umask(mask)
-    try:
-        write_text(tmp_path / "note", "")
-        with whole_folder(tmp_path / "run") as draft:
-            write_text(draft / "inside", "")
-    finally:
-        os.umask(before)
-    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "note", tmp_path / "run" / "inside", tmp_path / "run")]
-    assert modes == [file, file, folder]
-
-
 KILLED = """
 import os, sys
 from pathlib import Path
-from tutelage.core.files import whole_folder
+from tutelage.core.file_systems.whole_folders import whole_folder
 target, last = Path(sys.argv[1]), int(sys.argv[2])
 replace, done = Path.replace, 0
 def counted(self, other):
@@ -169,7 +107,7 @@ def test_a_kill_between_two_renames_leaves_a_finished_folder(renames, found, rec
 RACING = """
 import sys, time
 from pathlib import Path
-from tutelage.core.files import whole_folder
+from tutelage.core.file_systems.whole_folders import whole_folder
 while not Path("start").exists():
     time.sleep(0.001)
 for turn in range(40):
@@ -243,37 +181,6 @@ def test_only_left_behind_folders_that_may_be_replaced_are_removed(tmp_path):
     assert names(tmp_path) == [f".run.old-{A}", "run"]
 
 
-@pytest.mark.parametrize("exists", [True, False])
-def test_files_and_folders_are_written_through_symbolic_links(exists, tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if exists:
-        (disk / "run").mkdir()
-        (disk / "note").write_text("old")
-    for name in ("run", "note"):
-        (tmp_path / name).symlink_to(disk / name)
-    with whole_folder(tmp_path / "run", may_replace=lambda _: True) as draft:
-        (draft / "new").write_text("")
-    write_text(tmp_path / "note", "new")
-    assert names(disk) == ["note", "run"]
-    assert names(disk / "run") == ["new"]
-    assert (disk / "note").read_text() == "new"
-    assert names(tmp_path) == ["disk", "note", "run"]
-    assert (tmp_path / "run").is_symlink()
-    assert (tmp_path / "note").is_symlink()
-
-
-def test_a_symbolic_link_to_itself_is_one_sentence(tmp_path):
-    (tmp_path / "run").symlink_to(tmp_path / "run")
-    for check in (check_place, check_whole_folder, check_file_place):
-        with pytest.raises(CannotWrite):
-            check(tmp_path / "run")
-    recover_folder(tmp_path / "run")
-    with pytest.raises(CannotWrite), whole_folder(tmp_path / "run"):
-        pass
-    assert names(tmp_path) == ["run"]
-
-
 @pytest.mark.parametrize("path", [".", "..", "../..", "../below", "./"])
 def test_the_current_folder_and_those_above_are_not_replaced(path, tmp_path, monkeypatch):
     (tmp_path / "deep" / "below").mkdir(parents=True)
@@ -285,26 +192,3 @@ def test_the_current_folder_and_those_above_are_not_replaced(path, tmp_path, mon
     check_place(Path(path), may_replace=lambda _: True)  # files may be written into it
     with pytest.raises(CannotWrite, match="is the root of a file system"):
         check_whole_folder(Path("/"), may_replace=lambda _: True)
-
-
-def test_a_folder_is_written_into_a_locked_one(tmp_path):
-    def write():
-        with whole_folder(tmp_path / "run"):
-            pass
-
-    with locked(tmp_path):  # as by a recording that takes hours
-        writer = threading.Thread(target=write, daemon=True)
-        writer.start()
-        writer.join(10)
-        assert not writer.is_alive()
-    assert names(tmp_path) == ["run"]
-
-
-def test_without_locks_a_reader_does_not_recover(tmp_path, monkeypatch):
-    monkeypatch.setattr("tutelage.core.files._LOCKS", False)
-    (tmp_path / f".run.old-{A}").mkdir()
-    recover_folder(tmp_path / "run")
-    assert names(tmp_path) == [f".run.old-{A}"]
-    with whole_folder(tmp_path / "run"):
-        pass
-    assert names(tmp_path) == ["run"]

@@ -1,0 +1,81 @@
+"""Whether a file or a folder can later be written at a place."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tutelage.core.errors import CannotWrite
+from tutelage.core.file_systems.drafts import cannot_write, followed
+from tutelage.core.file_systems.paths import AnyPath, RemotePath
+
+
+def is_empty(folder: AnyPath) -> bool:
+    """Whether a folder is empty."""
+    return not any(folder.iterdir())
+
+
+def check_place(target: AnyPath, *, may_replace: Callable[[Any], bool] = is_empty) -> None:
+    """Check, before any long computation, that files can later be written into the folder `target`.
+
+    Args:
+        target: the folder, which need not exist.
+        may_replace: called with a folder that already exists: whether it holds nothing but files that may be replaced.
+
+    Raises:
+        CannotWrite: they cannot; the message gives the reason.
+    """
+    check_replaceable(target, may_replace)
+    if isinstance(target, RemotePath):
+        _probe_remote(target)
+    else:
+        probe(followed(target) / "file", named=target)
+
+
+def check_file_place(target: Path) -> None:
+    """Check, before any long computation, that a file can later be written at `target`.
+
+    Raises:
+        CannotWrite: it cannot; the message gives the reason.
+    """
+    if target.is_dir():
+        raise CannotWrite(f"{target} is a folder, but a file will be written there. Name a file.")
+    probe(followed(target))
+
+
+def check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:
+    """Check that what lies at a place may be replaced by a folder.
+
+    Raises:
+        CannotWrite: it is a file, or a folder that may not be replaced.
+    """
+    try:
+        if target.exists():
+            if not target.is_dir():
+                raise CannotWrite(f"{target} is a file, but a folder will be written there. Choose another path.")
+            if not may_replace(target):
+                raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
+def probe(target: Path, *, named: Path | None = None) -> None:
+    """Write and remove an unnamed file in the nearest existing parent folder of `target`; no folder is created."""
+    parent = next(folder for folder in target.absolute().parents if folder.exists())
+    try:
+        tempfile.TemporaryFile(dir=parent).close()
+    except OSError as error:
+        raise cannot_write(named or target, error) from error
+
+
+def _probe_remote(folder: RemotePath) -> None:
+    """Write and remove a file with a name of its own."""
+    probe = folder / f".probe.draft-{secrets.token_hex(8)}"
+    try:
+        probe.write(b"")
+        probe.unlink(missing_ok=True)
+    except CannotWrite as error:
+        raise CannotWrite(str(error).replace(str(probe), str(folder), 1)) from error

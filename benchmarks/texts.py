@@ -34,14 +34,16 @@ VOCABULARY, LENGTH = 8000, 160
 
 @dataclass(frozen=True)
 class Size:
-    """How much is read, and how often."""
+    """How many rows are read, how much of each, how often, and for how many seconds a latency is measured."""
 
     rows: int | None
+    letters: int | None
     epochs: int
     seeds: tuple[int, ...]
+    latency: float
 
 
-FULL, QUICK = Size(None, 12, (0, 1, 2)), Size(200, 1, (0, 1))
+FULL, QUICK = Size(None, None, 12, (0, 1, 2), 1.0), Size(200, 200, 1, (0, 1), 0.1)
 
 
 class MeanOfWords(nn.Module):
@@ -122,7 +124,7 @@ def main() -> None:
     order = np.random.default_rng(0).permutation(split)[: size.rows]
     held = len(order) // 10
     places = {"train": order[held:], "check": order[:held], "test": np.arange(split, len(problem.rows))[: size.rows]}
-    texts = {name: [problem.rows[place] for place in part] for name, part in places.items()}
+    texts = {name: [problem.rows[place][: size.letters] for place in part] for name, part in places.items()}
     truth = {name: problem.truth[part] for name, part in places.items()}
     classes = sorted(set(problem.truth.tolist()))
     tokenizer = trained_tokenizer(texts["train"])
@@ -152,7 +154,7 @@ def main() -> None:
     for name, (rows, student_of) in kinds.items():
         paired = {part: found.paired_with(rows[part]) for part, found in answers.items()}
         _compare(name, rows, paired, truth, student_of, size)
-    figures = tl.evaluate(large, None, tokens["test"], truth["test"], budget_seconds=1.0)
+    figures = tl.evaluate(large, None, tokens["test"], truth["test"], budget_seconds=size.latency)
     print(
         f"| teacher | labels | {figures.against_truth['accuracy']} | | {figures.cost.size_bytes:,} | {figures.cost.alone.p50_us:,.0f} | |"
     )
@@ -171,7 +173,7 @@ def _compare(name: str, rows: Any, paired: Any, truth: Any, student_of: Callable
     for arm, labels in (("labels", None), ("answers", paired["train"])):
         students = [student_of(labels, seed) for seed in size.seeds]
         found = [
-            tl.evaluate(each, paired["test"], rows["test"], truth["test"], budget_seconds=1.0 if each is students[0] else None)
+            tl.evaluate(each, paired["test"], rows["test"], truth["test"], budget_seconds=size.latency if each is students[0] else None)
             for each in students
         ]
         right[arm] = np.array([each.predict(rows["test"]) == truth["test"] for each in students], dtype=float)

@@ -99,7 +99,7 @@ def compare_folders(
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
     asked, rows, truth = _asked(teacher, file, places)
-    for student in (first, second) if not file.columns else ():
+    for student in (first, second) if not (file.columns or file.inputs) else ():
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     (of_a, name), (of_b, _) = (_scores(one.students[:count], asked, rows, truth, target, metric) for one in (a, b))
     names = (str(a.folder), str(b.folder))
@@ -134,7 +134,7 @@ def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | 
         require("pandas")
     file = in_columns_of(teacher, file)
     asked = teacher
-    if teacher is not None and file.columns:
+    if teacher is not None and file.columns and not file.inputs:
         columns = columns_known_to(teacher, file)
         asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
     return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)

@@ -18,6 +18,9 @@ from sklearn.utils import check_random_state
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line, require, shown
+from tutelage.data.structures.inputs import RowInputs
+from tutelage.data.structures.network_answers import tensors_of
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.students.checked import Check, a_number, a_whole, optional, random_seed
 from tutelage.students.saved.own_code import OwnCode
 
@@ -52,7 +55,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
     arguments: Mapping[str, Any] = MappingProxyType({})
     best_epoch_: int
     _network: Any
-    _shape: tuple[Any, int]
+    _shape: tuple[int | tuple[int, ...] | RowInputs, int]
     _left_out: tuple[str, ...] = ()
 
     def __init__(
@@ -108,6 +111,12 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         return self._network  # type: ignore[no-any-return]
 
     @property
+    def row_inputs(self) -> RowInputs | None:
+        """How rows look, after a fit on rows of several inputs; None before, and for other rows."""
+        learnt = vars(self).get("_shape", (None,))[0]
+        return learnt if isinstance(learnt, RowInputs) else None
+
+    @property
     def needs_code(self) -> bool:
         """See `OwnCode`."""
         network = vars(self).get("_network")
@@ -136,13 +145,29 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         made = f"{MADE_WITH}: load_student(path, network=build)"
         self._network = filled_network(path, None if module is None else build, stored["about"], tensors, remedy=made)
 
-    def _train(
-        self, rows: NDArray[Any], targets: Floats, weights: Floats | None, form: AnswerForm | None, objective: Objective | None
-    ) -> None:
+    def _several(self, X: Any, *, reset: bool) -> StructuredRows | None:
+        """Rows of several inputs, in the order of those learnt from; None for other rows.
+
+        Args:
+            X: rows of any kind; several inputs are a mapping of arrays, or `StructuredRows`.
+            reset: whether the student learns from them; otherwise they must be like those that it has learnt from.
+
+        Raises:
+            BadInput: several inputs for a student of other rows, or the reverse, or other inputs. ShapeError: inputs of another shape.
+        """
+        several = isinstance(X, Mapping | StructuredRows)
+        learnt = None if reset else self.row_inputs
+        if learnt is not None:
+            return learnt.arranged(X)
+        if several and not reset:
+            raise BadInput(f"the rows are several inputs, and this {type(self).__name__} was fitted on an array; pass rows like those.")
+        return StructuredRows.of(X) if several else None
+
+    def _train(self, rows: Any, targets: Floats, weights: Floats | None, form: AnswerForm | None, objective: Objective | None) -> None:
         """Build the network and train it.
 
         Args:
-            rows: (rows, ...) numbers.
+            rows: (rows, ...) numbers, or several inputs.
             targets: (rows, columns) probabilities; values, if there is no form.
             weights: (rows,) float64; None if all count alike.
             form: what the network answers, logits; None for values.
@@ -155,7 +180,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             positive = weights > 0
             rows, targets, weights = rows[positive], targets[positive], weights[positive]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        shape = (rows.shape[1] if rows.ndim == 2 else rows.shape[1:], targets.shape[1])
+        shape = (_inputs_of(rows), targets.shape[1])
         with torch_runtime.seeded(seed):
             network = self._built(*shape)
         student = TorchStudent(network, objective)
@@ -175,7 +200,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         )
         self._network, self._shape, self.best_epoch_ = network, shape, int(student.fit_.best_epoch[0])
 
-    def _built(self, inputs: int | tuple[int, ...], outputs: int) -> nn.Module:
+    def _built(self, inputs: int | tuple[int, ...] | RowInputs, outputs: int) -> nn.Module:
         """A network to train, with all its weights, none of which it shares with another: a function may use a layer that it did not build.
 
         Raises:
@@ -188,7 +213,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
                     f"module is a network, which takes no {shown(next(iter(self.arguments)))}; pass a function that builds the network."
                 )
             return _initialised(torch_runtime.copied(self.module), inputs)  # type: ignore[no-any-return]
-        given = self._given(inputs, outputs)
+        given = self._given(inputs.sizes if isinstance(inputs, RowInputs) else inputs, outputs)
         try:
             network = self.module(**given)
         except TutelageError:
@@ -263,8 +288,9 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             arrays = all(type(value) is np.ndarray and value.dtype.kind in "biuf" for value in network["weights"].values())
             sound = arrays and "layers" in network["about"] and type(network) is dict
             inputs, outputs = state.get("_shape", (1, 1))
-            sizes = (*(inputs if isinstance(inputs, tuple) else (inputs,)), outputs)
-            sound = sound and all(type(size) is int and size > 0 for size in sizes)
+            several = isinstance(inputs, RowInputs)
+            sizes = (*(() if several else inputs if isinstance(inputs, tuple) else (inputs,)), outputs)
+            sound = sound and all(type(size) is int and size > 0 for size in sizes) and (not several or inputs.sound)
             sound = sound and all(type(name) is str for name in state.get("_left_out", ()))
         except (TypeError, KeyError, AttributeError, ValueError):
             sound = False
@@ -287,16 +313,27 @@ def _adam(parameters: Any, *, learning_rate: float, weight_decay: float) -> Any:
     return require("torch").optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
-def _initialised(network: Any, inputs: int | tuple[int, ...]) -> Any:
+def _inputs_of(rows: Any) -> int | tuple[int, ...] | RowInputs:
+    """How rows look: the number of their columns, their shape, or their inputs."""
+    if isinstance(rows, StructuredRows):
+        return RowInputs.of(rows)
+    return int(rows.shape[1]) if rows.ndim == 2 else tuple(map(int, rows.shape[1:]))
+
+
+def _initialised(network: Any, inputs: int | tuple[int, ...] | RowInputs) -> Any:
     """The network, called once if layers read their sizes from the first rows that they see."""
     torch = require("torch")
     if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in network.parameters()):
         shape = (inputs,) if isinstance(inputs, int) else inputs
         try:
             with torch_runtime.evaluating(network):
-                network(torch.zeros(2, *shape))
+                if isinstance(shape, RowInputs):
+                    torch_runtime.called(network, tensors_of(shape.ones(2), network))
+                else:
+                    network(torch.zeros(2, *shape))
         except Exception as error:  # whatever the code of the user raises
-            raise BadInput(f"the network cannot take rows of shape {tuple(shape)} ({one_line(error)}).") from error
+            rows = f"with the inputs {', '.join(shape.names)}" if isinstance(shape, RowInputs) else f"of shape {shape}"
+            raise BadInput(f"the network cannot take rows {rows} ({one_line(error)}).") from error
     return network
 
 
@@ -306,9 +343,9 @@ def embeds(network: nn.Module) -> bool:
     return any(isinstance(layer, layers.Embedding | layers.EmbeddingBag) for layer in network.modules())
 
 
-def _ids(network: nn.Module, rows: NDArray[Any]) -> NDArray[Any]:
+def _ids(network: nn.Module, rows: Any) -> Any:
     """Rows of a network with an embedding as whole numbers, if they are: tables hold ids as floats beside other columns."""
-    if rows.dtype.kind != "f" or not embeds(network):
+    if isinstance(rows, StructuredRows) or rows.dtype.kind != "f" or not embeds(network):
         return rows
     with np.errstate(invalid="ignore"):  # numbers beyond those of int64 are not whole afterwards
         whole = rows.astype(np.int64)

@@ -126,8 +126,9 @@ def _shape(name: str, rows: StructuredRows) -> Shape:
     if isinstance(field, Ragged):
         return (None, *field.values.shape[1:])
     mask = rows.fields.get(mask_of(name))
-    masked = isinstance(mask, np.ndarray) and mask.ndim == 2 and field.shape[:2] == mask.shape and of_tokens(name, field)
-    return (None, *field.shape[2:]) if masked else tuple(int(length) for length in field.shape[1:])
+    like_mask = isinstance(mask, np.ndarray) and mask.ndim == 2 and field.shape[:2] == mask.shape
+    varies = like_mask and (field.dtype.kind in "biu" or of_tokens(name, field))
+    return (None, *field.shape[2:]) if varies else tuple(int(length) for length in field.shape[1:])
 
 
 def _shown(shape: Shape) -> str:

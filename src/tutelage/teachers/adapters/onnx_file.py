@@ -97,8 +97,10 @@ class OnnxTeacher:
         Raises:
             BadInput: as `answer`.
         """
-        answers, *deferred = self._outputs(inputs, [self.output, *([DEFERRED] if self.has_threshold else [])])
-        return answers, deferred[0].reshape(-1) if deferred else None
+        if not self.has_threshold:
+            return self.answer(inputs), None
+        answers, *deferred = self._outputs(inputs, [self.output, DEFERRED])
+        return answers, deferred[0].reshape(-1)
 
     def _outputs(self, inputs: Any, names: list[str]) -> list[NDArray[Any]]:
         """The answers to all rows, and the further outputs of these names."""

@@ -53,7 +53,7 @@ def _rows(schema: Schema | None, text: bool, inputs: Sequence[str] = ()) -> str:
     """Lines that read new rows as the student takes them."""
     if inputs:
         names = ", ".join(map(json.dumps, inputs))
-        return f'import numpy as np\narrays = np.load("rows.npz")\nrows = {{name: arrays[name] for name in ({names},)}}'
+        return f'import numpy as np\narrays = np.load("rows.npz")\nrows = {{name: arrays[name] for name in [{names}]}}'
     if text:
         return 'rows = ["the first text", "the second text"]'
     if schema is None:

@@ -20,7 +20,8 @@ from tutelage.data.structures.inputs import numbers_of
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.networks.torch_estimator import NOT_GIVEN, TorchEstimator, is_module
+from tutelage.students.networks.building import NOT_GIVEN, is_module
+from tutelage.students.networks.torch_estimator import TorchEstimator
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
 ROW_VISITS = 1_500_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,7 @@ class OnnxTeacher:
             BadInput: as `answer`.
         """
         if not self.has_threshold:
-            return self.answer(inputs), None
+            return cast("Floats", self.answer(inputs)), None  # a student in a folder has one for each row
         answers, *deferred = self._outputs(inputs, [self.output, DEFERRED])
         return answers, deferred[0].reshape(-1)
 

@@ -23,6 +23,7 @@ def test_rows_are_arranged_in_the_order_that_was_learnt():
     found = LEARNT.arranged({"size": SIZES, "attention_mask": [[1, 1], [1, 1]], "ids": [[1, 2], [3, 4]]})
     assert list(found.fields) == ["ids", "attention_mask", "size"]
     assert LEARNT.arranged(TEXTS) is TEXTS
+    assert LEARNT.arranged({"ids": IDS, "attention_mask": MASK, "size": [[1, 2], [3, 4]]}).fields["size"].dtype == np.float64
     pair = RowInputs.of(StructuredRows.of((np.ones((2, 3)), np.ones((2, 4)))))
     assert not pair.arranged({"1": np.ones((5, 4)), "0": np.zeros((5, 3))}).named  # as they are called in a file
 

@@ -68,7 +68,7 @@ class RowInputs:
         )
 
     def arranged(self, rows: Any, what: str = "the rows") -> StructuredRows:
-        """Rows with these inputs, in this order.
+        """Rows with these inputs, in this order; whole numbers as fractions, where fractions were learnt.
 
         Args:
             rows: several inputs, of any container that `StructuredRows.of` takes.
@@ -90,9 +90,11 @@ class RowInputs:
                 raise BadInput(f"the input {name!r} of {what} holds {kind}; expected whole numbers.")
             if len(seen) != len(shape) or seen[1:] != shape[1:] or (seen != shape and None not in (seen[0], shape[0])):
                 raise ShapeError(f"each row of the input {name!r} of {what} has shape {_shown(seen)}; expected {_shown(shape)}.")
-        if tuple(found.fields) == self.names and found.named == self.named:
+        counted = [name for name in self.names if name not in self.whole and _values(found.fields[name]).dtype.kind in "biu"]
+        if tuple(found.fields) == self.names and found.named == self.named and not counted:
             return found
-        return replace(found, fields={name: found.fields[name] for name in self.names}, named=self.named)
+        fields = {name: _as_floats(found.fields[name]) if name in counted else found.fields[name] for name in self.names}
+        return replace(found, fields=fields, named=self.named)
 
     def ones(self, rows: int) -> StructuredRows:
         """Made rows, of ones, from which the layers of a network read their sizes."""
@@ -118,6 +120,10 @@ def numbers_of(rows: StructuredRows) -> int:
 
 def _values(field: Field) -> NDArray[Any]:
     return field.values if isinstance(field, Ragged) else field
+
+
+def _as_floats(field: Field) -> Field:
+    return replace(field, values=field.values.astype(np.float64)) if isinstance(field, Ragged) else field.astype(np.float64)
 
 
 def _shape(name: str, rows: StructuredRows) -> Shape:

@@ -153,13 +153,14 @@ def test_a_student_of_columns_is_not_trained_on_several_inputs(teacher, here, us
     assert main(["record", teacher, "--data", "rows.npz", "--into", "labels", *OPTIONS]) == 0
     command = ["train", "tree", "--labels", "labels", "--data", "rows.npz", "--inputs", "input_ids,attention_mask", "--out", "run"]
     assert "a tree student takes columns or texts" in user_error(*command)
-    distilled = ["distill", teacher, "--data", "rows.npz", "--truth", "y", "--out", "run", *OPTIONS, "--students", "tree"]
-    assert "the rows are several inputs (input_ids, attention_mask), and distill takes tables" in user_error(*distilled)
+    distilled = ["distill", teacher, "--data", "rows.npz", "--truth", "y", "--out", "run", *OPTIONS]
+    assert "and the student 'tree' takes tables, texts and arrays; name a torch network" in user_error(*distilled, "--students", "tree")
+    assert "for which there is no usual student" in user_error(*distilled)
 
 
 def test_a_student_of_columns_is_not_measured_on_several_inputs(teacher, here, flowers, user_error):
     measured = ["evaluate", flowers.run, "--data", flowers.test]
-    assert "--inputs names a, b, and the student reads columns, texts or arrays" in user_error(*measured, "--inputs", "a,b")
+    assert "--inputs names a, b, and the student reads columns, texts or arrays; leave it out" in user_error(*measured, "--inputs", "a,b")
     assert "the student reads columns, texts or arrays" in user_error("compare", flowers.run, *measured[1:], "--inputs", "a,b")
     rows = pd.read_csv(flowers.test).assign(input_ids=1, attention_mask=1)
     rows.to_parquet("both.parquet")

@@ -1,7 +1,8 @@
 import click
 import pytest
 
-from tutelage.cli.options import as_options, class_weights
+from tutelage.cli.options import as_options, class_weights, network_option
+from tutelage.core.errors import BadInput
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,16 @@ def test_balanced_stands_alone(given):
 def test_arguments_in_messages_become_options():
     assert as_options("pass class_weight='balanced'") == "pass --class-weight 'balanced'"
     assert as_options("cannot be sent, or leave on= out.") == "cannot be sent, or leave --on out."
+
+
+def test_a_network_is_named_as_for_distill(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "builders_by_name.py").write_text(
+        "from torch import nn\n\nimport tutelage as tl\n\nbuild = nn.Identity\npair = (build, {})\nestimator = tl.TorchClassifier(build)\n"
+    )
+    command = click.command()(network_option(lambda network: network))
+    for name in ("build", "pair", "estimator"):
+        assert command.main(["--network", f"builders_by_name:{name}"], standalone_mode=False).__name__ == "Identity"
+    assert command.main([], standalone_mode=False) is None
+    with pytest.raises(BadInput, match=r"has no 'builds'.*Did you mean build"):
+        command.main(["--network", "builders_by_name:builds"], standalone_mode=False)

@@ -61,7 +61,7 @@ def test_record_asks_in_other_processes(here):
 @pytest.mark.parametrize("given", ["locl", "local:", "local:0", "ray:many", ""])
 def test_where_to_ask_is_checked(here, capsys, given):
     assert main(["record", *TEACHER, "--into", "many", "--on", given]) == 2
-    assert "expected local, ray, or one of them with a number of workers" in capsys.readouterr().err
+    assert f"--on is {given!r}; expected local, ray, or one of them with a number of workers" in capsys.readouterr().err
     assert not (here / "many").exists()
 
 

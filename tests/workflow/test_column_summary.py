@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from tutelage.core.errors import BadInput
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.workflow.column_summary import rows_like, summarise_columns
 
 FRAME = pd.DataFrame({"size": [0.5, np.nan, 2.5, 1.0], "rooms": [1, 2, 3, 9], "new": [True, False, True, True], "town": list("abab")})
@@ -50,3 +51,10 @@ def test_categories_are_drawn_from_the_levels_of_the_student_and_dates_from_thei
 def test_texts_cannot_be_drawn():
     with pytest.raises(BadInput, match=r"reads texts .column 'review'., which cannot be made up; pass --data"):
         rows_like([{"name": "review", "kind": "text"}], 3, levels={})
+
+
+def test_inputs_are_summarised_by_their_shapes_and_cannot_be_made_up():
+    columns = summarise_columns(StructuredRows.of({"ids": [[1, 2], [3]], "picture": np.zeros((2, 3, 4))}))
+    assert columns == [{"name": "ids", "kind": "input", "shape": [None]}, {"name": "picture", "kind": "input", "shape": [3, 4]}]
+    with pytest.raises(BadInput, match="reads the inputs ids, picture, which cannot be made up; pass --data"):
+        rows_like(columns, 5, levels={})

@@ -108,3 +108,16 @@ def test_a_dropped_column_may_look_like_a_row_index(student, tmp_path):
     record = {"data": {**student[1]["data"], "drop": ["Unnamed: 0"]}}
     assert rows_to_measure(record, tmp_path / "test.csv").features == ("b",)
     assert rows_to_measure(record, tmp_path / "test.csv", truth=["Unnamed: 0"]).features == ("b", "y")
+
+
+def test_the_inputs_of_a_student_are_those_that_it_learnt_from(student, tmp_path):
+    np.savez(tmp_path / "rows.npz", ids=np.ones((3, 2), int), size=np.ones((3, 4)), y=["n", "y", "n"])
+    of_inputs = {"data": {**student[1]["data"], "table": None, "drop": [], "inputs": ["ids", "size"]}}
+    file = rows_to_measure(of_inputs, tmp_path / "rows.npz")
+    assert (file.inputs, file.truth) == (("ids", "size"), ("y",))
+    assert rows_to_measure(of_inputs, tmp_path / "rows.npz", inputs=["size", "ids"]).inputs == ("ids", "size")
+    with pytest.raises(BadInput, match="inputs= names ids, and the student reads ids, size; name these, or leave it out"):
+        rows_to_measure(of_inputs, tmp_path / "rows.npz", inputs=["ids"])
+    frame(3).to_parquet(tmp_path / "table.parquet")
+    with pytest.raises(BadInput, match="has no column 'ids' for the input of this name"):
+        rows_to_measure(of_inputs, tmp_path / "table.parquet")

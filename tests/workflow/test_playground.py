@@ -151,3 +151,8 @@ def test_examples_have_the_answers_of_the_teacher():
     assert first.row[0] == FRAME.age[0]
     assert second.teacher == (1.0, 0.0)
     assert playground_of(TREE, FRAME).examples == ()
+
+
+def test_rows_of_several_inputs_have_no_form():
+    rows = tl.StructuredRows.of({"ids": [[1, 2], [3]]})
+    assert playground_of(None, rows).why_not.startswith("Rows of several inputs have no form to be filled in")

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, teacher_options
+from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, network_option, teacher_options
 from tutelage.core.file_systems.paths import AnyPath
 
 WIDTH = 100
@@ -23,6 +23,7 @@ WIDTH = 100
 @click.option("--data", type=ROWS, help="Rows to answer, as for `export`.")
 @click.option("--teacher", help="Measure this teacher beside the student, named as for `record`.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=2.0, show_default=True, help="Time for each contender.")
+@network_option
 @teacher_options
 @json_option
 @debug_option
@@ -33,6 +34,7 @@ def bench(
     arm: str | None,
     seed: int | None,
     data: AnyPath | None,
+    network: Any,
     teacher: str | None,
     seconds: float,
     source: Any,
@@ -53,7 +55,7 @@ def bench(
     from tutelage.exporters.bench.measure import bench as measure
     from tutelage.workflow.open_answers import opened_teacher
 
-    student, rows = saved_student(run, arm=arm, seed=seed, data=data)
+    student, rows = saved_student(run, arm=arm, seed=seed, data=data, network=network)
     beside = None if teacher is None else opened_teacher(teacher, data, source)
     result = measure(student, rows, to=to or None, teacher=beside, seconds=seconds)
     if as_json:

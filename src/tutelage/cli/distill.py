@@ -169,6 +169,7 @@ def distill(
         problem.form.task,
         has_truth=problem.has_truth,
         texts=problem.is_text,
+        inputs=problem.inputs,
         students=_students(students),
         limits=limits,
         trials=trials,

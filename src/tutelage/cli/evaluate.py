@@ -8,7 +8,18 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FILE, FOLDER, RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import (
+    FILE,
+    FOLDER,
+    RECORDING,
+    RowsOptions,
+    debug_option,
+    echo,
+    json_option,
+    network_option,
+    rows_options,
+    teacher_options,
+)
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
@@ -21,6 +32,7 @@ from tutelage.core.running.progress import DisplayedStages
 @click.option("--teacher", help="Measure fidelity to this teacher, named as for `record`.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of the bootstrap intervals.")
 @click.option("--rows-out", "answers_path", type=FILE, help="Also write the answers row by row to this file, .csv or .parquet.")
+@network_option
 @teacher_options
 @json_option
 @debug_option
@@ -33,6 +45,7 @@ def evaluate(
     teacher: str | None,
     seed: int,
     answers_path: Path | None,
+    network: Any,
     source: Any,
     as_json: bool,
     debug: bool,
@@ -51,7 +64,7 @@ def evaluate(
 
     if answers_path is not None:
         check_target(answers_path)
-    student, record = open_trained(run)
+    student, record = open_trained(run, network)
     given = given_rows
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
     file = rows_to_measure(record, given.data, **roles, weight=weight, dtype=given.dtype)

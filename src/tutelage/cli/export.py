@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option
+from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, network_option
 from tutelage.core.file_systems.paths import AnyPath
 
 
@@ -35,10 +35,20 @@ from tutelage.core.file_systems.paths import AnyPath
     help="For half or 8 bits: percentage points that the file may lose on the rows of --data; 1 by default.",
 )
 @click.option("--unproven", is_flag=True, help="Write the file without comparing it with the student, where its runtime is not installed.")
+@network_option
 @json_option
 @debug_option
 def export(
-    *, run: Path, file: Path, arm: str | None, seed: int | None, data: AnyPath | None, as_json: bool, debug: bool, **settings: Any
+    *,
+    run: Path,
+    file: Path,
+    arm: str | None,
+    seed: int | None,
+    data: AnyPath | None,
+    network: Any,
+    as_json: bool,
+    debug: bool,
+    **settings: Any,
 ) -> None:
     """Export a student as a checked file.
 
@@ -54,7 +64,7 @@ def export(
     from tutelage.exporters.export import export as write
 
     check_path(file)
-    student, rows = saved_student(run, arm=arm, seed=seed, data=data)
+    student, rows = saved_student(run, arm=arm, seed=seed, data=data, network=network)
     record = write(student, file, check_on=rows, **settings)
     if as_json:
         echo(dumps({"schema": 1, **asdict(record)}), nl=False)

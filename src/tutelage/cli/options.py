@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from tutelage.core.answer_kinds import TASKS
-from tutelage.core.errors import printable
+from tutelage.core.errors import BadInput, printable
 from tutelage.core.file_systems.paths import AnyPath, any_path, check_local, is_uri
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS
 
@@ -75,6 +75,26 @@ inputs_option = click.option(
 )
 
 
+def network_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The option that names what builds a torch network, whose code no folder holds; its value is passed as `network`."""
+
+    def imported_from(context: click.Context, option: click.Parameter, name: str | None) -> Any:
+        from tutelage.teachers.files.open import imported
+
+        if name is None:
+            return None
+        given = imported(name, "module:object, which builds the network of the student")
+        given = given[0] if isinstance(given, tuple) and given else given  # with its search space
+        return getattr(given, "module", given)  # of a TorchClassifier or a TorchRegressor
+
+    return click.option(
+        "--network",
+        metavar="MODULE:OBJECT",
+        callback=imported_from,
+        help="What builds the student's torch network, as it was named for `distill`, where the folder holds its weights alone.",
+    )(command)
+
+
 def on_option(what: str) -> Callable[..., Any]:
     """The option that names other processes.
 
@@ -85,7 +105,10 @@ def on_option(what: str) -> Callable[..., Any]:
     def engine(context: click.Context, option: click.Parameter, text: str | None) -> Any:
         from tutelage.core.engines.engines import engine_named
 
-        return None if text is None else engine_named(text)
+        try:
+            return None if text is None else engine_named(text)
+        except BadInput as error:  # which says what is wrong with `on`
+            raise BadInput(f"--{error}") from error
 
     return click.option("--on", metavar="WHERE", callback=engine, help=what)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo
+from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo, network_option
 from tutelage.core.file_systems.paths import AnyPath
 
 
@@ -23,6 +23,7 @@ from tutelage.core.file_systems.paths import AnyPath
 @click.option("--probabilities", is_flag=True, help="Also write the probability of each class.")
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Column of the file to copy, such as an id. Repeat it for more columns.")
 @click.option("--out", type=FILE, help="File to write, .csv or .parquet; CSV to standard output by default.")
+@network_option
 @debug_option
 def predict(
     *,
@@ -33,6 +34,7 @@ def predict(
     probabilities: bool,
     keep: tuple[str, ...],
     out: Path | None,
+    network: Any,
     debug: bool,
 ) -> None:
     """Answer the rows of a file with a trained student.
@@ -47,7 +49,7 @@ def predict(
 
     if out is not None:
         check_target(out)
-    student, record = open_trained(run)
+    student, record = open_trained(run, network, asked=exported is None)
     file = rows_to_measure(record, data, dtype=dict(map(column_type, dtype)))
     answer = None if exported is None else exported_answers(run, exported, student)
     tables = predictions(student, record, file, probabilities=probabilities, keep=keep, answer=answer)

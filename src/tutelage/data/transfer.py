@@ -18,6 +18,7 @@ from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.data.coded_rows import Cells, encode_rows
 from tutelage.data.neighbours import nearest_others
 from tutelage.data.rows import as_rows
+from tutelage.data.structures.structured import StructuredRows
 
 Seed = int | np.random.Generator | None
 Columns = tuple[int | str, ...]
@@ -320,6 +321,8 @@ def stacked(X: Any, transfer_rows: Any) -> Any:
         raise ShapeError(f"the transfer rows are a {type(transfer_rows).__name__} and X is a {type(X).__name__}; expected the same kind.")
     if isinstance(X, list):
         return X + transfer_rows
+    if isinstance(X, StructuredRows):
+        return StructuredRows.joined([X, transfer_rows])
     if hasattr(X, "vstack"):
         return X.vstack(transfer_rows)
     if X.shape[1:] != transfer_rows.shape[1:]:

@@ -81,7 +81,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
 
 
 def saved_student(
-    run: Path, *, arm: str | None = None, seed: int | None = None, data: AnyPath | None = None
+    run: Path, *, arm: str | None = None, seed: int | None = None, data: AnyPath | None = None, network: Any = None
 ) -> tuple[Any, NDArray[np.floating[Any]]]:
     """A student of a finished run, and the rows on which to check its export.
 
@@ -90,6 +90,7 @@ def saved_student(
         arm: which student; the recipe's main student by default.
         seed: which seed; the first by default.
         data: for a single student, a file of rows (see `rows_to_check`); for a recipe that takes data, the folder of data.
+        network: for a single student, builds its torch network, where its file has the weights alone.
 
     Raises:
         BadInput: the folder is not a run, or the run has no such arm or seed. DamagedFile: its files are damaged.
@@ -98,7 +99,9 @@ def saved_student(
     if (run / TRAINED).is_file():
         if arm is not None or seed is not None:
             raise BadInput(f"{run} holds one student, so there is no arm or seed to choose; leave both out.")
-        return rows_to_check(run, CHECK_ROWS, data)
+        return rows_to_check(run, CHECK_ROWS, data, network)
+    if network is not None:
+        raise BadInput(f"network= is given, and {run} holds the students of a recipe, which are read without it; leave it out.")
     results = _results(run)
     recipe = recipe_named(str(results["recipe"]))
     if data is not None and not recipe.takes_data:

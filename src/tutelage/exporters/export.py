@@ -15,7 +15,8 @@ from tutelage.core.file_systems.paths import check_local
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
-from tutelage.exporters.arrays.export import takes_arrays, written
+from tutelage.exporters.arrays.export import LONG_NUMBER, largest, written
+from tutelage.exporters.arrays.subject import takes_arrays
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
@@ -38,8 +39,6 @@ _WITHOUT_HEADER = {".pte"}
 """Files that have no place for a sentence about themselves."""
 _RUNTIMES = {".c": 2, ".sql": 2}
 """The most runtimes in which a file is proven, where they are several."""
-_LONG_NUMBER = 1.2345678901234567e-16
-"""As many digits as a number of a record has."""
 
 
 def export(
@@ -153,14 +152,16 @@ def shipped_size(student: Any, end: str, *, check_on: Any) -> int:
     Raises:
         BadInput: the student cannot be written as such a file. MissingExtra: a package that writes it is not installed.
     """
+    if takes_arrays(student, check_on):
+        return len(largest(student, end, check_on))
     path = Path(f"student{end}")
     name, target, job = _job_of(student, path, check_on, Settings())
     refused = (*edge_cases(job.rows[: min(2, len(job.rows))], job.program), MISREAD, OVERFLOWED)
     proof = Parity(
         rows=ROWS,
         edge_rows=ROWS,
-        worst_difference=_LONG_NUMBER,
-        tolerance=_LONG_NUMBER,
+        worst_difference=LONG_NUMBER,
+        tolerance=LONG_NUMBER,
         decisions_changed=0,
         refused=refused,
         worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",

@@ -16,9 +16,12 @@ from sklearn.utils import get_tags
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, require, shown
 from tutelage.core.stored.tree_nodes import instances_in
+from tutelage.data.structures.inputs import numbers_of
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.search.spaces import Space, space_of
 from tutelage.students.by_name import NEED_SCALING, student_named
-from tutelage.students.networks.torch_estimator import NOT_GIVEN, TorchEstimator, is_module
+from tutelage.students.networks.building import NOT_GIVEN, is_module
+from tutelage.students.networks.torch_estimator import TorchEstimator
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 
 ROW_VISITS = 1_500_000
@@ -59,6 +62,11 @@ class Family:
         return bool(get_tags(self.estimator).input_tags.three_d_array)
 
     @property
+    def takes_inputs(self) -> bool:
+        """Whether it takes rows of several inputs."""
+        return isinstance(self.estimator, TorchEstimator)
+
+    @property
     def takes_sparse(self) -> bool:
         """Whether it takes sparse rows."""
         return bool(get_tags(self.estimator).input_tags.sparse)
@@ -80,7 +88,9 @@ class Family:
 
 
 def numbers_in_a_row(rows: Any) -> int:
-    """The numbers that a network reads for each row: columns, or pixels."""
+    """The numbers that a network reads for each row: columns, pixels, or about those of several inputs."""
+    if isinstance(rows, StructuredRows):
+        return numbers_of(rows)
     return max(1, int(math.prod(getattr(rows, "shape", ())[1:])))
 
 

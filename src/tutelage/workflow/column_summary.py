@@ -10,20 +10,25 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, require
 from tutelage.data.days import DAY
+from tutelage.data.structures.inputs import RowInputs
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.students.columns import Numbers, column_kinds
 
 
 def summarise_columns(rows: Any, names: Sequence[str] = ()) -> list[dict[str, Any]]:
     """One entry per column: its name, its kind ("number", "category", "date" or "text"), and for numbers and dates the range.
 
-    Each number of a picture is a column. Dates are days since 1970. Categories are not listed: a summary holds no cells.
+    Each number of a picture is a column. Dates are days since 1970. Categories are not listed: a summary holds no cells. Of rows of several
+    inputs, each is an entry of the kind "input", with the shape of a row, None for a length that varies.
 
     Args:
-        rows: texts, a pandas frame, or an array of numbers (rows, ...).
+        rows: texts, a pandas frame, an array of numbers (rows, ...), or several inputs.
         names: column names for rows without names; the column indices by default.
     """
     if isinstance(rows, list):
         return [{"name": names[0], "kind": "text"}]
+    if isinstance(rows, StructuredRows):
+        return [{"name": name, "kind": "input", "shape": list(shape)} for name, shape in RowInputs.of(rows).shapes.items()]
     if hasattr(rows, "iloc"):
         numbers, _, dates = column_kinds(rows)
         return [
@@ -65,8 +70,11 @@ def rows_like(
         (count, columns) or (count, *shape) float32 if all columns are numbers, otherwise a pandas frame.
 
     Raises:
-        BadInput: the rows are texts, which cannot be drawn.
+        BadInput: the rows are texts or several inputs, which cannot be drawn.
     """
+    inputs = [column["name"] for column in columns if column["kind"] == "input"]
+    if inputs:
+        raise BadInput(f"this student reads the inputs {', '.join(inputs)}, which cannot be made up; pass --data with a file of them.")
     texts = [column["name"] for column in columns if column["kind"] == "text"]
     if texts:
         raise BadInput(f"this student reads texts (column {texts[0]!r}), which cannot be made up; pass --data with a file of texts.")

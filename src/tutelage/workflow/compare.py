@@ -22,7 +22,7 @@ from tutelage.evaluation.paired import LOWER_IS_BETTER
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.columns import check_scale
-from tutelage.students.saved.save_load import load_student
+from tutelage.students.saved.save_load import loaded_student
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.workflow.evaluate import (
     places_with_truth,
@@ -50,15 +50,19 @@ class Trained:
     students: tuple[Any, ...]
 
 
-def open_all(folder: Path) -> Trained:
+def open_all(folder: Path, module: Any = None) -> Trained:
     """All students of a folder that `tutelage distill` or `tutelage train` wrote: for each seed one.
+
+    Args:
+        folder: the folder.
+        module: builds their torch networks, where the files have the weights alone.
 
     Raises:
         BadInput: it holds no student. DamagedFile: a file was changed.
     """
     record = read_trained(folder)
     entries = record.get("seeds") or [record["file"]]
-    return Trained(folder, record, tuple(load_student(student_file(folder, entry)) for entry in entries))
+    return Trained(folder, record, tuple(loaded_student(student_file(folder, entry), module) for entry in entries))
 
 
 def compare_folders(
@@ -99,7 +103,7 @@ def compare_folders(
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
     asked, rows, truth = _asked(teacher, file, places)
-    for student in (first, second) if not file.columns else ():
+    for student in (first, second) if not (file.columns or file.inputs) else ():
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     (of_a, name), (of_b, _) = (_scores(one.students[:count], asked, rows, truth, target, metric) for one in (a, b))
     names = (str(a.folder), str(b.folder))
@@ -134,7 +138,7 @@ def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | 
         require("pandas")
     file = in_columns_of(teacher, file)
     asked = teacher
-    if teacher is not None and file.columns:
+    if teacher is not None and file.columns and not file.inputs:
         columns = columns_known_to(teacher, file)
         asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
     return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)

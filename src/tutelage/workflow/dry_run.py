@@ -32,7 +32,7 @@ from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.rows import searched_rows
 from tutelage.workflow.distillation.searching.training import Prepared
-from tutelage.workflow.distillation.searching.usable import Usable, usable_students
+from tutelage.workflow.distillation.searching.usable import Usable, no_plain_model, usable_students
 from tutelage.workflow.distillation.searching.workplace import check_sendable
 from tutelage.workflow.feature_guards import check_features
 
@@ -158,6 +158,7 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
         notes=(
             *found.notes,
             *check_features(few.train.rows, few.train.answers, problem.form, problem.asked_columns),
+            *no_plain_model(problem),
             *usable.notes,
         ),
         asked=asked,
@@ -200,7 +201,7 @@ def _checked_rows(problem: Problem, found: Split) -> int:
     """About the number of rows that the checks ask the teacher."""
     sets = [min(CHECKED_ROWS, len(places)) for places in (found.development, found.test)]
     again = 3 * min(determinism.ROWS, sets[0])
-    makes = problem.has_truth and not isinstance(problem.given.rows, list) and asks_made_rows(problem.teacher)
+    makes = problem.has_truth and not (problem.is_text or problem.inputs) and asks_made_rows(problem.teacher)
     made = sum(memorised.NEAR * min(memorised.ROWS, count) for count in sets if count >= memorised.FEWEST_ROWS) if makes else 0
     return sum(sets) + again + made
 

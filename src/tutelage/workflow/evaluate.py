@@ -58,20 +58,20 @@ def rows_to_measure(
         text: the column whose texts are the rows.
         weight: the column of the weights of the rows in the figures; weights of training are not used here.
         dtype: the type of some columns.
-        inputs: the inputs of rows of several, which no student of a folder takes.
+        inputs: the inputs of rows of several, those that the student was trained on by default.
 
     Raises:
-        BadInput: a column that the student reads holds values of another type than in training; inputs; a table, for a student of
-            pictures; and as `TableFile.open`.
+        BadInput: a column that the student reads holds values of another type than in training; inputs for a student of other rows, or
+            other ones; a table, for a student of pictures; and as `TableFile.open`.
     """
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
     file = TableFile.open(path, truth=truth, drop=drop, text=text, weight=weight, dtype=dtype).matching(table)
-    if inputs:
-        raise BadInput(
-            f"inputs= names {', '.join(inputs)}, and the student reads columns, texts or arrays, as every student of `train` and `distill` "
-            "does; leave it out."
-        )
+    expected = tuple(trained_on.get("inputs") or ())
+    if inputs and not expected:
+        raise BadInput(f"inputs= names {', '.join(inputs)}, and the student reads columns, texts or arrays; leave it out.")
+    if inputs and set(inputs) != set(expected):
+        raise BadInput(f"inputs= names {', '.join(inputs)}, and the student reads {', '.join(expected)}; name these, or leave it out.")
     shape = trained_on.get("row_shape")
     if shape and file.columns:
         raise BadInput(
@@ -83,6 +83,7 @@ def rows_to_measure(
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
         text=text or trained_on["text"],
         weight=weight,
+        inputs=expected,
     )
 
 
@@ -232,7 +233,7 @@ def measure(
     if file.columns:
         require("pandas")  # columns are found by name
     file = in_columns_of(source, file)
-    if file.inputs:
+    if file.inputs and student.inputs is None:
         raise BadInput(
             f"the teacher takes the inputs {', '.join(file.inputs)}, and the student reads other columns of the same rows; measure them in "
             "Python, where each is given its own: tl.evaluate(student, tl.record(teacher, inputs).paired_with(rows), rows)."
@@ -240,10 +241,10 @@ def measure(
     places = places_with_truth(file, student.labels)
     rows, truth = some_rows(file.rows_of(file.columns), places), some_truth(file, places)
     teacher = source
-    if source is not None and file.columns:
+    if source is not None and file.columns and not file.inputs:
         columns = columns_known_to(source, file)
         teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
-    if not file.columns:
+    if not file.columns and not file.inputs:
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     read = student.columns if set(student.columns) <= set(file.columns) else ()
     as_read = some_rows(file.rows_of(read or file.features), places)

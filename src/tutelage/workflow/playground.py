@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import TutelageError
 from tutelage.data.rows import as_rows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.program.operations import Category, Terms
 from tutelage.exporters.program.program import Program
@@ -80,6 +81,8 @@ def playground_of(
 def _made(
     student: Any, rows: Any, examples: Any, teacher: Any, truth: Sequence[str] | None, names: Sequence[str], picture: tuple[int, int] | None
 ) -> Playground:
+    if isinstance(rows, StructuredRows):
+        return Playground.without("Rows of several inputs have no form to be filled in, so that this student cannot be tried in the page.")
     subject, found = subject_of(student, _some(rows))
     program = program_of(subject, found)
     looks = None if found.texts.shape[1] else _picture(found.numbers, picture, program.inputs)

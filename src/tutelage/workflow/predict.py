@@ -98,7 +98,7 @@ def predictions(
         role = "to be copied" if missing[0] in keep else "which the student reads"
         raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.names)) or 'no names'}.")
     rows = file.rows_of((student.columns or file.features) if file.text is None else file.features)
-    if not file.columns:
+    if not file.columns and not file.inputs:
         check_scale(student.student_, rows.part(0, rows.count), str(file.path))
     kept = {name: pa.array(file.values(name)) for name in keep} if file.source is None else file.source.part(list(keep), 0, rows.count)
     weights = class_weights_of_run(record) if probabilities else ""
@@ -208,6 +208,8 @@ def _parquet(target: Any, schema: pa.Schema) -> Any:
 
 def _as_trained(student: TrainedStudent, part: Any) -> Any:
     """Rows as the student was trained on them: a matrix or texts where its columns had no names."""
+    if student.inputs is not None:
+        return student.inputs.arranged(part)
     if student.schema is not None or not is_frame(part):
         return part
     if student.text:

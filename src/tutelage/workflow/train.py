@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats, is_frame
@@ -34,7 +33,7 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.students.by_name import NEED_SCALING, student_named
 from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.columns import levels_of, with_columns
-from tutelage.students.saved.save_load import loaded_student, save_student
+from tutelage.students.saved.save_load import loaded_student, save_student, student_without_code
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA, read_trained, student_file
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
@@ -113,12 +112,13 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
     return record
 
 
-def open_trained(folder: Path, module: Any = None) -> tuple[TrainedStudent, dict[str, Any]]:
+def open_trained(folder: Path, module: Any = None, *, asked: bool = True) -> tuple[TrainedStudent, dict[str, Any]]:
     """Open a student that `train` wrote, and read its run.json. Nothing in the folder is executed.
 
     Args:
         folder: the folder.
         module: builds its torch network, where the file has the weights alone.
+        asked: whether the student is to answer; otherwise it only says what its rows and answers are, which needs no code.
 
     Raises:
         BadInput: the folder does not exist, or was not written by `train`. DamagedFile: its files are damaged or of
@@ -126,24 +126,25 @@ def open_trained(folder: Path, module: Any = None) -> tuple[TrainedStudent, dict
     """
     record = read_trained(folder)
     path = student_file(folder, record["file"])
-    student = loaded_student(path, module)
+    student = loaded_student(path, module) if asked else student_without_code(path)
     if not isinstance(student, TrainedStudent):
         raise DamagedFile(f"{path} holds a {type(student).__name__}; expected a student written by `tutelage train`. Train again.")
     return student, record
 
 
-def rows_to_check(folder: Path, count: int, data: AnyPath | None = None) -> tuple[TrainedStudent | Cascade, Any]:
+def rows_to_check(folder: Path, count: int, data: AnyPath | None = None, network: Any = None) -> tuple[TrainedStudent | Cascade, Any]:
     """A student that `train` wrote, with its threshold if it has one, and rows on which to check its export.
 
     Args:
         folder: a folder that `train` wrote.
         count: maximum number of rows.
         data: a file of rows; without one, rows are drawn within the ranges of the training columns.
+        network: builds its torch network, where the file has the weights alone.
 
     Raises:
         BadInput: the student reads texts and there is no file of them, or the data lacks its columns; and as `open_trained`.
     """
-    student, record = open_trained(folder)
+    student, record = open_trained(folder, network)
     threshold = record.get("cascade")
     exported = student if threshold is None else with_threshold(student, record_from(Guarantee, threshold))
     if data is None:
@@ -231,6 +232,7 @@ def data_entry(data: TableFile) -> dict[str, Any]:
         "truth": list(data.truth),
         "drop": list(data.drop),
         "text": data.text,
+        "inputs": list(data.inputs),
         "weight": data.weight,
         "index": [] if data.source is None else list(data.source.index),
         "table": None if data.schema is None else data.schema.to_json(),
@@ -240,7 +242,8 @@ def data_entry(data: TableFile) -> dict[str, Any]:
 
 def row_shape(rows: Any) -> list[int] | None:
     """The shape of a row, for rows of more axes than a table has; otherwise None."""
-    return [int(length) for length in np.shape(rows)[1:]] if not is_frame(rows) and np.ndim(rows) > 2 else None
+    shape = getattr(rows, "shape", ())
+    return [int(length) for length in shape[1:]] if not is_frame(rows) and len(shape) > 2 else None
 
 
 def _names(schema: Schema | None) -> tuple[str, ...]:

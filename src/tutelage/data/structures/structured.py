@@ -202,7 +202,7 @@ class StructuredRows:
             if mask_of(name) != name_of_mask or isinstance(field, Ragged) or field.shape[:2] != mask.shape:
                 continue
             left_out = np.unique(field[~inside]) if field.ndim == 2 else np.zeros(1)
-            if len(left_out) > 1 or not _of_tokens(name, field):
+            if len(left_out) > 1 or not of_tokens(name, field):
                 return self  # no padding, or numbers of the row, which has as many tokens by chance: nothing says which
             fill[name], cut[name] = left_out[0].item(), Ragged(field[inside], lengths)
         width = mask.shape[1] if name_of_mask == self._mask_of_answers else self.width
@@ -314,7 +314,7 @@ def _lengths(field: Field | None) -> NDArray[np.int64] | None:
     return None if field is None or field.ndim != 2 else np.full(len(field), field.shape[1], np.int64)
 
 
-def _of_tokens(name: str, field: NDArray[Any]) -> bool:
+def of_tokens(name: str, field: NDArray[Any]) -> bool:
     """Whether an array of a mask's shape says something of each token, rather than of a row that has as many tokens by chance."""
     words = OF_SIGNALS if field.dtype.kind == "f" else ("id", "mask", "token", "pos", "word")
     return field.ndim > 2 or any(word in name.lower() for word in words)

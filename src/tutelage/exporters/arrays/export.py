@@ -11,32 +11,14 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, require
 from tutelage.core.records import Export, Parity
 from tutelage.core.stored.checksums import onnx_with_checksum
-from tutelage.data.rows import as_rows
-from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.graph import model_of
-from tutelage.exporters.arrays.proof import check_rows, proof_of
+from tutelage.exporters.arrays.proof import COMPARISONS, ROWS, proof_of
+from tutelage.exporters.arrays.subject import subject_of_arrays
 from tutelage.exporters.targets.job import Settings
-from tutelage.students.cascade import Cascade
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
-
-def takes_arrays(student: Any, check_on: Any) -> bool:
-    """Whether a student is a network of several inputs, or one whose answers have positions.
-
-    Raises:
-        BadInput: such a network is the student of a cascade.
-    """
-    if isinstance(student, Cascade) and takes_arrays(student.student, check_on):
-        raise BadInput(
-            "the student of this cascade is a network of several inputs, whose file has no threshold; export the student alone, and ask "
-            "the cascade in Python, or fit a Cascade with that file as its student."
-        )
-    if not hasattr(student, "network"):
-        return False
-    if getattr(getattr(student, "form", None), "positions", None) is not None:
-        return True
-    rows = as_rows(check_on)
-    return rows.kind == "structure" or isinstance(rows.part(0, 1), StructuredRows)
+LONG_NUMBER = 1.2345678901234567e-16
+"""As many digits as a number of a record has."""
 
 
 def written(
@@ -45,7 +27,7 @@ def written(
     """The content of the file, and the record of it.
 
     Args:
-        student: a TorchStudent.
+        student: as `subject_of_arrays` takes it.
         name: of the file.
         check_on: rows to compare on.
         settings: of the export.
@@ -56,23 +38,48 @@ def written(
         BadInput: another target than ONNX, a setting that it does not have, or a network without a form. ParityError: the file differs.
             MissingExtra: onnx or onnxruntime is not installed.
     """
-    require("onnx")
-    if not name.endswith(".onnx"):
-        raise BadInput(f"a network of several inputs, or with an answer for each token or pixel, is exported as .onnx only; {name} is not.")
+    _check_end(name)
     if settings.precision is not None or settings.target_opset is not None:
         raise BadInput("precision= and target_opset= are for networks of one input with one answer per row; leave them out.")
-    if student.form is None:
-        raise BadInput("the network cannot be exported: what its answers mean is unknown. Fit the student, or pass classes= to it.")
-    form = student.form if student.form.task == "regression" else student.form.as_kind("probabilities")
-    rows = check_rows(student, check_on)
-    model = model_of(student.network, student.output, form, rows)
+    subject = subject_of_arrays(student)
+    form, rows = subject.form, subject.rows(check_on)
+    model = model_of(subject.network, subject.output, form, rows)
     content = _described(model, form, ["Not compared yet."], ())
-    proofs = () if unproven else (proof_of(content, student, form, rows, compared_rows),)
+    proofs = () if unproven else (proof_of(content, subject, rows, compared_rows),)
     header = ["ONNX, written by tutelage.", *(map(str, proofs) if proofs else ["Not proven: it was never compared with its student."])]
     content = _described(model, form, header, proofs)
     columns = tuple(one.name for one in model.graph.input)
     digest = hashlib.sha256(content).hexdigest()
     return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), None)
+
+
+def largest(student: Any, end: str, check_on: Any) -> bytes:
+    """The content of the file, with a record of its proof as long as they get.
+
+    Args:
+        student: as `subject_of_arrays` takes it.
+        end: of the file.
+        check_on: some rows.
+
+    Raises:
+        BadInput, MissingExtra: as `written`.
+    """
+    _check_end(f"student{end}")
+    subject = subject_of_arrays(student)
+    model = model_of(subject.network, subject.output, subject.form, subject.rows(check_on))
+    proof = Parity(ROWS, ROWS, LONG_NUMBER, LONG_NUMBER, 0, (), max(COMPARISONS, key=len), "-" * 30)
+    return _described(model, subject.form, ["ONNX, written by tutelage.", str(proof)], (proof,))
+
+
+def _check_end(name: str) -> None:
+    """Refuse another target than ONNX.
+
+    Raises:
+        BadInput: it is one. MissingExtra: onnx is not installed.
+    """
+    require("onnx")
+    if not name.endswith(".onnx"):
+        raise BadInput(f"a network of several inputs, or with an answer for each token or pixel, is exported as .onnx only; {name} is not.")
 
 
 def _described(model: Any, form: AnswerForm, header: list[str], proofs: tuple[Parity, ...]) -> bytes:

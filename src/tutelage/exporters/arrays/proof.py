@@ -11,38 +11,39 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, ParityError, require
+from tutelage.core.errors import ParityError, require
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import Parity
 from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
+from tutelage.exporters.arrays.subject import ArraysSubject, plain
 from tutelage.exporters.proof.compare import TOLERANCE
 from tutelage.teachers.adapt import as_teacher
 
 ROWS = 1000
 """Rows that are compared if not told otherwise."""
+COMPARISONS = ("rows in batches", "a row alone", "rows cut to fewer tokens", "padded further")
 ALONE = 10
 """Rows that are compared one by one, cut to fewer tokens, and padded further."""
 
 
-def proof_of(content: bytes, student: Any, form: AnswerForm, rows: StructuredRows, most: int | None) -> Parity:
+def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most: int | None) -> Parity:
     """Compare a file with its student: rows in batches, alone, cut to every length, and padded further than they need to be.
 
     Args:
         content: the file, as it will be written.
-        student: a TorchStudent.
-        form: of the file's answers.
+        subject: its student.
         rows: some rows.
         most: how many of them are compared; `ROWS` if None.
 
     Raises:
         ParityError: answers or decisions differ.
     """
-    runtime = require("onnxruntime")
+    runtime, form = require("onnxruntime"), subject.form
     file = as_teacher(content)
     places = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most or ROWS)).astype(np.intp))
     worst, where, changed, edges = 0.0, "", 0, 0
     for name, given, expected in _groups(rows[places]):
-        theirs, ours = _matrix(file.answer(_plain(given))), _matrix(_answers(student, expected, form))
+        theirs, ours = _matrix(file.answer(plain(given))), _matrix(subject.answers(expected))
         if theirs.shape != ours.shape:
             raise ParityError(
                 f"the exported file's answers have shape {theirs.shape} and the student's {ours.shape}, {name}; nothing was written. "
@@ -65,17 +66,18 @@ def proof_of(content: bytes, student: Any, form: AnswerForm, rows: StructuredRow
 
 def _groups(rows: StructuredRows) -> Iterator[tuple[str, StructuredRows, StructuredRows]]:
     """The name of each comparison, what the file is given, and what the student is given."""
-    yield "rows in batches", rows, rows
+    batches, alone, cut, padded = COMPARISONS
+    yield batches, rows, rows
     few = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ALONE)).astype(np.intp))
     for place in few:
-        yield "a row alone", rows[[place]], rows[[place]]
+        yield alone, rows[[place]], rows[[place]]
     if not any(isinstance(field, Ragged) for field in rows.fields.values()):
         return
     short = replace(rows, fields={name: _cut(field, few) for name, field in rows.fields.items()})
-    yield "rows cut to fewer tokens", short, short
+    yield cut, short, short
     shorter = np.flatnonzero(rows.lengths < rows.lengths.max())[:ALONE]
     if MASK in rows.fields and len(shorter):
-        yield "padded further", _padded(rows[shorter], int(rows.lengths.max())), rows[shorter]
+        yield padded, _padded(rows[shorter], int(rows.lengths.max())), rows[shorter]
 
 
 def _cut(field: Any, few: NDArray[np.intp]) -> Any:
@@ -91,16 +93,6 @@ def _cut(field: Any, few: NDArray[np.intp]) -> Any:
 def _padded(rows: StructuredRows, length: int) -> StructuredRows:
     """The same rows with positions after their end that the mask leaves out: no more than other rows have, which the network takes."""
     return StructuredRows({name: rows.padded_field(name, length) for name in rows.fields}, rows.named)
-
-
-def _plain(rows: StructuredRows) -> Any:
-    """What the file takes: its only array, or the structure as it is padded."""
-    return next(iter(rows.padded().values())) if not rows.named and len(rows.fields) == 1 else rows
-
-
-def _answers(student: Any, rows: StructuredRows, form: AnswerForm) -> Any:
-    given = _plain(rows)
-    return student.outputs(given) if form.task == "regression" else student.predict_proba(given)
 
 
 def _matrix(answers: Any) -> Floats:
@@ -126,21 +118,3 @@ def _changed(theirs: Floats, ours: Floats, form: AnswerForm, name: str) -> int:
     if (differ & ~undecided).any():
         raise ParityError(f"the exported file decides otherwise than its student, {name}; nothing was written. Please report this.")
     return int(differ.sum())
-
-
-def check_rows(student: Any, check_on: Any) -> StructuredRows:
-    """The rows to compare on, as several inputs; one array counts as a tuple of one.
-
-    Raises:
-        BadInput: rows that are no numbers.
-    """
-    from tutelage.data.rows import as_rows
-
-    source = as_rows(check_on)
-    given = source.part(0, source.count)
-    if isinstance(given, StructuredRows):
-        return given
-    array = np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
-    if array.dtype.kind not in "biuf":
-        raise BadInput(f"check_on holds {array.dtype}; expected numbers, as the network takes them.")
-    return StructuredRows({"0": array}, named=False)

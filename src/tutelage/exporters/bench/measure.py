@@ -14,10 +14,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tutelage.core.arguments import number
-from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.errors import BadInput, TutelageError, require
 from tutelage.core.records import Bench, Contender, Latency
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.cost import BATCH_ROWS
+from tutelage.exporters.arrays.export import written
+from tutelage.exporters.arrays.subject import subject_of_arrays, takes_arrays
+from tutelage.exporters.arrays.timing import timing_command
 from tutelage.exporters.bench.multiply_adds import multiply_adds
 from tutelage.exporters.bench.repeats import AGREEING, Repeats
 from tutelage.exporters.export import TARGETS, check_target
@@ -68,8 +74,7 @@ def bench(
     seconds = number("seconds", seconds, above=0)
     chosen = list(TARGETS) if to is None else [check_target(name) for name in to]
     check_student(student)
-    job = _job_of(student, X, settings or Settings())
-    count = len(job.rows)
+    asked = _asked(student, X, settings or Settings())
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         entries: list[_Entry] = []
         skipped: list[str] = []
@@ -79,15 +84,15 @@ def bench(
             entry.measure(seconds)
             entries.append(entry)
 
-        given = job.subject.given(job.rows)
+        given, count = asked.given, asked.count
         if isinstance(teacher, ChatTeacher):
             skipped.append("teacher: answers of a language model are stored, and take no time here; a distillation reports its requests")
         elif teacher is not None:
             enter(_of_model("teacher", teacher, given, Path(folder), (1, count)))
-        enter(_of_model("student", job.subject.student, given, Path(folder), (1, count), multiply_adds(job.program)))
+        enter(_of_model("student", asked.student, given, Path(folder), (1, count), asked.multiply_adds))
         for end in chosen:
             try:
-                enter(_of_file(end, job, Path(folder), (Repeats(1), Repeats(count))))
+                enter(asked.file(end, Path(folder), (Repeats(1), Repeats(count))))
             except TutelageError as error:
                 if to is not None:
                     raise
@@ -113,7 +118,7 @@ def time_file(student: Any, X: Any, to: str, *, seconds: float, agreeing: int = 
         as `bench`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        entry = _of_file(check_target(to), _job_of(student, X, Settings()), Path(folder), (Repeats(1, agreeing),))
+        entry = _asked(student, X, Settings()).file(check_target(to), Path(folder), (Repeats(1, agreeing),))
         try:
             while not entry.settled:
                 entry.measure(seconds)
@@ -122,11 +127,35 @@ def time_file(student: Any, X: Any, to: str, *, seconds: float, agreeing: int = 
     return entry.calls[0].latency
 
 
-def _job_of(student: Any, X: Any, settings: Settings) -> Job:
-    """The file, and the rows that are asked: drawn from all, since a block of slow calls has few of them."""
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """A student, and the rows that it and its files are asked: drawn from all, since a block of slow calls has few of them.
+
+    Attributes:
+        student: the student.
+        given: the rows as it takes them.
+        count: their number.
+        file: the end of a file, a folder, and the numbers of rows of a call -> the contender.
+        multiply_adds: for each row; None where they are not counted.
+    """
+
+    student: Any
+    given: Any
+    count: int
+    file: Callable[[str, Path, tuple[Repeats, ...]], _Entry]
+    multiply_adds: int | None = None
+
+
+def _asked(student: Any, X: Any, settings: Settings) -> _Asked:
+    if takes_arrays(student, X):
+        arrays = subject_of_arrays(student)
+        every = arrays.rows(X)
+        some = every[np.random.default_rng(0).permutation(len(every))[:BATCH_ROWS]]
+        return _Asked(student, arrays.taken(some), len(some), partial(_of_arrays, student, some, settings))
     subject, rows = subject_of(student, X)
     job = Job(subject, rows, program_of(subject, rows), "student", settings)
-    return replace(job, rows=job.drawn(BATCH_ROWS))
+    job = replace(job, rows=job.drawn(BATCH_ROWS))
+    return _Asked(subject.student, subject.given(job.rows), len(job.rows), partial(_of_file, job), multiply_adds(job.program))
 
 
 @dataclass
@@ -195,7 +224,17 @@ def _of_model(name: str, model: Any, given: Any, folder: Path, counts: Sequence[
     return _Entry(name, f"Python {platform.python_version()}", start, size, multiply_adds, tuple(map(Repeats, counts)), stays=True)
 
 
-def _of_file(end: str, job: Job, folder: Path, calls: tuple[Repeats, ...]) -> _Entry:
+def _of_arrays(student: Any, rows: StructuredRows, settings: Settings, end: str, folder: Path, calls: tuple[Repeats, ...]) -> _Entry:
+    """An exported file of several inputs, in onnxruntime."""
+    path = folder / f"student{end}"
+    content, _ = written(student, path.name, rows, settings, unproven=True, compared_rows=None)
+    path.write_bytes(content)
+    runtime = f"onnxruntime {require('onnxruntime').__version__}"
+    start = partial(Child, timing_command(path, rows, folder), path.name)
+    return _Entry(path.name, runtime, start, len(content), None, calls)
+
+
+def _of_file(job: Job, end: str, folder: Path, calls: tuple[Repeats, ...]) -> _Entry:
     """An exported file, in its runtime."""
     target = import_module(TARGETS[end][1])
     runtime = target.runtimes(job)[0].name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +16,11 @@ from sklearn.utils import check_random_state
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line, require, shown
+from tutelage.data.structures.inputs import RowInputs
+from tutelage.data.structures.network_answers import tensors_of
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.students.checked import Check, a_number, a_whole, optional, random_seed
+from tutelage.students.networks.building import FILLED_IN, NOT_GIVEN, arguments_of, name_of, plain_or_not_given, takes_any
 from tutelage.students.saved.own_code import OwnCode
 
 if TYPE_CHECKING:
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from tutelage.core.answers import AnswerForm
     from tutelage.losses.objective import Objective
 
-NOT_GIVEN = inspect.Parameter.empty
-"""The value of an argument of the building function that has no default and was not given."""
-FILLED_IN = ("inputs", "outputs")
-"""Arguments of the building function that `fit` passes."""
 MADE_WITH = "the function, or the network, that the student was made with"
 FEW_WEIGHTS = 100_000
 """Networks of fewer weights are trained with one thread, which is as fast."""
@@ -52,7 +50,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
     arguments: Mapping[str, Any] = MappingProxyType({})
     best_epoch_: int
     _network: Any
-    _shape: tuple[Any, int]
+    _shape: tuple[int | tuple[int, ...] | RowInputs, int]
     _left_out: tuple[str, ...] = ()
 
     def __init__(
@@ -81,7 +79,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """All settings by name, those of the building function among them."""
-        return {**_arguments_of(self.module), **self.arguments, **super().get_params(deep=deep)}
+        return {**arguments_of(self.module), **self.arguments, **super().get_params(deep=deep)}
 
     def set_params(self, **params: Any) -> Self:
         """Change settings by name.
@@ -93,7 +91,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         super().set_params(**own)
         known = self.get_params()
         for name in params:
-            if name not in known and not _takes_any(self.module):
+            if name not in known and not takes_any(self.module):
                 raise BadInput(f"this {type(self).__name__} has no setting {shown(name)}.{did_you_mean(name, known)}")
         self.arguments = {**self.arguments, **{name: value for name, value in params.items() if name not in own}}
         return self
@@ -108,6 +106,12 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         return self._network  # type: ignore[no-any-return]
 
     @property
+    def row_inputs(self) -> RowInputs | None:
+        """How rows look, after a fit on rows of several inputs; None before, and for other rows."""
+        learnt = vars(self).get("_shape", (None,))[0]
+        return learnt if isinstance(learnt, RowInputs) else None
+
+    @property
     def needs_code(self) -> bool:
         """See `OwnCode`."""
         network = vars(self).get("_network")
@@ -119,11 +123,11 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
 
         def build() -> nn.Module:
             bound = module.keywords if isinstance(module, partial) else {}
-            unknown = [name for name in self._left_out if name not in bound and (name in _arguments_of(module) or _takes_any(module))]
+            unknown = [name for name in self._left_out if name not in bound and (name in arguments_of(module) or takes_any(module))]
             if unknown:
                 raise BadInput(
-                    f"{path} cannot hold the value of {unknown[0]}, with which {_name_of(module)} was called. Pass it again: "
-                    f"network=functools.partial({_name_of(module)}, {', '.join(f'{name}=...' for name in unknown)})."
+                    f"{path} cannot hold the value of {unknown[0]}, with which {name_of(module)} was called. Pass it again: "
+                    f"network=functools.partial({name_of(module)}, {', '.join(f'{name}=...' for name in unknown)})."
                 )
             try:
                 return self._built(*self._shape)
@@ -136,13 +140,29 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         made = f"{MADE_WITH}: load_student(path, network=build)"
         self._network = filled_network(path, None if module is None else build, stored["about"], tensors, remedy=made)
 
-    def _train(
-        self, rows: NDArray[Any], targets: Floats, weights: Floats | None, form: AnswerForm | None, objective: Objective | None
-    ) -> None:
+    def _several(self, X: Any, *, reset: bool) -> StructuredRows | None:
+        """Rows of several inputs, in the order of those learnt from; None for other rows.
+
+        Args:
+            X: rows of any kind; several inputs are a mapping of arrays, or `StructuredRows`.
+            reset: whether the student learns from them; otherwise they must be like those that it has learnt from.
+
+        Raises:
+            BadInput: several inputs for a student of other rows, or the reverse, or other inputs. ShapeError: inputs of another shape.
+        """
+        several = isinstance(X, Mapping | StructuredRows)
+        learnt = None if reset else self.row_inputs
+        if learnt is not None:
+            return learnt.arranged(X)
+        if several and not reset:
+            raise BadInput(f"the rows are several inputs, and this {type(self).__name__} was fitted on an array; pass rows like those.")
+        return StructuredRows.of(X) if several else None
+
+    def _train(self, rows: Any, targets: Floats, weights: Floats | None, form: AnswerForm | None, objective: Objective | None) -> None:
         """Build the network and train it.
 
         Args:
-            rows: (rows, ...) numbers.
+            rows: (rows, ...) numbers, or several inputs.
             targets: (rows, columns) probabilities; values, if there is no form.
             weights: (rows,) float64; None if all count alike.
             form: what the network answers, logits; None for values.
@@ -155,7 +175,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             positive = weights > 0
             rows, targets, weights = rows[positive], targets[positive], weights[positive]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        shape = (rows.shape[1] if rows.ndim == 2 else rows.shape[1:], targets.shape[1])
+        shape = (_inputs_of(rows), targets.shape[1])
         with torch_runtime.seeded(seed):
             network = self._built(*shape)
         student = TorchStudent(network, objective)
@@ -175,7 +195,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         )
         self._network, self._shape, self.best_epoch_ = network, shape, int(student.fit_.best_epoch[0])
 
-    def _built(self, inputs: int | tuple[int, ...], outputs: int) -> nn.Module:
+    def _built(self, inputs: int | tuple[int, ...] | RowInputs, outputs: int) -> nn.Module:
         """A network to train, with all its weights, none of which it shares with another: a function may use a layer that it did not build.
 
         Raises:
@@ -188,16 +208,16 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
                     f"module is a network, which takes no {shown(next(iter(self.arguments)))}; pass a function that builds the network."
                 )
             return _initialised(torch_runtime.copied(self.module), inputs)  # type: ignore[no-any-return]
-        given = self._given(inputs, outputs)
+        given = self._given(inputs.sizes if isinstance(inputs, RowInputs) else inputs, outputs)
         try:
             network = self.module(**given)
         except TutelageError:
             raise
         except Exception as error:  # whatever the code of the user raises
             called = ", ".join(f"{name}={shown(value)}" for name, value in given.items())
-            raise BadInput(f"{_name_of(self.module)}({called}) failed ({type(error).__name__}: {one_line(error)}).") from error
+            raise BadInput(f"{name_of(self.module)}({called}) failed ({type(error).__name__}: {one_line(error)}).") from error
         if not isinstance(network, torch.nn.Module):
-            raise BadInput(f"{_name_of(self.module)} returned a {type(network).__name__}; expected a function that builds a torch Module.")
+            raise BadInput(f"{name_of(self.module)} returned a {type(network).__name__}; expected a function that builds a torch Module.")
         return _initialised(torch_runtime.copied(network), inputs)  # type: ignore[no-any-return]
 
     def _given(self, inputs: Any, outputs: Any) -> dict[str, Any]:
@@ -210,20 +230,20 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         if not callable(module):
             again = " A student that was loaded from a file has no code: make a new one to train it." if module is None else ""
             raise BadInput(f"module is {shown(module)}; expected a torch Module, or a function that builds one.{again}")
-        names, own = _arguments_of(module, filled_in=True), set(self._get_param_names())
+        names, own = arguments_of(module, filled_in=True), set(self._get_param_names())
         twice = next((name for name in names if name in own), None)
         if twice is not None:
-            raise BadInput(f"{_name_of(module)} has an argument {twice!r}, which is a setting of {kind}; rename it.")
-        strange = next((name for name in self.arguments if name in FILLED_IN or (name not in names and not _takes_any(module))), None)
+            raise BadInput(f"{name_of(module)} has an argument {twice!r}, which is a setting of {kind}; rename it.")
+        strange = next((name for name in self.arguments if name in FILLED_IN or (name not in names and not takes_any(module))), None)
         if strange is not None:
             why = "`fit` passes it" if strange in FILLED_IN else f"the function has no such argument.{did_you_mean(strange, names)}"
-            raise BadInput(f"{kind} was given {strange!r} for {_name_of(module)}; {why}")
-        plain = {name: _plain(value) for name, value in self.arguments.items()}  # the same when a file is read
+            raise BadInput(f"{kind} was given {strange!r} for {name_of(module)}; {why}")
+        plain = {name: plain_or_not_given(value) for name, value in self.arguments.items()}  # the same when a file is read
         arguments = {name: self.arguments[name] if value is NOT_GIVEN else value for name, value in plain.items()}
         given = {**{name: value for name, value in names.items() if name not in FILLED_IN}, **arguments}
         lacking = next((name for name, value in given.items() if value is NOT_GIVEN), None)
         if lacking is not None:
-            raise BadInput(f"{_name_of(module)} needs {lacking!r}; pass it: {kind}({_name_of(module)}, {lacking}=...).")
+            raise BadInput(f"{name_of(module)} needs {lacking!r}; pass it: {kind}({name_of(module)}, {lacking}=...).")
         return {**given, **{name: value for name, value in zip(FILLED_IN, (inputs, outputs), strict=True) if name in names}}
 
     def _outputs(self, X: Any, form: AnswerForm | None) -> Floats:
@@ -239,8 +259,8 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
     def __getstate__(self) -> dict[str, Any]:
         """What a file holds, which has no code: the layers and weights of the network, or of other networks the weights alone."""
         state: dict[str, Any] = dict(super().__getstate__())
-        arguments = {name: _plain(value) for name, value in self.arguments.items()}
-        defaults = _arguments_of(self.module)
+        arguments = {name: plain_or_not_given(value) for name, value in self.arguments.items()}
+        defaults = arguments_of(self.module)
         left_out = [name for name, value in arguments.items() if value is NOT_GIVEN and defaults.get(name) is not self.arguments[name]]
         state |= {"module": None, "arguments": {name: value for name, value in arguments.items() if value is not NOT_GIVEN}}
         if left_out:
@@ -263,8 +283,9 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             arrays = all(type(value) is np.ndarray and value.dtype.kind in "biuf" for value in network["weights"].values())
             sound = arrays and "layers" in network["about"] and type(network) is dict
             inputs, outputs = state.get("_shape", (1, 1))
-            sizes = (*(inputs if isinstance(inputs, tuple) else (inputs,)), outputs)
-            sound = sound and all(type(size) is int and size > 0 for size in sizes)
+            several = isinstance(inputs, RowInputs)
+            sizes = (*(() if several else inputs if isinstance(inputs, tuple) else (inputs,)), outputs)
+            sound = sound and all(type(size) is int and size > 0 for size in sizes) and (not several or inputs.sound)
             sound = sound and all(type(name) is str for name in state.get("_left_out", ()))
         except (TypeError, KeyError, AttributeError, ValueError):
             sound = False
@@ -287,16 +308,27 @@ def _adam(parameters: Any, *, learning_rate: float, weight_decay: float) -> Any:
     return require("torch").optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay, fused=True)
 
 
-def _initialised(network: Any, inputs: int | tuple[int, ...]) -> Any:
+def _inputs_of(rows: Any) -> int | tuple[int, ...] | RowInputs:
+    """How rows look: the number of their columns, their shape, or their inputs."""
+    if isinstance(rows, StructuredRows):
+        return RowInputs.of(rows)
+    return int(rows.shape[1]) if rows.ndim == 2 else tuple(map(int, rows.shape[1:]))
+
+
+def _initialised(network: Any, inputs: int | tuple[int, ...] | RowInputs) -> Any:
     """The network, called once if layers read their sizes from the first rows that they see."""
     torch = require("torch")
     if any(isinstance(weight, torch.nn.parameter.UninitializedParameter) for weight in network.parameters()):
         shape = (inputs,) if isinstance(inputs, int) else inputs
         try:
             with torch_runtime.evaluating(network):
-                network(torch.zeros(2, *shape))
+                if isinstance(shape, RowInputs):
+                    torch_runtime.called(network, tensors_of(shape.ones(2), network))
+                else:
+                    network(torch.zeros(2, *shape))
         except Exception as error:  # whatever the code of the user raises
-            raise BadInput(f"the network cannot take rows of shape {tuple(shape)} ({one_line(error)}).") from error
+            rows = f"with the inputs {', '.join(shape.names)}" if isinstance(shape, RowInputs) else f"of shape {shape}"
+            raise BadInput(f"the network cannot take rows {rows} ({one_line(error)}).") from error
     return network
 
 
@@ -306,9 +338,9 @@ def embeds(network: nn.Module) -> bool:
     return any(isinstance(layer, layers.Embedding | layers.EmbeddingBag) for layer in network.modules())
 
 
-def _ids(network: nn.Module, rows: NDArray[Any]) -> NDArray[Any]:
+def _ids(network: nn.Module, rows: Any) -> Any:
     """Rows of a network with an embedding as whole numbers, if they are: tables hold ids as floats beside other columns."""
-    if rows.dtype.kind != "f" or not embeds(network):
+    if isinstance(rows, StructuredRows) or rows.dtype.kind != "f" or not embeds(network):
         return rows
     with np.errstate(invalid="ignore"):  # numbers beyond those of int64 are not whole afterwards
         whole = rows.astype(np.int64)
@@ -336,48 +368,3 @@ def _arrays(tensors: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
         return {name: value.numpy() for name, value in tensors.items()}
     except TypeError as error:  # such as bfloat16
         raise BadInput(f"the network cannot be saved: {one_line(error)} Convert it first: network.float().") from error
-
-
-def _arguments_of(module: Any, *, filled_in: bool = False) -> dict[str, Any]:
-    """The arguments of a building function by name, with their defaults."""
-    if not _is_function(module):
-        return {}
-    found = {one.name: one.default for one in _signature(module) if one.kind not in (one.VAR_KEYWORD, one.VAR_POSITIONAL)}
-    return {name: value for name, value in found.items() if filled_in or name not in FILLED_IN}
-
-
-def _takes_any(module: Any) -> bool:
-    return _is_function(module) and any(one.kind is one.VAR_KEYWORD for one in _signature(module))
-
-
-def _signature(function: Any) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (ValueError, TypeError):  # some builtins have none
-        return []
-
-
-def _is_function(module: Any) -> bool:
-    """Whether this builds networks; a network can be called too."""
-    return (callable(module) and not hasattr(module, "state_dict")) or isinstance(module, type)
-
-
-def is_module(value: Any) -> bool:
-    """Whether this is a torch network, or a function or a class that builds one, rather than an estimator."""
-    torch = sys.modules.get("torch")  # nothing of torch can exist before it is imported
-    if torch is not None and (issubclass(value, torch.nn.Module) if isinstance(value, type) else isinstance(value, torch.nn.Module)):
-        return True
-    return callable(value) and not isinstance(value, type) and not hasattr(value, "fit")
-
-
-def _name_of(function: Any) -> str:
-    return str(getattr(getattr(function, "func", function), "__qualname__", type(function).__name__))
-
-
-def _plain(value: Any) -> Any:
-    """A value as a file holds it, without code: NumPy's numbers as Python's; `NOT_GIVEN` for what it cannot hold."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if type(value) in (list, tuple):
-        items = [_plain(item) for item in value]
-        return NOT_GIVEN if any(item is NOT_GIVEN for item in items) else type(value)(items)
-    return value if value is None or type(value) in (bool, int, float, str) else NOT_GIVEN

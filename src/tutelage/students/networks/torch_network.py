@@ -31,8 +31,9 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
 
     Args:
         module: a function, or a class, that builds the network, from (batch, ...) rows to (batch, classes) logits. If it has arguments
-            `inputs` and `outputs`, it is given the number of features (of rows of more axes their shape) and the number of classes. Or
-            a network, from whose weights each `fit` starts. Neither it nor layers that the function did not build are changed.
+            `inputs` and `outputs`, it is given the number of features (of rows of more axes their shape; of several inputs a dict of
+            these by name, None where a length varies) and the number of classes. Or a network, from whose weights each `fit` starts.
+            Neither it nor layers that the function did not build are changed.
         learning_rate: learning rate of AdamW.
         weight_decay: weight decay of AdamW.
         epochs: number of passes over the rows.
@@ -98,7 +99,7 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
         """Learn from labels or from soft targets.
 
         Args:
-            X: (rows, features), or (rows, ...) where the network takes them.
+            X: (rows, features), or (rows, ...) or a mapping of several inputs where the network takes them.
             y: labels or soft targets, as for the other students; with `multilabel` (rows, labels) probabilities that each label is on, or
                 0 and 1.
             classes: the label of each column of a matrix; 0, 1, ... if not given.
@@ -120,12 +121,17 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
         self._learn(X, targets, check_weights(sample_weight, _num_samples(X)))
         return self
 
+    def _checked(self, X: Any, *, reset: bool) -> Any:
+        several = self._several(X, reset=reset)
+        return super()._checked(X, reset=reset) if several is None else several
+
     def predict(self, X: Any) -> NDArray[Any]:
         """(rows, ...) -> (rows,) labels, the first of equally likely ones; with `multilabel` (rows, labels) of 0 and 1."""
         return np.asarray(self.predict_proba(X) > 0.5, dtype=np.int64) if self.multilabel else super().predict(X)
 
     @property
-    def _form(self) -> AnswerForm:
+    def answer_form(self) -> AnswerForm:
+        """What the network answers: logits of classes, or of labels."""
         classes = self.classes_.tolist()
         return AnswerForm("logits", "multilabel", tuple(classes)) if self.multilabel else of_classes("logits", classes)
 
@@ -135,10 +141,10 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
             from tutelage.losses.value_terms import soft_bernoulli
 
             objective = soft_bernoulli()
-        self._train(X, targets, weights, self._form, objective)
+        self._train(X, targets, weights, self.answer_form, objective)
 
     def _probabilities(self, X: Any) -> Floats:
-        logits = self._outputs(X, self._form)
+        logits = self._outputs(X, self.answer_form)
         return sigmoid(logits) if self.multilabel else softmax(logits)
 
     def __sklearn_tags__(self) -> Any:
@@ -180,7 +186,7 @@ class TorchRegressor(ValueNetwork, TorchEstimator):
         """Learn from values.
 
         Args:
-            X: (rows, features), or (rows, ...) where the network takes them.
+            X: (rows, features), or (rows, ...) or a mapping of several inputs where the network takes them.
             y: (rows,) or (rows, outputs) values.
             sample_weight: (rows,) how much each row counts; all alike if not given.
 
@@ -201,6 +207,14 @@ class TorchRegressor(ValueNetwork, TorchEstimator):
 
         self._train(X, (values - self.mean_) / self.scale_, weights, None, squared_error())
         return self
+
+    def _checked_to_fit(self, X: Any, y: Any) -> tuple[Any, Floats]:
+        several = self._several(X, reset=True)
+        return super()._checked_to_fit(X, y) if several is None else (several, self._checked_values(y, len(several)))
+
+    def _checked(self, X: Any) -> Any:
+        several = self._several(X, reset=False)
+        return super()._checked(X) if several is None else several
 
     def _values(self, X: Any) -> Floats:
         return self._outputs(X, None) * self.scale_ + self.mean_

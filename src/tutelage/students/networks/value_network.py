@@ -11,7 +11,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import validate_data
 
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, reported_as_ours
+from tutelage.core.errors import BadInput, ShapeError, reported_as_ours
 from tutelage.data.row_arrays import without_masks
 from tutelage.students.checked import check_fitted
 
@@ -34,10 +34,23 @@ class ValueNetwork(RegressorMixin):  # type: ignore[misc]
         X, y = without_masks(X, y)
         with reported_as_ours():
             X, y = validate_data(self, X, y, multi_output=True, y_numeric=True, **self._inputs)
-        if y.dtype.kind not in "biuf":
-            raise BadInput(f"y holds values of type {y.dtype}; expected numbers. Use a classifier for classes.")
-        self.one_output_ = y.ndim == 1
-        return X, np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        return X, self._checked_values(y, len(y))
+
+    def _checked_values(self, y: Any, rows: int) -> Floats:
+        """(rows, outputs) values.
+
+        Raises:
+            BadInput: they are no finite numbers. ShapeError: they are not (rows,) or (rows, outputs).
+        """
+        values = np.asarray(y)
+        if values.dtype.kind not in "biuf":
+            raise BadInput(f"y holds values of type {values.dtype}; expected numbers. Use a classifier for classes.")
+        if values.ndim not in (1, 2) or len(values) != rows:
+            raise ShapeError(f"y has shape {values.shape}; expected ({rows},) or ({rows}, outputs), a value for each row.")
+        if not np.isfinite(values).all():
+            raise BadInput("y holds values that are missing or infinite; expected finite numbers.")
+        self.one_output_ = values.ndim == 1
+        return np.asarray(values, dtype=np.float64).reshape(rows, -1)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(rows, ...) -> (rows,) or (rows, outputs) values.
@@ -46,9 +59,7 @@ class ValueNetwork(RegressorMixin):  # type: ignore[misc]
             BadInput: rows that `fit` would refuse, or so far from those learnt from that numbers overflow. NotFitted: it was not fitted.
         """
         check_fitted(self)
-        X, _ = without_masks(X)
-        with reported_as_ours():
-            X = validate_data(self, X, reset=False, **self._inputs)
+        X = self._checked(X)
         with np.errstate(over="ignore", invalid="ignore"):  # reported below
             values = self._values(X)
         if not np.isfinite(values).all():
@@ -56,6 +67,12 @@ class ValueNetwork(RegressorMixin):  # type: ignore[misc]
                 "some rows have no values: their numbers are too large for this student. Scale the features, in fit and here alike."
             )
         return values[:, 0] if self.one_output_ else values
+
+    def _checked(self, X: Any) -> Any:
+        """Rows as `_values` takes them."""
+        X, _ = without_masks(X)
+        with reported_as_ours():
+            return validate_data(self, X, reset=False, **self._inputs)
 
     @abstractmethod
     def _values(self, X: Any) -> Floats:

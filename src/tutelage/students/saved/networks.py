@@ -143,7 +143,8 @@ def filled_network(
         seen = "" if factory is None else "; a network was passed, which is not built anew"
         raise BadInput(
             f"{path} holds the weights of a network, {' '.join(expected[:1])[:40].rstrip('(')}, whose layers a file cannot describe{seen}. "
-            f"Pass network=, {remedy}. On the command line use an exported file, such as student.onnx, which needs no code."
+            f"Pass network=, {remedy}. On the command line use an exported file, such as student.onnx, which needs no code, "
+            "or pass --network module:object."
         )
     network = _called(factory)
     found = str(network).splitlines()

@@ -24,6 +24,7 @@ TRUSTED = [
     "sklearn.tree._tree.Tree",
     "tutelage.data.schema.Column",
     "tutelage.data.schema.Schema",
+    "tutelage.data.structures.inputs.RowInputs",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
     "tutelage.students.columns.RowShape",
@@ -164,6 +165,15 @@ def loaded_student(path: Path, module: Any = None) -> Any:
         as `load_student`.
     """
     return _completed(_load_estimator(path)[0], path, module)
+
+
+def student_without_code(path: Path) -> Any:
+    """The student of a .skops file, whose networks of the user's own code are left unbuilt: it says what its rows and answers are.
+
+    Raises:
+        as `load_student`.
+    """
+    return _load_estimator(path)[0]
 
 
 def needs_network(path: Path) -> bool:

@@ -16,6 +16,7 @@ from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.schema import Schema, columns_of
+from tutelage.data.structures.inputs import RowInputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +33,7 @@ class TrainedStudent:
         answer_temperature: temperature applied to its probabilities, as in `Taught`; 1 leaves them as they are.
         schema: its input columns, with the types and categories of training; None for a matrix or a list of texts.
         text: whether its rows are texts; in a frame, they are read from the single column of `schema`.
+        inputs: how its rows look, if they are several inputs; None for others.
     """
 
     student_: Any
@@ -40,6 +42,7 @@ class TrainedStudent:
     answer_temperature: float = 1.0
     schema: Schema | None = None
     text: bool = False
+    inputs: RowInputs | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))  # class names of a form are stored as plain values
@@ -74,11 +77,12 @@ class TrainedStudent:
         """(rows, classes) probabilities at temperature 1, or (rows, outputs) values.
 
         Args:
-            inputs: rows of the same kind as in training; columns of a frame are selected by name, and converted as by `Schema.align`.
+            inputs: rows of the same kind as in training; columns of a frame are selected by name, and converted as by `Schema.align`;
+                several inputs are a mapping of arrays.
 
         Raises:
             BadInput: a column is missing or holds cells of another type, or the student expects texts and the rows are not texts.
-            ShapeError: a matrix with another number of columns.
+            ShapeError: a matrix with another number of columns, or an input of another shape.
         """
         rows = self._input_rows(inputs)
         if self.task == "regression":
@@ -102,6 +106,8 @@ class TrainedStudent:
         return np.asarray(self.classes_[answers.argmax(axis=1)])
 
     def _input_rows(self, inputs: Any) -> Any:
+        if self.inputs is not None:
+            return self.inputs.arranged(inputs)
         if self.schema is None:
             return inputs
         if is_frame(inputs):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +97,10 @@ class OnnxTeacher:
         Raises:
             BadInput: as `answer`.
         """
-        answers, *deferred = self._outputs(inputs, [self.output, *([DEFERRED] if self.has_threshold else [])])
-        return answers, deferred[0].reshape(-1) if deferred else None
+        if not self.has_threshold:
+            return cast("Floats", self.answer(inputs)), None  # a student in a folder has one for each row
+        answers, *deferred = self._outputs(inputs, [self.output, DEFERRED])
+        return answers, deferred[0].reshape(-1)
 
     def _outputs(self, inputs: Any, names: list[str]) -> list[NDArray[Any]]:
         """The answers to all rows, and the further outputs of these names."""

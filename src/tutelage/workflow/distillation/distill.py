@@ -29,7 +29,8 @@ from tutelage.students.saved.trained import TrainedStudent
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 from tutelage.workflow.distillation.folder import file_name
-from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.given.alike import in_columns
+from tutelage.workflow.distillation.given.problem import Problem, refuse_positions, row_set
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.distillation.plan import SEEDS, SHOWN_ROWS, TRIALS, Plan
 from tutelage.workflow.distillation.reporting.write import stored_figures, stored_playground
@@ -43,6 +44,8 @@ STUDENTS: dict[str, tuple[str, ...]] = {
     "regression": ("tree", "linear", "mlp"),
 }
 """The students that are tried if none are named; of texts networks only where they are named, as they take longer."""
+NAME_NETWORKS = "name a torch network of yours, or a function that builds one: students={'mine': build}, or --students my_module:build"
+"""How students of rows of several inputs are named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +167,13 @@ def distill(
 
     Args:
         teacher: a Teacher, or a model that `as_teacher` accepts without further arguments, fitted on other rows.
-        X: (rows, ...) an array, a frame or a list of texts, as both teacher and student take them.
+        X: (rows, ...) an array, a frame, a list of texts, or several inputs by name (see `StructuredRows`), as both teacher and student
+            take them.
         y: ground truth; None if it is not known, and then all is measured against the teacher.
         students: names such as ["tree", "logistic", "mlp"], by default those and their like for the task (no networks for texts); or
             estimators of your own with their spaces, {"mine": (estimator, {"setting": [1, 2, 3]})}: lists, ranges, or distributions of
-            Optuna or scipy. A torch network, or a function that builds one, counts as an estimator: see `TorchClassifier`.
+            Optuna or scipy. A torch network, or a function that builds one, counts as an estimator: see `TorchClassifier`. Rows of several
+            inputs are for such networks alone, which have to be named.
         pool: rows without ground truth, which the teacher labels; also (X, weights), (X, weights, groups) or (X, weights, groups, times),
             with None for what there is not. With times, rows are left out that are not older than those validated and tested on.
         unlabelled: what is done with rows whose ground truth is missing: "pool" lets the teacher label them, as rows of the pool, "drop"
@@ -220,6 +225,7 @@ def distill(
         ((3,), 'note')
     """
     opened = as_teacher(teacher)
+    refuse_positions(opened.form)
     task = opened.form.task
     X_test, y_test, test_weights, test_groups = parts_given("test", test, ("y", "weights", "groups"))
     X_pool, pool_weights, pool_groups, pool_times = parts_given("pool", pool, ("weights", "groups", "times"))
@@ -247,6 +253,7 @@ def distill(
         task,
         has_truth=y is not None,
         texts=problem.is_text,
+        inputs=problem.inputs,
         students=students,
         limits=limits,
         trials=trials,
@@ -307,6 +314,7 @@ def plan_of(
     *,
     has_truth: bool,
     texts: bool = False,
+    inputs: Sequence[str] = (),
     students: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
@@ -322,9 +330,14 @@ def plan_of(
     Raises:
         BadInput: one of them is of no use.
     """
+    if inputs and students is None:
+        raise BadInput(f"{_several(inputs)}, for which there is no usual student; {NAME_NETWORKS}.")
     usual = [name for name in STUDENTS[task] if not (texts and name == "mlp")]
     families = families_of(usual if students is None else students, task)
     _check_names(families)
+    lacking = next((family.name for family in families if inputs and not family.takes_inputs), None)
+    if lacking is not None:
+        raise BadInput(f"{_several(inputs)}, and the student {lacking!r} takes tables, texts and arrays; {NAME_NETWORKS}.")
     figures = {"truth": ["accuracy", "nll_nats", "brier"], "teacher": ["agreement", "kl_nats", "nll_nats", "brier"]}
     known = ["mse"] if task == "regression" else figures["truth" if has_truth else "teacher"]
     if metric is not None and metric not in known:
@@ -333,6 +346,11 @@ def plan_of(
     if cascade is not None:
         cascade = number("cascade", cascade, above=0, below=1)
         _check_cascade(task, exports)
+        if inputs:
+            raise BadInput(
+                f"cascade is given, and {_several(inputs)}: a file of their student has no place for its threshold. Leave it out, and "
+                "calibrate the finished student on rows of its own: tl.Cascade(found.student, teacher).fit(X)."
+            )
     if whole("trials", trials, 1) < len(families):
         named = ", ".join(family.name for family in families)
         raise BadInput(f"trials is {trials}; expected {len(families)} or more, one for each of the students {named}.")
@@ -348,6 +366,10 @@ def plan_of(
         show_rows=SHOWN_ROWS if flag("show_rows", show_rows) else 0,
         cascade=cascade,
     )
+
+
+def _several(inputs: Sequence[str]) -> str:
+    return f"the rows are several inputs ({', '.join(inputs)})"
 
 
 def _check_cascade(task: Task, exports: Sequence[str]) -> None:

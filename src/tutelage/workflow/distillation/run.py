@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import _safe_indexing
 
 from tutelage.checks.findings import Finding, Preflight
 from tutelage.checks.preflight import preflight
@@ -17,6 +16,7 @@ from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
 from tutelage.core.records import Export, Latency
 from tutelage.core.running.stages import Stages
+from tutelage.data.structures.row_parts import taken
 from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.records import CascadeResult, DistillationRecord
@@ -49,7 +49,7 @@ from tutelage.workflow.distillation.searching.arms import arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.rows import LOOKED_AT, DevelopmentRows
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
-from tutelage.workflow.distillation.searching.usable import arms_with_students, stored_students
+from tutelage.workflow.distillation.searching.usable import arms_with_students, no_plain_model, stored_students
 from tutelage.workflow.distillation.searching.workplace import Shared, Workplace, check_sendable, workplace
 from tutelage.workflow.reference import write_reference
 
@@ -119,7 +119,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     every_arm = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
     with stages.stage("try the students"):
         usable = stored_students(plan, every_arm, lambda: rows.prepared(LOOKED_AT), folder)
-    arms = arms_with_students(plan, every_arm, usable, problem.form.task, has_truth=problem.has_truth)
+    arms = arms_with_students(plan, every_arm, usable, problem)
     families = {family.name: family for of_arm in arms.values() for family in of_arm}
     with workplace(Shared(rows, judge, families), folder, on) as place:
         with stages.stage("search", len(arms) * plan.trials) as advance:
@@ -141,12 +141,13 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     student = _with_its_threshold(shipped.students[0], cascade)
     with stages.stage("export", len(plan.exports)):
         exports, not_written = _exported(student, full.validation.rows, plan, folder)
-    notes = [*drawn.notes, *answered.notes, *usable.notes, *lost, *not_written]
+    notes = [*drawn.notes, *answered.notes, *no_plain_model(problem), *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
     write_student(folder, problem, drawn, shipped, found)
-    write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them
-    loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list))
+    if not problem.inputs:  # of which drift is not measured
+        write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them
+    loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list), inputs=problem.inputs)
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)
     playground = playground_of_run(
@@ -194,12 +195,12 @@ def _preflight(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder) ->
 def _checked(problem: Problem, drawn: Split, plan: Plan) -> Preflight:
     given, test, places = problem.given, problem.test, drawn.development
     asked = given.asked.part(0, given.count)
-    tested = _safe_indexing(asked, drawn.test) if test is None else test.asked
+    tested = taken(asked, drawn.test) if test is None else test.asked
     truth, test_truth = None, None
     if given.truth is not None:
         truth = given.truth[places]
         test_truth = given.truth[drawn.test] if test is None else test.truth
-    rows = _safe_indexing(asked, places)
+    rows = taken(asked, places)
     found = preflight(problem.teacher, rows, truth, test=tested, test_labels=test_truth, seed=plan.seed)
     return replace(found, findings=tuple(_of_the_teacher(one, problem) for one in found.findings))
 

@@ -8,7 +8,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.teachers.adapt import as_teacher
-from tutelage.workflow.distillation.given.problem import Problem, in_columns, row_set
+from tutelage.workflow.distillation.given.alike import in_columns
+from tutelage.workflow.distillation.given.problem import Problem, row_set
 from tutelage.workflow.distillation.given.split import parts_of, split, weighed_like
 from tutelage.workflow.distillation.given.unlabelled import labelled
 

@@ -9,7 +9,8 @@ from tutelage.core.errors import BadInput, require
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.table_file import TableFile
 from tutelage.losses.class_weights import checked_class_weight
-from tutelage.workflow.distillation.given.problem import Problem, RowSet, in_columns, moments
+from tutelage.workflow.distillation.given.alike import in_columns
+from tutelage.workflow.distillation.given.problem import Problem, RowSet, moments, refuse_positions
 from tutelage.workflow.distillation.given.unlabelled import labelled
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
@@ -54,6 +55,7 @@ def problem_of_files(
     beside = [name for name in (group, time if file.archive is not None else None) if name is not None]
     file = file.with_roles(truth=file.truth, drop=(*file.drop, *beside), text=file.text, weight=file.weight)
     opened = open_answers(teacher, file, options)
+    refuse_positions(opened.form)
     file = in_columns_of(opened, file)
     columns = columns_known_to(opened, file)
 
@@ -86,7 +88,7 @@ def problem_of_files(
         found.given,
         found.test,
         found.pool,
-        columns,
+        () if file.inputs else columns,
         data_entry(file),
         sets.get("train"),
         found.unlabelled,

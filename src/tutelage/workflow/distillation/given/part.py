@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
+from tutelage.data.structures.row_parts import taken
 from tutelage.data.transfer import stacked
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scoring.row_scores import Settings, row_scores
@@ -44,7 +44,7 @@ class Part:
     def take(self, places: Any) -> Part:
         """Some of the rows."""
         truth, weights = (None if column is None else column[places] for column in (self.truth, self.weights))
-        return Part(_safe_indexing(self.rows, places), self.answers[places], truth, weights)
+        return Part(taken(self.rows, places), self.answers[places], truth, weights)
 
 
 def part_of(given: RowSet, answers: Floats, form: AnswerForm, *, truth: Floats | None = None, class_weights: Floats | None = None) -> Part:

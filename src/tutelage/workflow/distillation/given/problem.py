@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from tutelage.checks.awkward_columns import identifiers
 from tutelage.checks.leaks_and_shift import names_of
@@ -25,11 +24,11 @@ from tutelage.data.row_arrays import array_of
 from tutelage.data.row_names import Names, data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.data.structures.row_parts import taken
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.losses.class_weights import ClassWeight
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
-from tutelage.students.columns import RowShape
 from tutelage.teachers.inputs import texts_of
 from tutelage.workflow.feature_guards import refuse_named_classes
 
@@ -46,7 +45,7 @@ class RowSet:
     """Rows of one source.
 
     Attributes:
-        rows: as the student takes them, all in memory: a frame, an array (rows, ...), a sparse matrix or a list of texts.
+        rows: as the student takes them, all in memory: a frame, an array (rows, ...), a sparse matrix, a list of texts, or several inputs.
         asked: the same rows as the teacher takes them.
         truth: (rows,) or (rows, columns) ground truth; None if it is not known.
         weights: (rows,) weights; None if all rows weigh the same. NaN for rows of a pool that come without, beside others.
@@ -69,11 +68,6 @@ class RowSet:
         return self.asked.count
 
     def __post_init__(self) -> None:
-        if isinstance(self.rows, StructuredRows):
-            raise BadInput(
-                f"the rows are several inputs ({', '.join(self.rows.fields)}), and distill takes tables, texts and arrays; train a "
-                "TorchStudent on them: student.fit(X, tl.record(teacher, X))."
-            )
         if isinstance(self.rows, np.ndarray):
             _check_array(self.rows)
         for name, column in {"groups": self.groups, "times": self.times}.items():
@@ -81,20 +75,25 @@ class RowSet:
             if missing:
                 raise BadInput(f"{name} has {missing:,} missing values; expected one for each row. Fill them, or leave these rows out.")
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs of rows of several; empty for other rows."""
+        return tuple(self.rows.fields) if isinstance(self.rows, StructuredRows) else ()
+
     def take(self, places: NDArray[np.intp]) -> RowSet:
         """Some of the rows."""
-        asked = as_rows(_safe_indexing(self.asked.part(0, self.count), places))
+        asked = as_rows(taken(self.asked.part(0, self.count), places))
         truth, groups, times = (None if column is None else column[places] for column in (self.truth, self.groups, self.times))
         weights = None if self.weights is None else self.weights[places]
         numbers = places if self.numbers is None else self.numbers[places]
-        return RowSet(_safe_indexing(self.rows, places), asked, truth, weights, groups, times, numbers)
+        return RowSet(taken(self.rows, places), asked, truth, weights, groups, times, numbers)
 
     def identity(self) -> dict[str, Any]:
         """What tells these rows from others: names of content, as plain JSON values."""
         others = {name: getattr(self, name) for name in ("truth", "weights", "groups", "times")}
         return {
             "rows": self.count,
-            "columns": [str(name) for name in self.rows.columns] if is_frame(self.rows) else [],
+            "columns": [str(name) for name in self.rows.columns] if is_frame(self.rows) else list(self.inputs),
             "data": data_name(self.rows),
             "asked": data_name(self.asked),
             **{name: None if value is None else content_hash(np.asarray(value)) for name, value in others.items()},
@@ -165,7 +164,7 @@ class Problem:
     def names(self) -> dict[str, Names]:
         """(rows,) content names of the student's rows of each set that there is: rows that differ in identifiers alone are equal."""
         some = np.random.default_rng(0).permutation(self.given.count)[:SAMPLE]
-        without = tuple(identifiers(_safe_indexing(self.given.rows, np.sort(some))))
+        without = tuple(identifiers(taken(self.given.rows, np.sort(some))))
         sets = {"given": self.given, "test": self.test, "pool": self.pool, "seen": self.seen}
         return {name: names_of(one.rows, without=without) for name, one in sets.items() if one is not None}
 
@@ -186,11 +185,11 @@ class Problem:
 
     def every_column(self, places: Any) -> Any:
         """Some of the given rows, with the columns that the student or the teacher takes."""
-        rows = _safe_indexing(self.given.rows, places)
+        rows = taken(self.given.rows, places)
         only_asked = [name for name in self.asked_columns if is_frame(rows) and name not in rows.columns]
         if not only_asked:
             return rows
-        asked = _safe_indexing(self.given.asked.part(0, self.given.count), places)
+        asked = taken(self.given.asked.part(0, self.given.count), places)
         return rows.reset_index(drop=True).join(asked[only_asked].reset_index(drop=True))
 
     def read_of(self, rows: Any) -> Any:
@@ -223,12 +222,18 @@ class Problem:
         if self.is_recorded:
             return "the answers were recorded, and there is no teacher to ask"
         kind = "texts" if isinstance(self.given.rows, list) else "sparse rows" if hasattr(self.given.rows, "tocsr") else ""
+        kind = "rows of several inputs" if self.inputs else kind
         return f"{kind} are not made from others" if kind else ""
 
     @property
     def has_truth(self) -> bool:
         """Whether the ground truth is known."""
         return self.given.truth is not None
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs of rows of several; empty for other rows."""
+        return self.given.inputs
 
     @property
     def is_text(self) -> bool:
@@ -263,59 +268,17 @@ class Problem:
         _ = self.truths  # refuses classes unknown to the teacher, before it is asked
 
 
-def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: bool) -> RowSet | None:
-    """Rows of another source with the columns of the given rows, in their order.
-
-    Args:
-        given: the rows that students learn from.
-        other: test rows, or a pool; None is returned as it is.
-        name: what they are, for messages.
-        teacher_too: whether the teacher takes the same columns; otherwise those that it takes are left as they are.
+def refuse_positions(form: AnswerForm) -> None:
+    """Refuse a teacher that answers tokens or pixels, once it is known and before its ground truth is read.
 
     Raises:
-        BadInput: a column is missing, or rows or times of another kind. ShapeError: rows of another shape.
+        BadInput: it does.
     """
-    if other is None:
-        return None
-    if given.times is not None and other.times is not None:
-        _check_comparable(given.times, other.times, name)
-    kinds = [_kind(one.rows) for one in (given, other)]
-    if kinds[0] != kinds[1]:
-        raise BadInput(f"the rows are {kinds[0]}, and {name} is {kinds[1]}; pass both in the same form.")
-    if kinds[0] == "a frame":
-        columns = list(given.rows.columns)
-        missing = [column for column in columns if column not in other.rows.columns]
-        if missing:
-            raise BadInput(f"{name} has no column {missing[0]!r}, which the rows have; pass it with their columns.")
-        if list(other.rows.columns) == columns:
-            return other
-        rows = other.rows[columns]
-        return replace(other, rows=rows, asked=as_rows(rows) if teacher_too else other.asked)
-    shapes = [() if isinstance(one.rows, list) else np.shape(one.rows)[1:] for one in (other, given)]
-    if shapes[0] != shapes[1]:
-        raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
-    if isinstance(given.rows, np.ndarray) and given.rows.ndim > 2:
-        difference = RowShape().fit(given.rows).difference_of_scale(other.rows)
-        if difference:
-            raise BadInput("{} holds {}, and the rows hold {}; pass both in the same scale.".format(name, *difference))
-    return other
-
-
-def _check_comparable(times: NDArray[Any], others: NDArray[Any], name: str) -> None:
-    """Refuse times of other kinds, such as numbers and dates.
-
-    Raises:
-        BadInput: they have no order.
-    """
-    try:
-        _ = times[:1] < others[:1]
-    except TypeError as error:
-        kinds = [type(one[0]).__name__ for one in (times, others)]
-        raise BadInput(f"the times of the rows are of type {kinds[0]}, and those of {name} of type {kinds[1]}; pass both alike.") from error
-
-
-def _kind(rows: Any) -> str:
-    return "a list of texts" if isinstance(rows, list) else "a frame" if is_frame(rows) else "an array"
+    if form.positions is not None:
+        raise BadInput(
+            f"the teacher answers {form.positions}, and distill takes teachers with one answer for each row; train a TorchStudent on its "
+            "answers: student.fit(X, tl.record(teacher, X))."
+        )
 
 
 def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice
@@ -15,6 +14,7 @@ from tutelage.core.errors import BadInput
 from tutelage.data.row_arrays import missing_truth, target_array
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
+from tutelage.data.structures.row_parts import taken
 from tutelage.data.transfer import stacked
 from tutelage.workflow.distillation.given.problem import RowSet, Unlabelled
 
@@ -78,7 +78,7 @@ def labelled(
     if not gaps.any() and not test_gaps.any():
         return Labelled(given, test, pool)
     without = np.flatnonzero(gaps)
-    names = row_names(_safe_indexing(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
+    names = row_names(taken(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
     found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
     if use == "pool" and len(without):
         pool = _followed(pool, replace(given.take(without), truth=None))

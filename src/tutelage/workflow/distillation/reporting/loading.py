@@ -19,7 +19,9 @@ MOST_INPUTS = 200
 NUMPY = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
 
-def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | None, *, text: bool) -> tuple[Loading, ...]:
+def how_to_load(
+    folder: RunFolder, exports: Sequence[Export], schema: Schema | None, *, text: bool, inputs: Sequence[str] = ()
+) -> tuple[Loading, ...]:
     """Lines for each exported file, and for the student itself.
 
     Args:
@@ -27,18 +29,19 @@ def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | N
         exports: the files.
         schema: the columns of the student; None for a matrix or texts.
         text: whether rows are texts.
+        inputs: the names of the inputs of rows of several.
     """
+    rows = _rows(schema, text, inputs)
     written = []
     for one in exports:
         path = folder.path / one.file
         if path.suffix in _LANGUAGES:
-            lines = _LANGUAGES[path.suffix](path, schema, text, not one.columns)
+            lines = _arrays(path, rows) if inputs else _LANGUAGES[path.suffix](path, schema, text, not one.columns)
             written.append(lines if one.cascade is None else replace(lines, note=f"{lines.note} {_DEFERS[path.suffix]}"))
-    return (*written, _student(folder.path / STUDENT_FILE, schema, text))
+    return (*written, _student(folder.path / STUDENT_FILE, rows))
 
 
-def _student(path: Path, schema: Schema | None, text: bool) -> Loading:
-    rows = _rows(schema, text)
+def _student(path: Path, rows: str) -> Loading:
     network, what = "", "nothing is unpickled"
     if needs_network(path):
         network, what = ", network=build", "build is the function that built the network for training, whose code no file holds"
@@ -46,8 +49,11 @@ def _student(path: Path, schema: Schema | None, text: bool) -> Loading:
     return Loading(path.name, code, f"In Python, with tutelage and scikit-learn; {what}.")
 
 
-def _rows(schema: Schema | None, text: bool) -> str:
+def _rows(schema: Schema | None, text: bool, inputs: Sequence[str] = ()) -> str:
     """Lines that read new rows as the student takes them."""
+    if inputs:
+        names = ", ".join(map(json.dumps, inputs))
+        return f'import numpy as np\narrays = np.load("rows.npz")\nrows = {{name: arrays[name] for name in [{names}]}}'
     if text:
         return 'rows = ["the first text", "the second text"]'
     if schema is None:
@@ -55,6 +61,22 @@ def _rows(schema: Schema | None, text: bool) -> str:
     dates = [str(column.name) for column in schema.columns if column.type == "date"]
     parsed = f", parse_dates={json.dumps(dates)}" if dates else ""
     return f'import pandas as pd\nrows = pd.read_csv("new.csv"{parsed})'
+
+
+def _arrays(path: Path, rows: str) -> Loading:
+    """Lines for an ONNX file of several inputs."""
+    code = f'import tutelage as tl\n{rows}\nstudent = tl.open_teacher("{path.name}")\nprint(student.answer(rows))'
+    return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {_inputs(path)}.")
+
+
+def _inputs(path: Path) -> str:
+    """The inputs of an ONNX file, each with its type; of many the first."""
+    import onnxruntime
+
+    inputs = onnxruntime.InferenceSession(str(path)).get_inputs()
+    named = ", ".join(f"{one.name} ({one.type.removeprefix('tensor(').removesuffix(')')})" for one in inputs[:MOST_INPUTS])
+    beyond = len(inputs) - MOST_INPUTS
+    return f"{named} and {beyond:,} more, which InferenceSession(...).get_inputs() lists" if beyond > 0 else named
 
 
 def _onnx(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:
@@ -69,11 +91,8 @@ def _onnx(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loadin
         )
         return Loading(path.name, code, "Needs onnxruntime only.")
     code = f'import tutelage as tl\n{_rows(schema, text)}\nstudent = tl.open_teacher("{path.name}")\nprint(student.answer(rows))'
-    named = ", ".join(f"{one.name} ({one.type.removeprefix('tensor(').removesuffix(')')})" for one in inputs[:MOST_INPUTS])
-    beyond = len(inputs) - MOST_INPUTS
-    more = f" and {beyond:,} more, which InferenceSession(...).get_inputs() lists" if beyond > 0 else ""
     days = "; dates are days since 1970" if schema is not None and any(column.type == "date" for column in schema.columns) else ""
-    return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {named}{more}{days}.")
+    return Loading(path.name, code, f"Any runtime of ONNX takes it without tutelage. Its inputs: {_inputs(path)}{days}.")
 
 
 def _python(path: Path, schema: Schema | None, text: bool, shaped: bool) -> Loading:

@@ -15,6 +15,7 @@ from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
 from tutelage.data.row_names import data_name, row_names
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.size import count_parts
 from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
@@ -143,6 +144,7 @@ def _rows_in_memory(problem: Problem) -> dict[str, Any]:
         "truth": [],
         "drop": [],
         "text": None,
+        "inputs": list(problem.inputs),
         "weight": None,
         "index": [],
         "table": None if problem.schema is None else problem.schema.to_json(),
@@ -152,7 +154,7 @@ def _rows_in_memory(problem: Problem) -> dict[str, Any]:
 
 def _summarised(rows: Any) -> Any:
     """Rows as `summarise_columns` takes them."""
-    if isinstance(rows, list) or hasattr(rows, "iloc"):
+    if isinstance(rows, list | StructuredRows) or hasattr(rows, "iloc"):
         return rows
     if is_frame(rows):
         return rows.to_pandas()

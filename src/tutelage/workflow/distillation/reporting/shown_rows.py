@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from tutelage.core.arrays import is_frame
+from tutelage.data.structures.row_parts import taken
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.report.distillation.figures import RowKind, ShownRow
 
@@ -21,7 +22,7 @@ def shown_rows(rows: Any, aligned: AlignedAnswers, *, most: int) -> tuple[ShownR
     """Rows on which student and teacher disagree, the largest difference first.
 
     Args:
-        rows: as the student takes them: a frame, an array, or a list of texts.
+        rows: as the student takes them: a frame, an array, a list of texts, or several inputs.
         aligned: the answers to them.
         most: number of rows at most.
     """
@@ -60,7 +61,9 @@ def said(aligned: AlignedAnswers, answers: Any, place: int) -> str:
 def _content(rows: Any, place: int, pixels: Any) -> tuple[RowKind, Any]:
     if pixels is not None:
         return "picture", pixels[place].tolist()
-    row = _safe_indexing(rows, [place])
+    row = taken(rows, np.array([place]))
+    if isinstance(row, StructuredRows):
+        return "table", {name: _short(" ".join(_cell(one) for one in field.ravel()), 200) for name, field in row.padded().items()}
     if isinstance(row, list):
         return "text", _short(str(row[0]), LONGEST_TEXT)
     if is_frame(row):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils import _safe_indexing
 
 from tutelage.core.answers import AnswerForm
+from tutelage.data.structures.row_parts import taken
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.report.distillation.figures import ShownRow
 from tutelage.report.playground.records import Playground
@@ -40,7 +40,7 @@ def playground_of_run(
     return playground_of(
         student,
         rows,
-        examples=_safe_indexing(test.rows, places),
+        examples=taken(test.rows, np.array(places)),
         teacher=np.asarray(teacher)[places],
         truth=[said(aligned, aligned.truth, place) for place in places],
         names=[f"test row {place}{', where the two disagree' if place in shown else ''}" for place in places],

@@ -11,6 +11,7 @@ import numpy as np
 
 from tutelage.core.answers import AnswerForm
 from tutelage.data.schema import Schema
+from tutelage.search.families import numbers_in_a_row
 from tutelage.workflow.distillation.given.answered import Answered
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
@@ -32,7 +33,7 @@ Purpose = str | int
 
 def searched_rows(rows: Any) -> int:
     """The most rows of this kind that a trial is fitted on."""
-    columns = TEXT_CELLS if isinstance(rows, list) else int(np.prod(np.shape(rows)[1:])) or 1
+    columns = TEXT_CELLS if isinstance(rows, list) else numbers_in_a_row(rows)
     return max(SEARCH_CELLS // columns, FEWEST_ROWS)
 
 

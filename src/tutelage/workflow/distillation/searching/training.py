@@ -15,6 +15,8 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, TutelageError, one_line, require
 from tutelage.data.schema import Schema
+from tutelage.data.structures.inputs import RowInputs
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.transfer import stacked
 from tutelage.search.families import Columns, Family, numbers_in_a_row
 from tutelage.students.columns import with_columns
@@ -86,7 +88,7 @@ class Prepared:
             return self._encoders[encoding]
 
     def _fitted_encoder(self, family: Family, max_words: int | None) -> Any:
-        if family.columns == "raw":
+        if family.columns == "raw" or isinstance(self.train.rows, StructuredRows):
             return "passthrough"
         estimator, rows = clone(family.estimator), self.train.rows
         unfitted = with_columns(estimator, rows, scaled=family.columns == "scaled", max_words=max_words).named_steps["columns"]
@@ -121,7 +123,8 @@ class Prepared:
         except Exception as error:  # each library reports invalid settings and rows by different exceptions
             raise BadInput(f"the student {family.name!r} cannot be trained with these settings and rows ({one_line(error)}).") from error
         pipeline = Pipeline([("columns", self.encoder(family, settings)), ("student", taught.student)])
-        return TrainedStudent(pipeline, self.form.task, self.form.classes, taught.answer_temperature, self.schema, self.text)
+        inputs = RowInputs.of(rows) if isinstance(rows, StructuredRows) else None
+        return TrainedStudent(pipeline, self.form.task, self.form.classes, taught.answer_temperature, self.schema, self.text, inputs)
 
     def validated(self, student: TrainedStudent, family: Family, settings: Mapping[str, Any]) -> Floats:
         """The answers of a student of `fit` to the validation rows.

@@ -15,6 +15,7 @@ from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
 from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, plain_arm
 from tutelage.workflow.distillation.searching.training import Prepared
@@ -76,14 +77,22 @@ def stored_students(plan: Plan, arms: Sequence[Arm], rows: Callable[[], Prepared
     return Usable({name: tuple(families) for name, families in stored["families"].items()}, tuple(stored["notes"]))
 
 
-def arms_with_students(plan: Plan, arms: Sequence[Arm], usable: Usable, task: Task, *, has_truth: bool) -> dict[Arm, tuple[Family, ...]]:
+def arms_with_students(plan: Plan, arms: Sequence[Arm], usable: Usable, problem: Problem) -> dict[Arm, tuple[Family, ...]]:
     """The arms that there are, each with the students that can learn it; a plain model that is not among them has an arm of its own."""
     families = {family.name: family for family in plan.families}
     found = {arm: tuple(families[one] for one in usable.families[arm.name]) for arm in arms if arm.name in usable.families}
-    plain = plain_model(task)
-    if has_truth and plain.name not in families:
+    plain = plain_model(problem.form.task)
+    if problem.has_truth and not problem.inputs and plain.name not in families:
         found[plain_arm(plain.name)] = (plain,)
     return found
+
+
+def no_plain_model(problem: Problem) -> list[str]:
+    """Why no plain model of the ground truth is compared with, in a sentence; nothing if one is, or no ground truth is known."""
+    if not problem.has_truth or not problem.inputs:
+        return []
+    name = plain_model(problem.form.task).name
+    return [f"There is no plain model to compare with: a {name} model takes tables, texts and arrays, and the rows are several inputs."]
 
 
 def plain_model(task: Task) -> Family:

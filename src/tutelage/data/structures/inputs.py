@@ -1,0 +1,142 @@
+"""How the inputs of rows of several look, as a model learnt them, and other rows arranged to match."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.structures.structured import Field, Ragged, StructuredRows, is_structure, mask_of, of_tokens
+
+TOKEN = 32
+"""Numbers that a token counts as: a network makes a vector of it."""
+SHORT = 2
+"""Positions of a made row where their number varies."""
+Shape = tuple[int | None, ...]
+"""Of a row of one input; None for a length that varies from row to row."""
+
+
+@dataclass(frozen=True)
+class RowInputs:
+    """The inputs of rows of several.
+
+    Attributes:
+        shapes: of a row of each input, by name, in order.
+        whole: the names of the inputs that are whole numbers or truth values, such as ids.
+        named: whether a network takes them by name; otherwise in their order.
+
+    Example:
+        >>> rows = StructuredRows.of({"ids": [[5, 7], [4]], "attention_mask": [[1, 1], [1]], "size": [[1.5, 2.0, 3.0], [0.5, 1.0, 2.0]]})
+        >>> RowInputs.of(rows).sizes
+        {'ids': None, 'attention_mask': None, 'size': 3}
+    """
+
+    shapes: Mapping[str, Shape]
+    whole: tuple[str, ...]
+    named: bool = True
+
+    @classmethod
+    def of(cls, rows: StructuredRows) -> RowInputs:
+        """Those of some rows."""
+        whole = tuple(name for name, field in rows.fields.items() if _values(field).dtype.kind in "biu")
+        return cls({name: _shape(name, rows) for name in rows.fields}, whole, rows.named)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the inputs, in order."""
+        return tuple(self.shapes)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """For each input what builds a network: the numbers in a row, None if they vary; of more axes, or none, the shape."""
+        return {name: shape[0] if len(shape) == 1 else shape for name, shape in self.shapes.items()}
+
+    @property
+    def sound(self) -> bool:
+        """Whether all attributes are of their types, in a value that was read from a file."""
+        lengths = [length for shape in self.shapes.values() for length in shape]
+        return (
+            type(self.named) is bool
+            and bool(self.shapes)
+            and all(type(name) is str for name in (*self.shapes, *self.whole))
+            and all(length is None or (type(length) is int and length >= 0) for length in lengths)
+        )
+
+    def arranged(self, rows: Any, what: str = "the rows") -> StructuredRows:
+        """Rows with these inputs, in this order; whole numbers as fractions, where fractions were learnt.
+
+        Args:
+            rows: several inputs, of any container that `StructuredRows.of` takes.
+            what: they are, in the plural, for messages.
+
+        Raises:
+            BadInput: rows of one input, or with other inputs, or fractions where whole numbers are expected.
+            ShapeError: an input of another shape.
+        """
+        expected = f"expected the inputs {', '.join(self.names)}"
+        if not is_structure(rows):
+            raise BadInput(f"{what} are of type {type(rows).__name__}; {expected}, as a dict of arrays by name.")
+        found = StructuredRows.of(rows)
+        if set(found.fields) != set(self.names):
+            raise BadInput(f"{what} have the inputs {', '.join(found.fields)}; {expected}, and no others.")
+        for name, shape in self.shapes.items():
+            kind, seen = _values(found.fields[name]).dtype, _shape(name, found)
+            if name in self.whole and kind.kind == "f":
+                raise BadInput(f"the input {name!r} of {what} holds {kind}; expected whole numbers.")
+            if len(seen) != len(shape) or seen[1:] != shape[1:] or (seen != shape and None not in (seen[0], shape[0])):
+                raise ShapeError(f"each row of the input {name!r} of {what} has shape {_shown(seen)}; expected {_shown(shape)}.")
+        counted = [name for name in self.names if name not in self.whole and _values(found.fields[name]).dtype.kind in "biu"]
+        if tuple(found.fields) == self.names and found.named == self.named and not counted:
+            return found
+        fields = {name: _as_floats(found.fields[name]) if name in counted else found.fields[name] for name in self.names}
+        return replace(found, fields=fields, named=self.named)
+
+    def ones(self, rows: int) -> StructuredRows:
+        """Made rows, of ones, from which the layers of a network read their sizes."""
+        fields: dict[str, Field] = {
+            name: np.ones(
+                (rows, *(SHORT if length is None else length for length in shape)), np.int64 if name in self.whole else np.float32
+            )
+            for name, shape in self.shapes.items()
+        }
+        return StructuredRows(fields, self.named)
+
+
+def numbers_of(rows: StructuredRows) -> int:
+    """About how many numbers a network computes with for each row; a token counts as `TOKEN`."""
+    every = 0.0
+    for name, field in rows.fields.items():
+        shape = _shape(name, rows)
+        positions = float(field.lengths.mean()) if isinstance(field, Ragged) else float(shape[0] or field.shape[1]) if shape else 1.0
+        tokens = len(shape) == 1 and _values(field).dtype.kind in "iu" and of_tokens(name, _values(field)) and name != mask_of(name)
+        every += positions * prod(length or 1 for length in shape[1:]) * (TOKEN if tokens else 1)
+    return max(1, round(every))
+
+
+def _values(field: Field) -> NDArray[Any]:
+    return field.values if isinstance(field, Ragged) else field
+
+
+def _as_floats(field: Field) -> Field:
+    return replace(field, values=field.values.astype(np.float64)) if isinstance(field, Ragged) else field.astype(np.float64)
+
+
+def _shape(name: str, rows: StructuredRows) -> Shape:
+    """The shape of a row of one input: its length varies where rows differ in theirs, or a mask of its shape says which positions count."""
+    field = rows.fields[name]
+    if isinstance(field, Ragged):
+        return (None, *field.values.shape[1:])
+    mask = rows.fields.get(mask_of(name))
+    like_mask = isinstance(mask, np.ndarray) and mask.ndim == 2 and field.shape[:2] == mask.shape
+    varies = like_mask and (field.dtype.kind in "biu" or of_tokens(name, field))
+    return (None, *field.shape[2:]) if varies else tuple(int(length) for length in field.shape[1:])
+
+
+def _shown(shape: Shape) -> str:
+    lengths = ["any" if length is None else str(length) for length in shape]
+    return f"({', '.join(lengths)}{',' if len(lengths) == 1 else ''})"

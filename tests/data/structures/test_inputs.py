@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.structures.inputs import TOKEN, RowInputs, numbers_of
+from tutelage.data.structures.structured import Ragged, StructuredRows
+
+IDS, MASK = [[5, 7, 1], [4]], [[1, 1, 1], [1]]
+SIZES = [[0.5, 1.0], [1.5, 2.0]]
+TEXTS = StructuredRows.of({"ids": IDS, "attention_mask": MASK, "size": SIZES})
+LEARNT = RowInputs.of(TEXTS)
+
+
+def test_lengths_that_vary_are_told_from_the_sizes_of_other_inputs():
+    assert dict(LEARNT.shapes) == {"ids": (None,), "attention_mask": (None,), "size": (2,)}
+    assert LEARNT.whole == ("ids", "attention_mask")
+    assert RowInputs.of(StructuredRows.of((np.ones((2, 3, 4, 4)), np.ones(2)))).sizes == {"0": (3, 4, 4), "1": ()}
+    whole = StructuredRows.of({"ids": [[5, 7], [1, 2]], "attention_mask": [[1, 1], [1, 1]], "size": SIZES})
+    assert RowInputs.of(whole).shapes == LEARNT.shapes  # tokens by their mask, numbers by their name
+
+
+def test_rows_are_arranged_in_the_order_that_was_learnt():
+    found = LEARNT.arranged({"size": SIZES, "attention_mask": [[1, 1], [1, 1]], "ids": [[1, 2], [3, 4]]})
+    assert list(found.fields) == ["ids", "attention_mask", "size"]
+    assert LEARNT.arranged(TEXTS) is TEXTS
+    assert LEARNT.arranged({"ids": IDS, "attention_mask": MASK, "size": [[1, 2], [3, 4]]}).fields["size"].dtype == np.float64
+    pair = RowInputs.of(StructuredRows.of((np.ones((2, 3)), np.ones((2, 4)))))
+    assert not pair.arranged({"1": np.ones((5, 4)), "0": np.zeros((5, 3))}).named  # as they are called in a file
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "words"),
+    [
+        (np.ones((2, 3)), BadInput, "the rows are of type ndarray; expected the inputs ids, attention_mask, size, as a dict"),
+        (
+            {"ids": IDS, "attention_mask": MASK},
+            BadInput,
+            "the rows have the inputs ids, attention_mask; expected the inputs ids, .* no others",
+        ),
+        (
+            {"ids": IDS, "attention_mask": MASK, "size": [[1.0], [2.0]]},
+            ShapeError,
+            r"input 'size' of the rows has shape \(1,\); expected \(2,\)",
+        ),
+        ({"ids": [[0.5, 1, 1], [2]], "attention_mask": MASK, "size": SIZES}, BadInput, "'ids' of the rows holds float64; expected whole"),
+        (
+            {"ids": np.ones((2, 3, 2), int), "attention_mask": MASK, "size": SIZES},
+            ShapeError,
+            r"'ids' of the rows has shape \(3, 2\); expected \(any,\)",
+        ),
+    ],
+)
+def test_other_rows_are_refused_in_a_sentence(rows, error, words):
+    with pytest.raises(error, match=words):
+        LEARNT.arranged(rows)
+
+
+def test_made_rows_are_of_the_shapes_and_types_of_the_others():
+    made = LEARNT.ones(3)
+    assert {name: (array.shape, array.dtype.kind) for name, array in made.padded().items()} == {
+        "ids": ((3, 2), "i"),
+        "attention_mask": ((3, 2), "i"),
+        "size": ((3, 2), "f"),
+    }
+
+
+def test_a_token_counts_as_the_vector_that_it_becomes():
+    assert numbers_of(TEXTS) == 2 * TOKEN + 2 + 2  # ids and mask of two positions on average, and two numbers
+    assert numbers_of(StructuredRows.of((np.ones((2, 3, 4, 4), np.uint8), np.ones(2)))) == 48 + 1
+    series = StructuredRows({"steps": Ragged(np.ones((6, 5)), np.array([2, 4]))})
+    assert numbers_of(series) == 15
+
+
+@pytest.mark.parametrize("shapes", [{}, {"a": (-1,)}, {"a": (True,)}, {3: (1,)}])
+def test_what_a_changed_file_holds_is_not_taken_for_inputs(shapes):
+    assert not RowInputs(shapes, ()).sound
+    assert LEARNT.sound

@@ -1,0 +1,91 @@
+"""Students of several inputs with scikit-learn's API, as their files are written and compared."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.pipeline import Pipeline
+from torch import nn
+
+import tutelage as tl
+from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.structures.inputs import RowInputs
+from tutelage.data.structures.network_answers import tensors_of
+from tutelage.data.structures.structured import StructuredRows
+from tutelage.exporters.arrays.subject import subject_of_arrays, takes_arrays
+from tutelage.exporters.bench.measure import time_file
+from tutelage.exporters.export import shipped_size
+from tutelage.students.saved.trained import TrainedStudent
+
+RANDOM = np.random.default_rng(0)
+LENGTHS = RANDOM.integers(1, 9, 40)
+IDS = [RANDOM.integers(1, 20, length).tolist() for length in LENGTHS]
+ROWS = {"ids": IDS, "attention_mask": [[1] * len(row) for row in IDS], "size": RANDOM.normal(size=(40, 2)).astype(np.float32)}
+STRUCTURE = StructuredRows.of(ROWS)
+SOFT = RANDOM.dirichlet((1, 1, 1), 40)
+LABELS = (SOFT > 0.3).astype(float)
+VALUES = np.column_stack([100 + 5 * LENGTHS, SOFT[:, 0]])
+
+
+class Both(nn.Module):
+    def __init__(self, outputs):
+        super().__init__()
+        self.words, self.out = nn.Embedding(20, 4), nn.Linear(6, outputs)
+
+    def forward(self, ids, attention_mask, size):
+        counts = attention_mask[..., None].to(size.dtype)
+        return self.out(torch.cat([(self.words(ids) * counts).sum(1) / counts.sum(1).clamp(min=1), size], dim=1))
+
+
+def of_run(estimator, task, labels=(), temperature=1.0):
+    """A student as a distillation has it."""
+    pipeline = Pipeline([("columns", "passthrough"), ("student", estimator)])
+    return TrainedStudent(pipeline, task, labels, temperature, inputs=RowInputs.of(STRUCTURE))
+
+
+CLASSES, SETTINGS = ("a", "b", "c"), {"epochs": 1, "random_state": 0}
+STUDENTS = {
+    "classes": lambda: tl.TorchClassifier(Both, **SETTINGS).fit(ROWS, SOFT, classes=CLASSES),
+    "labels": lambda: tl.TorchClassifier(Both, multilabel=True, **SETTINGS).fit(ROWS, LABELS, classes=CLASSES),
+    "values": lambda: tl.TorchRegressor(Both, **SETTINGS).fit(ROWS, VALUES),
+    "classes at a temperature": lambda: of_run(STUDENTS["classes"](), "multiclass", CLASSES, 0.4),
+    "labels at a temperature": lambda: of_run(STUDENTS["labels"](), "multilabel", CLASSES, 3.0),
+    "values of a run": lambda: of_run(STUDENTS["values"](), "regression"),
+}
+FINISH = {"multiclass": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regression": lambda values: values}
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_what_is_taken_of_the_network_is_what_the_student_answers(name):
+    subject = subject_of_arrays(STUDENTS[name]())
+    assert takes_arrays(subject.student, ROWS)
+    with torch.inference_mode():
+        returned = subject.network.eval()(**tensors_of(STRUCTURE, subject.network))
+        written = FINISH[subject.form.task](returned if subject.output is None else subject.output(returned))
+    np.testing.assert_allclose(written.numpy(), subject.answers(subject.rows(ROWS)), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_to_compare_on_are_checked():
+    subject = subject_of_arrays(STUDENTS["classes"]())
+    with pytest.raises(ShapeError, match=r"input 'size' of the rows of check_on has shape \(5,\); expected \(2,\)"):
+        subject.rows({**ROWS, "size": np.ones((40, 5))})
+    with pytest.raises(BadInput, match="the rows of check_on are of type ndarray; expected the inputs ids, attention_mask, size"):
+        subject.rows(np.ones((4, 3)))
+
+
+@pytest.mark.exhaustive(every=2)
+@pytest.mark.parametrize("name", ["labels at a temperature", "values of a run"])
+def test_its_file_is_proven_and_no_larger_than_was_said(name, tmp_path):
+    student = STUDENTS[name]()
+    record = tl.export(student, tmp_path / "student.onnx", check_on=ROWS)
+    assert (record.columns, record.proven) == (("ids", "attention_mask", "size"), True)
+    np.testing.assert_allclose(tl.open_teacher(str(tmp_path / "student.onnx")).answer(ROWS), student.answer(ROWS), rtol=1e-5, atol=1e-5)
+    assert 0 <= shipped_size(student, ".onnx", check_on=ROWS) - record.size_bytes < 1000
+    with pytest.raises(BadInput, match=r"exported as \.onnx only; student\.c is not"):
+        shipped_size(student, ".c", check_on=ROWS)
+
+
+@pytest.mark.exhaustive
+def test_its_file_is_timed_row_by_row_in_its_own_length():
+    assert time_file(STUDENTS["classes"](), ROWS, ".onnx", seconds=0.05).batch_rows == 1
+    with pytest.raises(BadInput, match=r"exported as \.onnx only; student\.py is not"):
+        time_file(STUDENTS["classes"](), ROWS, ".py", seconds=0.05)

@@ -24,6 +24,8 @@ PAPERS = {
     "hinton2015-temperature": ("papers.hinton.temperature", ("torch",)),
     "hinton2015-ensemble": ("papers.hinton.ensemble", ("torch",)),
     "mueller2019": ("papers.teachers.smoothing", ("torch",)),
+    "menon2021": ("papers.theory.bayes_teacher", ()),
+    "phuong2019": ("papers.theory.linear_student", ()),
 }
 """For each paper's run, its module, which defines PAPER, and the extras that it needs."""
 

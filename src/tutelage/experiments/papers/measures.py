@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,8 @@ class Scored:
             return None
         if self.scores.shape[1] == 1:
             values = self.scores[:, 0] * self.scale
-            return mean_interval(values) if np.ptp(values) > 0 else None
+            equal = np.ptp(values) <= 1e-9 * np.abs(values).max()
+            return None if equal else mean_interval(values)
         found = grand_mean_interval(self.scores, shared_rows=self.shared_rows)
         return Interval(found.low * self.scale, found.high * self.scale, found.over, found.caution)
 
@@ -87,7 +89,7 @@ def errors_of(
 def per_seed(
     name: str,
     meaning: str,
-    values: Sequence[float],
+    values: Sequence[float] | NDArray[np.floating[Any]],
     unit: str,
     *,
     published: float | None = None,
@@ -173,3 +175,12 @@ def claim_way(statement: str, published: str, arm: Scored, *, start: Scored, end
     closed = (start.mean - arm.mean) / way
     found = claim_better(statement, published, comparison, lower_is_better=arm.lower_is_better)
     return replace(found, measured=f"{closed:.0%} of the way; {found.measured}", rule=rule)
+
+
+def claim_ratio(statement: str, published: str, a: Scored, b: Scored, *, expected: float) -> Claim:
+    """The claim that the figure of one arm is `expected` times that of another, on the same seeds."""
+    interval = mean_interval(np.log(np.array(a.values) / np.array(b.values)))
+    low, high, found = (float(np.exp(value)) for value in (interval.low, interval.high, (interval.low + interval.high) / 2))
+    outcome: Outcome = "reproduced" if low <= expected <= high else "not reproduced"
+    rule = f"Reproduced if the interval of the mean ratio contains {expected:.3f}."
+    return Claim(statement, published, f"ratio {found:.3f} ({low:.3f} to {high:.3f})", outcome, rule, outcome == "reproduced")

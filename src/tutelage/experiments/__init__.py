@@ -23,6 +23,7 @@ PAPERS = {
     "hinton2015": ("papers.hinton.digits", ("torch",)),
     "hinton2015-temperature": ("papers.hinton.temperature", ("torch",)),
     "hinton2015-ensemble": ("papers.hinton.ensemble", ("torch",)),
+    "hinton2015-regulariser": ("papers.hinton.regulariser", ("torch",)),
     "mueller2019": ("papers.teachers.smoothing", ("torch",)),
     "menon2021": ("papers.theory.bayes_teacher", ()),
     "phuong2019": ("papers.theory.linear_student", ()),

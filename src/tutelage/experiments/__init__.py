@@ -25,6 +25,7 @@ PAPERS = {
     "hinton2015-ensemble": ("papers.hinton.ensemble", ("torch",)),
     "hinton2015-regulariser": ("papers.hinton.regulariser", ("torch",)),
     "mueller2019": ("papers.teachers.smoothing", ("torch",)),
+    "bucila2006": ("papers.rows.compression", ("torch",)),
     "menon2021": ("papers.theory.bayes_teacher", ()),
     "phuong2019": ("papers.theory.linear_student", ()),
 }

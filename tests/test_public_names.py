@@ -117,6 +117,7 @@ def test_the_public_list_is_this():
             "load_student",
             "load_weights",
             "losses",
+            "match_teacher_marginals",
             "metrics",
             "open_labels",
             "open_teacher",

@@ -46,6 +46,7 @@ from .students.cascade import Cascade as Cascade
 from .students.distilled import DistilledClassifier as DistilledClassifier
 from .students.distilled import DistilledRegressor as DistilledRegressor
 from .students.linear import SoftLogistic as SoftLogistic
+from .students.marginals import match_teacher_marginals as match_teacher_marginals
 from .students.multilabel import PerLabel as PerLabel
 from .students.networks.mlp import SoftMLP as SoftMLP
 from .students.networks.torch_network import TorchClassifier as TorchClassifier

@@ -167,6 +167,10 @@ def students() -> dict[str, Door]:
         "PerLabel": probabilities_after(tl.PerLabel, estimator=("model", lambda: tl.SoftTree(max_leaf_nodes=3))),
         "DistilledClassifier": Door(classifies, {"X": X, "y": Y, "at": X, **weights, **distilled, "temperature": ("number", always(2.0))}),
         "DistilledRegressor": Door(regresses, {"X": X, "y": VALUES, "at": X, **regressor}),
+        "match_teacher_marginals": Door(
+            lambda student, teacher, unlabelled: tl.match_teacher_marginals(student, teacher, unlabelled).predict_proba(unlabelled),
+            {"student": ("model", lambda: tl.SoftLogistic().fit(data()["X"], data()["P"])), "teacher": TEACHER, "unlabelled": X},
+        ),
     }
 
 

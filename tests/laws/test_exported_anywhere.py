@@ -24,7 +24,7 @@ from tutelage.exporters.targets.job import Job, Settings
 
 PLAIN = {
     *("tree", "forest", "forest of values", "linear", "logistic", "logistic of two", "mlp", "network", "network of values"),
-    *("boosting by lightgbm", "boosting by xgboost", "targets", "labels", "distilled", "distilled values"),
+    *("boosting by lightgbm", "boosting by xgboost", "targets", "labels", "distilled", "distilled values", "matched", "matched labels"),
     *("one-hot columns", "coded columns", "scaled network", "network of labels", "scaled network of values"),
 }
 MUST = {

@@ -157,7 +157,7 @@ def _trained(program: Lowering, model: TrainedStudent, rows: Value) -> Value:
     answers = program.numbers(program.lower(model.student_, rows))
     if model.task == "regression":
         return answers
-    return program.tempered(answers, model.answer_temperature, multilabel=model.task == "multilabel")
+    return program.tempered(answers, model.answer_temperature, model.biases, multilabel=model.task == "multilabel")
 
 
 def _pipeline(program: Lowering, model: Pipeline, rows: Value) -> Value:

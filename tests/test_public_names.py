@@ -90,6 +90,7 @@ def test_the_public_list_is_this():
             "Ray",
             "Schema",
             "SoftBoosting",
+            "SoftDecisionTree",
             "SoftForest",
             "PositionAnswers",
             "SoftLabels",

@@ -168,7 +168,7 @@ def _biases(own: Floats, expected: Floats, classes: tuple[Any, ...]) -> Floats:
         warnings.warn(
             f"the teacher gives {', '.join(lowered[:3])}{' and others' if len(lowered) > 3 else ''} a mean probability below "
             f"{SMALLEST_MEAN:g} on these rows, which would need a bias without bound; the student's is brought to {SMALLEST_MEAN:g}.",
-            stacklevel=4,
+            stacklevel=3,
         )
     means = np.where(rare, np.minimum(reached, SMALLEST_MEAN), expected)
     known = means > 0

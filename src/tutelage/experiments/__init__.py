@@ -20,6 +20,7 @@ RECIPES = {
 }
 """For each recipe, its module, which defines RECIPE and is imported when the recipe is run, and the extras that it needs."""
 PAPERS = {
+    "controls": ("papers.controls", ("torch",)),
     "hinton2015": ("papers.hinton.digits", ("torch",)),
     "hinton2015-temperature": ("papers.hinton.temperature", ("torch",)),
     "hinton2015-ensemble": ("papers.hinton.ensemble", ("torch",)),

@@ -70,10 +70,12 @@ def test_the_biases_are_seen():
     assert matched.fingerprint != TrainedStudent(STUDENT, "multiclass", NAMES).fingerprint
 
 
-def test_recorded_answers_of_other_inputs_of_the_same_rows_are_taken():
+def test_recorded_answers_of_other_inputs_of_the_same_rows_are_taken(tmp_path):
     labels = tl.record(TEACHER, X)
     live = match_teacher_marginals(STUDENT, TEACHER, X)
     np.testing.assert_array_equal(match_teacher_marginals(STUDENT, labels, X).biases_, live.biases_)
+    folder = tl.record(TEACHER, X, tmp_path / "labels", dtype="float64")
+    np.testing.assert_array_equal(match_teacher_marginals(STUDENT, folder, X).biases_, live.biases_)
     wide = np.hstack([X, X])
     other = tl.SoftLogistic().fit(wide, labels.paired_with(wide))
     matched = match_teacher_marginals(other, labels.paired_with(wide), wide)

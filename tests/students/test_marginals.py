@@ -140,9 +140,7 @@ def test_a_class_that_the_teacher_never_sees_is_brought_close_to_zero():
 
 def test_a_class_without_any_probability_cannot_be_repaired():
     pair = tl.SoftLogistic().fit(X, of_two(X), classes=NAMES[:2])
-    sentence = (
-        r"the student gives class 'bird' a probability of exactly 0 on all 400 rows, or does not know it, and the teacher"
-    )
+    sentence = r"the student gives class 'bird' a probability of exactly 0 on all 400 rows, or does not know it, and the teacher"
     with pytest.raises(BadInput, match=sentence):
         match_teacher_marginals(pair, TEACHER, X)
     matched = match_teacher_marginals(pair, BLIND, X)

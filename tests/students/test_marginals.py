@@ -70,10 +70,12 @@ def test_the_biases_are_seen():
     assert matched.fingerprint != TrainedStudent(STUDENT, "multiclass", NAMES).fingerprint
 
 
-def test_recorded_answers_of_other_inputs_of_the_same_rows_are_taken():
+def test_recorded_answers_of_other_inputs_of_the_same_rows_are_taken(tmp_path):
     labels = tl.record(TEACHER, X)
     live = match_teacher_marginals(STUDENT, TEACHER, X)
     np.testing.assert_array_equal(match_teacher_marginals(STUDENT, labels, X).biases_, live.biases_)
+    folder = tl.record(TEACHER, X, tmp_path / "labels", dtype="float64")
+    np.testing.assert_array_equal(match_teacher_marginals(STUDENT, folder, X).biases_, live.biases_)
     wide = np.hstack([X, X])
     other = tl.SoftLogistic().fit(wide, labels.paired_with(wide))
     matched = match_teacher_marginals(other, labels.paired_with(wide), wide)
@@ -124,12 +126,12 @@ def test_each_label_has_a_bias_of_its_own():
     np.testing.assert_allclose(logit(after) - logit(student.predict_proba(X)), np.tile(matched.biases_, (400, 1)), rtol=1e-6)
     assert matched.predict(X).tolist() == (after > 0.5).astype(int).tolist()
     never = tl.PerLabel(tl.SoftTree()).fit(X[:40], np.c_[np.zeros(40), on(X[:40])[:, 0]], classes=["red", "big"])
-    with pytest.raises(BadInput, match=r"the class \"'red' on\" a probability of exactly 0 on all 400 rows"):
+    with pytest.raises(BadInput, match=r"the student gives label 'red' on a probability of exactly 0 on all 400 rows"):
         match_teacher_marginals(never, labels, X)
 
 
 def test_a_class_that_the_teacher_never_sees_is_brought_close_to_zero():
-    with pytest.warns(UserWarning, match=r"the teacher gives 'bird' a mean probability below 1e-09 on these rows"):
+    with pytest.warns(UserWarning, match=r"the teacher gives class 'bird' a mean probability below 1e-09 on these rows"):
         matched = match_teacher_marginals(STUDENT, BLIND, X)
     means = matched.predict_proba(X).mean(axis=0)
     assert means[2] == pytest.approx(SMALLEST_MEAN, rel=1e-6)
@@ -138,7 +140,7 @@ def test_a_class_that_the_teacher_never_sees_is_brought_close_to_zero():
 
 def test_a_class_without_any_probability_cannot_be_repaired():
     pair = tl.SoftLogistic().fit(X, of_two(X), classes=NAMES[:2])
-    sentence = r"the class 'bird' a probability of exactly 0 on all 400 rows, or does not know it, and the teacher gives it 0\.\d+"
+    sentence = r"the student gives class 'bird' a probability of exactly 0 on all 400 rows, or does not know it, and the teacher"
     with pytest.raises(BadInput, match=sentence):
         match_teacher_marginals(pair, TEACHER, X)
     matched = match_teacher_marginals(pair, BLIND, X)
@@ -148,7 +150,7 @@ def test_a_class_without_any_probability_cannot_be_repaired():
 def test_means_that_no_bias_reaches_are_an_error():
     sure = tl.SoftTree(random_state=0).fit(X, np.array(NAMES)[np.arange(400) % 3])
     with pytest.raises(
-        BadInput, match=r"no bias brings the student's mean probability of '\w+' to the teacher's, 0\.\d+: 0\.\d+ is as far"
+        BadInput, match=r"no bias brings the student's mean probability of class '\w+' to the teacher's, 0\.\d+: 0\.\d+ is as far"
     ):
         match_teacher_marginals(sure, TEACHER, X)
 

@@ -91,7 +91,7 @@ def match_teacher_marginals(student: Any, teacher: Any, unlabelled: Any) -> Any:
     if target.task == "multilabel":
         found = np.array([_bias_of_label(column, mean, name) for column, mean, name in zip(own.T, expected, target.classes, strict=True)])
     else:
-        found = _biases(own, expected, target.classes)
+        found = _biases(own, expected, [f"class {shown(name)}" for name in target.classes])
     biases = found[target.codes(label_array(model.form.classes))]
     if hasattr(student, "network"):
         from tutelage.students.networks.class_biases import with_biases
@@ -151,19 +151,19 @@ def _newton_step(shares: Floats, reached: Floats, gap: Floats, biases: Floats, v
     return otherwise
 
 
-def _biases(own: Floats, expected: Floats, classes: tuple[Any, ...]) -> Floats:
-    """(classes,) biases, for (rows, classes) probabilities of a student and (classes,) means of its teacher."""
+def _biases(own: Floats, expected: Floats, names: list[str]) -> Floats:
+    """(classes,) biases, for (rows, classes) probabilities of a student and (classes,) means of its teacher; names are for messages."""
     reached = own.mean(axis=0)
     never = (reached == 0) & (expected > SMALLEST_MEAN)
     if never.any():
         place = int(np.flatnonzero(never)[0])
         raise BadInput(
-            f"the student gives the class {shown(classes[place])} a probability of exactly 0 on all {len(own):,} rows, or does not know "
+            f"the student gives {names[place]} a probability of exactly 0 on all {len(own):,} rows, or does not know "
             f"it, and the teacher gives it {expected[place]:.3g} on average, which no bias repairs. Fit the student on rows to which the "
             "teacher's soft labels give this class some probability."
         )
     rare = expected < SMALLEST_MEAN
-    lowered = [shown(name) for name, low in zip(classes, rare & (reached > SMALLEST_MEAN), strict=True) if low]
+    lowered = [name for name, low in zip(names, rare & (reached > SMALLEST_MEAN), strict=True) if low]
     if lowered:
         warnings.warn(
             f"the teacher gives {', '.join(lowered[:3])}{' and others' if len(lowered) > 3 else ''} a mean probability below "
@@ -175,25 +175,26 @@ def _biases(own: Floats, expected: Floats, classes: tuple[Any, ...]) -> Floats:
     with np.errstate(divide="ignore"):
         log_probs = np.log(own[:, known])
     found, matched = matching_biases(log_probs, means[known] / means[known].sum())
-    _check_matched(own[:, known], matched, means[known], [name for name, one in zip(classes, known, strict=True) if one])
-    biases = np.zeros(len(classes))
+    _check_matched(own[:, known], matched, means[known], [name for name, one in zip(names, known, strict=True) if one])
+    biases = np.zeros(len(names))
     biases[known] = found
     return biases
 
 
 def _bias_of_label(on: Floats, mean: float, name: Any) -> float:
     """The bias of one label, from (rows,) probabilities that it is on and the teacher's mean of them."""
-    off, added = _biases(np.column_stack([1 - on, on]), np.array([1 - mean, mean]), (f"{shown(name)} off", f"{shown(name)} on"))
+    states = [f"label {shown(name)} {state}" for state in ("off", "on")]
+    off, added = _biases(np.column_stack([1 - on, on]), np.array([1 - mean, mean]), states)
     return float(added - off)
 
 
-def _check_matched(own: Floats, reached: Floats, means: Floats, classes: list[Any]) -> None:
+def _check_matched(own: Floats, reached: Floats, means: Floats, names: list[str]) -> None:
     error = np.abs(reached - means) / means
     place = int(error.argmax())
     if error[place] > 100 * CLOSE:
         zeros = int((own[:, place] == 0).sum())
         raise BadInput(
-            f"no bias brings the student's mean probability of {shown(classes[place])} to the teacher's, {means[place]:.4g}: "
+            f"no bias brings the student's mean probability of {names[place]} to the teacher's, {means[place]:.4g}: "
             f"{reached[place]:.4g} is as far as it gets, since the student gives probabilities of exactly 0 (to this class on {zeros:,} of "
             f"{len(own):,} rows). Take a student whose probabilities are above zero, such as a tree with larger leaves."
         )

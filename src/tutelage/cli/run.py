@@ -41,27 +41,40 @@ def run(
     cache: Path | None,
     debug: bool,
 ) -> None:
-    """Run a whole experiment: moons, mnist, friedman, tiny or tiny-fashion.
+    """Run a whole experiment: moons, mnist, friedman, tiny, tiny-fashion, or the tables of a paper.
 
     The experiment trains a teacher, records its answers, trains students on them, and measures everything. It
-    prints a table and writes results.json, report.html and the students.
+    prints a table and writes results.json, report.html and the students; a paper's run keeps no students. The papers are
+    hinton2015 and those that an unknown name lists.
     """
     from tutelage.core.records import dumps
-    from tutelage.experiments import recipe_named
+    from tutelage.experiments import PAPERS, paper_named, recipe_named
     from tutelage.experiments.cache import Store
-    from tutelage.experiments.recipe import Plan
+    from tutelage.experiments.papers.paper import Paper
+    from tutelage.experiments.papers.running import run_paper
+    from tutelage.experiments.recipe import Plan, Recipe
     from tutelage.experiments.running import run_recipe
+    from tutelage.report.papers.page import paper_table
+    from tutelage.report.papers.records import PaperRecord
+    from tutelage.report.records import RunRecord
     from tutelage.report.table import terminal_table
 
     to_stdout = json_path is not None and str(json_path) == "-"
     if json_path is not None and not to_stdout:
         check_file_place(json_path)
-    known = recipe_named(recipe, further=("report",))
+    known: Paper | Recipe = paper_named(recipe, further=("report",)) if recipe in PAPERS else recipe_named(recipe, further=("report",))
     count = seeds or (known.quick_seeds if quick else known.seeds)
     plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published, data=data)
     folder = out or Path("runs") / "-".join([recipe, *["quick"] * quick, *["as-published"] * as_published])
-    record = run_recipe(known, plan, out=folder, store=Store(cache or _user_cache(), fresh=fresh), stages=DisplayedStages())
-    Console(stderr=to_stdout).print(terminal_table(record))
+    store, stages = Store(cache or _user_cache(), fresh=fresh), DisplayedStages()
+    record: RunRecord | PaperRecord
+    if isinstance(known, Recipe):
+        record = run_recipe(known, plan, out=folder, store=store, stages=stages)
+        shown = terminal_table(record)
+    else:
+        record = run_paper(known, plan, out=folder, store=store, stages=stages)
+        shown = paper_table(record)
+    Console(stderr=to_stdout).print(shown)
     if json_path is not None:
         text = dumps(record.to_json())
         echo(text, nl=False) if to_stdout else write_text(json_path, text)

@@ -36,7 +36,7 @@ from tutelage.students.saved.trained_folder import TRAINED
 from tutelage.workflow.playground import playground_of
 from tutelage.workflow.train import rows_to_check
 
-RESULTS = "results.json"
+RESULTS, PAPER_RESULTS = "results.json", "paper.json"
 CHECK_ROWS = 10_000
 TIMING, QUICK_TIMING = 0.3, 0.03
 """Seconds that measuring each of the two latencies of a file may take, about."""
@@ -61,7 +61,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
             its model.
     """
     _check_plan(recipe, plan)
-    check_whole_folder(out, may_replace=_is_run)
+    check_whole_folder(out, may_replace=is_run)
     check_store(store.root)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:
@@ -69,7 +69,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
         arms = _with_costs(outcome, rows, budget_seconds=QUICK_TIMING if plan.quick else TIMING, advance=advance)
     with stages.stage("playground"):
         playground = _playground(recipe, outcome, rows)
-    with whole_folder(out, may_replace=_is_run) as draft:
+    with whole_folder(out, may_replace=is_run) as draft:
         with stages.stage("save students", len(outcome.arms)) as advance:
             _save_students(draft / "students", outcome, advance)
         record = _record(recipe, plan, replace(outcome, arms=arms), stages)
@@ -123,6 +123,10 @@ def saved_student(
 
 def _results(run: Path) -> dict[str, Any]:
     path = run / RESULTS
+    if (run / PAPER_RESULTS).is_file():
+        raise BadInput(
+            f"{run} holds a paper's figures and no students. Name a folder that `tutelage train` or a recipe such as mnist wrote."
+        )
     if not path.is_file():
         raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` or `tutelage train` wrote.")
     results = read_json(path, schema=SCHEMA, remedy="Run the recipe again.")
@@ -143,8 +147,9 @@ def _check_plan(recipe: Recipe, plan: Plan) -> None:
         raise BadInput("--as-published runs the exact protocol of the original demo, --quick a shorter one; choose one of the two.")
 
 
-def _is_run(folder: Path) -> bool:
-    return is_empty(folder) or (folder / RESULTS).is_file()
+def is_run(folder: Path) -> bool:
+    """Whether a folder is empty or holds a run, which another may replace."""
+    return is_empty(folder) or any((folder / name).is_file() for name in (RESULTS, PAPER_RESULTS))
 
 
 def _stem(arm: str, seed: int) -> str:
@@ -208,13 +213,14 @@ def _record(recipe: Recipe, plan: Plan, outcome: Outcome, stages: Stages) -> Run
         environment=environment("tutelage", "numpy", "scikit-learn", "torch", "onnxruntime"),
         arms=tuple(arm_of(arm, outcome.test) for arm in outcome.arms),
         comparisons=tuple(compare(measured[a], measured[b], outcome.test, question) for a, b, question in outcome.pairs),
-        seconds=_seconds(stages),
+        seconds=seconds_of(stages),
         published=outcome.published,
         by_labels=outcome.by_labels,
     )
 
 
-def _seconds(stages: Stages) -> dict[str, float]:
+def seconds_of(stages: Stages) -> dict[str, float]:
+    """The seconds of every stage, and of the whole run."""
     return {name: round(seconds, 3) for name, seconds in {"total": stages.total(), **stages.seconds}.items()}
 
 

@@ -36,10 +36,10 @@ class Both(nn.Module):
         return self.out(torch.cat([(self.words(ids) * counts).sum(1) / counts.sum(1).clamp(min=1), size], dim=1))
 
 
-def of_run(estimator, task, labels=(), temperature=1.0):
+def of_run(estimator, task, labels=(), temperature=1.0, biases=()):
     """A student as a distillation has it."""
     pipeline = Pipeline([("columns", "passthrough"), ("student", estimator)])
-    return TrainedStudent(pipeline, task, labels, temperature, inputs=RowInputs.of(STRUCTURE))
+    return TrainedStudent(pipeline, task, labels, temperature, inputs=RowInputs.of(STRUCTURE), biases=biases)
 
 
 CLASSES, SETTINGS = ("a", "b", "c"), {"epochs": 1, "random_state": 0}
@@ -49,6 +49,8 @@ STUDENTS = {
     "values": lambda: tl.TorchRegressor(Both, **SETTINGS).fit(ROWS, VALUES),
     "classes at a temperature": lambda: of_run(STUDENTS["classes"](), "multiclass", CLASSES, 0.4),
     "labels at a temperature": lambda: of_run(STUDENTS["labels"](), "multilabel", CLASSES, 3.0),
+    "classes with biases": lambda: of_run(STUDENTS["classes"](), "multiclass", CLASSES, 1.0, (1.0, -2.0, 1.0)),
+    "labels with biases": lambda: of_run(STUDENTS["labels"](), "multilabel", CLASSES, 2.0, (0.5, -1.0, 2.0)),
     "values of a run": lambda: of_run(STUDENTS["values"](), "regression"),
 }
 FINISH = {"multiclass": lambda logits: logits.softmax(-1), "multilabel": torch.sigmoid, "regression": lambda values: values}
@@ -62,6 +64,13 @@ def test_what_is_taken_of_the_network_is_what_the_student_answers(name):
         returned = subject.network.eval()(**tensors_of(STRUCTURE, subject.network))
         written = FINISH[subject.form.task](returned if subject.output is None else subject.output(returned))
     np.testing.assert_allclose(written.numpy(), subject.answers(subject.rows(ROWS)), rtol=1e-5, atol=1e-5)
+
+
+def test_a_student_of_several_inputs_is_matched_to_its_teacher():
+    student = STUDENTS["classes at a temperature"]()
+    teacher = tl.as_teacher(lambda rows: SOFT, kind="probabilities", classes=CLASSES)
+    matched = tl.match_teacher_marginals(student, teacher, ROWS)
+    np.testing.assert_allclose(matched.answer(ROWS).mean(axis=0), SOFT.mean(axis=0), rtol=1e-6)
 
 
 def test_rows_to_compare_on_are_checked():

@@ -8,7 +8,6 @@ classes, with the same views, steps and number of candidates.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,17 +16,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from joblib import Parallel, cpu_count, delayed
 from numpy.typing import NDArray
 from torch import nn
 
-from tutelage.core import torch_runtime
 from tutelage.core.running.stages import Advance, Stages
 from tutelage.data.datasets import Images, load_mnist
 from tutelage.data.views import Affine, Views
 from tutelage.experiments.cache import Store
 from tutelage.experiments.demo import ORIGINAL_DEMO
 from tutelage.experiments.demo.mnist_setting import CLASSES, SIDES, Split, described, pictures, pixels
+from tutelage.experiments.in_processes import in_processes
 from tutelage.experiments.recipe import Outcome, Plan, Recipe
 from tutelage.experiments.scorecard import ClassificationTest, Measured
 from tutelage.experiments.teaching import cached_labels, cached_network, cached_view_labels
@@ -218,18 +216,15 @@ class _StudentTraining:
         self, settings: Sequence[tuple[Setting, int]], soft_labels: SoftLabels | None, advance: Advance
     ) -> dict[tuple[Setting, int], Trained]:
         """Networks of these settings and seeds, one per processor at a time; a step is too small to be split among processors."""
-        workers = min(cpu_count(only_physical_cores=False), len(settings)) if self.size.parallel else 1
-        if workers <= 1:
+
+        def done(each: tuple[Setting, int]) -> None:
+            for _ in range(self.steps(each[0])):
+                advance()
+
+        if not self.size.parallel or len(settings) == 1:
             return {each: self.network(*each, soft_labels, advance) for each in settings}
-        trained = {}
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "A worker stopped")  # joblib replaces workers that hold memory, as ours do between steps
-            runs = Parallel(workers, return_as="generator_unordered")(delayed(self._keyed)(each, soft_labels) for each in settings)
-            for each, found in runs:
-                trained[each] = found
-                for _ in range(self.steps(each[0])):
-                    advance()
-        return trained
+        found = in_processes(partial(self._silently, soft_labels=soft_labels), settings, done=done)
+        return dict(zip(settings, found, strict=True))
 
     def steps(self, *settings: Setting) -> int:
         """Number of steps to train networks of these settings."""
@@ -239,10 +234,9 @@ class _StudentTraining:
         ]
         return sum(step_count(len(self.truth), batch_size=batch, epochs=epochs) for batch, epochs in plans)
 
-    def _keyed(self, each: tuple[Setting, int], soft_labels: SoftLabels | None) -> tuple[tuple[Setting, int], Trained]:
-        """Train one network in another process, without progress of its steps; returns its key with it."""
-        torch_runtime.reuse_freed_memory()
-        return each, self.network(*each, soft_labels, lambda: None)
+    def _silently(self, each: tuple[Setting, int], soft_labels: SoftLabels | None) -> Trained:
+        """Train one network in another process, without progress of its steps."""
+        return self.network(*each, soft_labels, lambda: None)
 
 
 def run(subject: Subject, plan: Plan, store: Store, stages: Stages) -> Outcome:

@@ -108,7 +108,7 @@ def subject_of_arrays(student: Any) -> ArraysSubject:
         return ArraysSubject(student, student.network, student.output, form, None, student.outputs if values else student.predict_proba)
     if isinstance(student, TrainedStudent):
         estimator = student.student_[-1]
-        output = _output_of(estimator, student.answer_temperature)
+        output = _output_of(estimator, student.answer_temperature, student.biases)
         return ArraysSubject(student, estimator.network_, output, student.form, inputs, student.answer)
     if isinstance(student, TorchRegressor):
         form = AnswerForm("values", "regression")
@@ -122,8 +122,8 @@ def _inputs_of(student: Any) -> RowInputs | None:
     return student.inputs if isinstance(student, TrainedStudent) else student.row_inputs if isinstance(student, TorchEstimator) else None
 
 
-def _output_of(estimator: Any, temperature: float = 1.0) -> Callable[[Any], Any] | None:
-    """What is taken of a network's answers: logits at temperature 1, or values in their own unit; None for the answers themselves."""
+def _output_of(estimator: Any, temperature: float = 1.0, biases: tuple[float, ...] = ()) -> Callable[[Any], Any] | None:
+    """What is taken of a network's answers: logits with their biases, or values in their own unit; None for the answers themselves."""
     if isinstance(estimator, TorchRegressor):
         mean, scale = estimator.mean_.tolist(), estimator.scale_.tolist()
 
@@ -132,7 +132,14 @@ def _output_of(estimator: Any, temperature: float = 1.0) -> Callable[[Any], Any]
             return answers * answers.new_tensor(scale) + answers.new_tensor(mean)
 
         return values
-    return None if temperature == 1 else lambda returned: answers_in(returned) / temperature
+    if temperature == 1 and not biases:
+        return None
+
+    def logits(returned: Any) -> Any:
+        answers = answers_in(returned) / temperature
+        return answers + answers.new_tensor(biases) if biases else answers
+
+    return logits
 
 
 def _matrix(values: NDArray[Any]) -> NDArray[Any]:

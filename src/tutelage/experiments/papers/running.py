@@ -1,0 +1,62 @@
+"""Run a paper from its plan to its folder: either all results are written or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import datetime
+from pathlib import Path
+
+from tutelage.core.environment import environment
+from tutelage.core.errors import BadInput
+from tutelage.core.file_systems.whole_folders import check_whole_folder, whole_folder
+from tutelage.core.records import dumps
+from tutelage.core.running.stages import Stages
+from tutelage.experiments.cache import Store, check_store
+from tutelage.experiments.papers.paper import Findings, Paper
+from tutelage.experiments.recipe import Plan
+from tutelage.experiments.running import PAPER_RESULTS, is_run, seconds_of
+from tutelage.report.papers.page import render_paper
+from tutelage.report.papers.records import PaperRecord
+
+
+def run_paper(paper: Paper, plan: Plan, *, out: Path, store: Store, stages: Stages) -> PaperRecord:
+    """Run a paper's tables again and write paper.json and report.html.
+
+    Args:
+        paper: from `recipe_named`.
+        plan: seeds and size.
+        out: the folder to write; an earlier run there is replaced once this one is complete.
+        store: the cache of networks and answers: a run that was killed goes on from it.
+        stages: measures and displays each stage.
+
+    Raises:
+        BadInput: the paper does not support the plan. CannotWrite: a folder cannot be written; raised before any work.
+            DamagedFile, StaleCache: the data or a cache entry cannot be used.
+    """
+    if len(plan.seeds) < 2:
+        raise BadInput(f"{len(plan.seeds)} seed gives no interval and therefore no verdict; use 2 seeds or more.")
+    if plan.data is not None and not paper.takes_data:
+        raise BadInput(f"{paper.name} includes its data. Leave --data out.")
+    if plan.as_published:
+        raise BadInput(f"{paper.name} has no separate published protocol; only mnist has one. Leave --as-published out.")
+    check_whole_folder(out, may_replace=is_run)
+    check_store(store.root)
+    record = _record(paper, plan, paper.run(plan, store, stages), stages)
+    with whole_folder(out, may_replace=is_run) as draft:
+        (draft / PAPER_RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
+        (draft / "report.html").write_text(render_paper(record), encoding="utf-8")
+    return record
+
+
+def _record(paper: Paper, plan: Plan, findings: Findings, stages: Stages) -> PaperRecord:
+    return PaperRecord(
+        name=paper.name,
+        title=paper.title,
+        summary=paper.summary,
+        source=paper.source,
+        date=datetime.now().astimezone().date().isoformat(),
+        options={"seed": plan.seeds[0], "seeds": len(plan.seeds), "quick": plan.quick},
+        environment=environment("tutelage", "numpy", "scikit-learn", "torch"),
+        seconds=seconds_of(stages),
+        **{field.name: getattr(findings, field.name) for field in fields(Findings)},
+    )

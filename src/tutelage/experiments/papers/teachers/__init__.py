@@ -1,0 +1,1 @@
+"""Papers on what makes a good teacher."""

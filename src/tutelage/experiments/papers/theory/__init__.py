@@ -1,0 +1,1 @@
+"""Papers that prove why distillation helps, checked where the truth is known."""

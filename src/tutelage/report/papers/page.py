@@ -1,0 +1,69 @@
+"""A paper's run as a page of its own, as a page of the documentation, and in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from tutelage.core.file_systems.whole_files import write_text
+from tutelage.report.papers import words
+from tutelage.report.papers.charts import curve_chart, curve_file
+from tutelage.report.papers.records import PaperRecord, read_record
+from tutelage.report.shell import Drawn, render
+
+STYLES = {"reproduced": "bold green", "not reproduced": "bold red", "undecided": "dim"}
+BADGES = {"reproduced": "beats", "not reproduced": "worse", "undecided": "even"}
+
+
+def render_paper(record: PaperRecord) -> str:
+    """The page as HTML text; it loads no external resources.
+
+    Raises:
+        MissingExtra: jinja2 is not installed.
+    """
+    curves = [(curve, Drawn(curve_chart(curve))) for curve in record.curves]
+    return render("papers/page.html.j2", title=record.title, record=record, words=words, curves=curves, badges=BADGES)
+
+
+def paper_table(record: PaperRecord) -> Group:
+    """The figures and the claims for the terminal."""
+    measures = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for heading, justify in (("arm", "left"), ("", "left"), ("paper", "right"), ("here (95 %)", "right")):
+        measures.add_column(heading, justify=justify)  # type: ignore[arg-type]
+    for measure in record.measures:
+        measures.add_row(measure.name, measure.unit, words.theirs(measure), words.ours(measure))
+    claims = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    for heading in ("claim", "paper", "here", "outcome"):
+        claims.add_column(heading)
+    for claim in record.claims:
+        claims.add_row(claim.statement, claim.published, claim.measured, Text(claim.outcome, style=STYLES[claim.outcome]))
+    title = Text(f"{record.title} ({record.source.authors} {record.source.year})", style="bold")
+    return Group(title, measures, claims, Text(f"{words.answer(record)} {words.spent(record)} in total.", style="dim"))
+
+
+def write_pages(records: Path, pages: Path) -> list[Path]:
+    """Write the page of every record with its pictures, and the list of all; they are determined by the records.
+
+    Args:
+        records: a folder of files that `PaperRecord.to_json` gave, NAME.json each.
+        pages: the folder to write NAME.md and NAME-1.svg, ... into.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        DamagedFile: a record is damaged. CannotWrite: a page cannot be written.
+    """
+    found = [read_record(path) for path in sorted(records.glob("*.json"))]
+    files = {"index.md": render("papers/index.md.j2", title="Papers", records=found, words=words)} if found else {}
+    for record in found:
+        names = [f"{record.name}-{number}.svg" for number in range(1, len(record.curves) + 1)]
+        curves = list(zip(record.curves, names, strict=True))
+        files |= {name: curve_file(curve) for curve, name in curves}
+        files[f"{record.name}.md"] = render("papers/page.md.j2", title=record.title, record=record, words=words, curves=curves)
+    for name, text in files.items():
+        write_text(pages / name, text)
+    return [pages / name for name in files]

@@ -122,7 +122,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             f"The claim is about the assistant of {size.claimed} units, which was set before the run. Test pictures choose nothing.",
         ),
         deviations=(
-            "An analogue: the paper has convolutional networks of 10, 4 and 2 layers on CIFAR-10 and CIFAR-100, and residual networks.",
+            "An analogue: the paper has convolutional and residual networks on CIFAR-10, CIFAR-100 and ImageNet.",
             "Sizes differ in width, not in depth.",
             "With an assistant, a student has one training more behind it.",
         ),

@@ -146,7 +146,9 @@ def claim_no_gain(statement: str, published: str, comparison: Comparison, *, wit
     low, high = comparison.ci95
     outcome: Outcome = "reproduced" if low >= -within else "not reproduced" if high < -within else "undecided"
     rule = f"Reproduced if the whole interval of the paired difference is above -{within:g} {comparison.metric}; not if it is below."
-    return Claim(statement, published, f"{comparison.a} - {comparison.b}: {difference(comparison)}", outcome, rule, comparison.difference >= 0)
+    return Claim(
+        statement, published, f"{comparison.a} - {comparison.b}: {difference(comparison)}", outcome, rule, comparison.difference >= 0
+    )
 
 
 def claim_at_most(statement: str, published: str, arm: Scored, bound: float) -> Claim:

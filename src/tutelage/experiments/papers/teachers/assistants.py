@@ -35,19 +35,31 @@ class Size:
         parallel: train seeds in separate processes.
     """
 
-    teacher_units: int = 1200
-    units: int = 10
-    assistants: tuple[int, ...] = (30, 100, 300)
-    claimed: int = 100
-    repeats: int = 4
-    teacher: Schedule = Schedule(epochs=40)
-    assistant: Schedule = Schedule(epochs=30)
-    student: Schedule = Schedule(epochs=30, peak_rate=5e-3)
-    parallel: bool = True
+    teacher_units: int
+    units: int
+    assistants: tuple[int, ...]
+    claimed: int
+    repeats: int
+    teacher: Schedule
+    assistant: Schedule
+    student: Schedule
+    parallel: bool
 
 
+FULL = Size(
+    teacher_units=1200,
+    units=10,
+    assistants=(30, 100, 300),
+    claimed=100,
+    repeats=4,
+    teacher=Schedule(epochs=40),
+    assistant=Schedule(epochs=30),
+    student=Schedule(epochs=30, peak_rate=5e-3),
+    parallel=True,
+)
 QUICK = Size(
     teacher_units=200,
+    units=10,
     assistants=(30,),
     claimed=30,
     repeats=2,
@@ -84,7 +96,7 @@ class _Seed:
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train a teacher per seed, assistants of it, and students of all of them."""
-    size = QUICK if plan.quick else Size()
+    size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
     with stages.stage("networks", len(plan.seeds)) as advance:

@@ -37,15 +37,24 @@ class Size:
         parallel: train seeds in separate processes.
     """
 
-    widths: tuple[int, ...] = (30, 100, 300, 1200)
-    units: int = 20
-    repeats: int = 2
-    converged: Schedule = Schedule(epochs=40)
-    early: Schedule = Schedule(epochs=8)
-    student: Schedule = Schedule(epochs=24, peak_rate=5e-3)
-    parallel: bool = True
+    widths: tuple[int, ...]
+    units: int
+    repeats: int
+    converged: Schedule
+    early: Schedule
+    student: Schedule
+    parallel: bool
 
 
+FULL = Size(
+    widths=(30, 100, 300, 1200),
+    units=20,
+    repeats=2,
+    converged=Schedule(epochs=40),
+    early=Schedule(epochs=8),
+    student=Schedule(epochs=24, peak_rate=5e-3),
+    parallel=True,
+)
 QUICK = Size(
     widths=(30, 200),
     units=10,
@@ -83,7 +92,7 @@ class _Seed:
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train teachers of every width, to the end and early, and a student of each."""
-    size = QUICK if plan.quick else Size()
+    size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
     with stages.stage("networks", len(plan.seeds)) as advance:
@@ -104,12 +113,12 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             claim_better("A large teacher that stops early teaches better than one that converged.", "stated in the abstract", early),
         ),
         protocol=(
-            f"Fashion-MNIST. Teachers: 784-w-w-10 with w = {', '.join(map(str, size.widths))}, on labels, for {size.converged.epochs} epochs, "
-            f"and, early, for {size.early.epochs}; the learning rate ends at nothing in both.",
+            f"Fashion-MNIST. Teachers: 784-w-w-10 with w = {', '.join(map(str, size.widths))}, on labels, for {size.converged.epochs} "
+            f"epochs and, early, for {size.early.epochs}; the learning rate ends at nothing in both.",
             f"Students: 784-{size.units}-{size.units}-10 on a teacher's answers, with a tenth of the weight on labels. "
             f"A figure of a seed is the mean of {size.repeats} initial weights, the same for all teachers.",
-            f"Each student's temperature, of {', '.join(f'{t:g}' for t in TEMPERATURES)}, is the one with the fewest errors on the last sixth "
-            "of the training pictures, from which nothing learns; for every seed and teacher on its own.",
+            f"Each student's temperature, of {', '.join(f'{t:g}' for t in TEMPERATURES)}, is the one with the fewest errors on the last "
+            "sixth of the training pictures, from which nothing learns; for every seed and teacher on its own.",
             "Test pictures are used once and choose nothing.",
         ),
         deviations=(

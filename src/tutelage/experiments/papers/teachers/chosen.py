@@ -1,4 +1,4 @@
-"""Networks on labels, and on a network's answers at the temperature that held-out rows choose: the parts of runs on teachers of several sizes."""
+"""Networks on labels, and on a network's answers at the temperature that held-out rows choose."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from tutelage.core.running.stages import Stages
 from tutelage.data.views import Views
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_processes
-from tutelage.experiments.papers.hinton.settings import TEACHER, large, large_network, small_network
 from tutelage.experiments.papers.hinton.settings import Size as Large
+from tutelage.experiments.papers.hinton.settings import large, large_network, small_network
 from tutelage.experiments.papers.measures import Scored, claim_better, compare, errors_of
 from tutelage.experiments.papers.networks import Lessons, Schedule, trained
 from tutelage.experiments.papers.paper import Findings, Paper
@@ -48,14 +48,22 @@ class Size:
         parallel: train in separate processes.
     """
 
-    teacher: Large = Large(teacher=TEACHER)
-    units: int = 100
-    epochs: tuple[int, ...] = (10, 20, 50)
-    views: int = 30
-    student: Schedule = Schedule(epochs=0)
-    parallel: bool = True
+    teacher: Large
+    units: int
+    epochs: tuple[int, ...]
+    views: int
+    student: Schedule
+    parallel: bool
 
 
+FULL = Size(
+    teacher=Large(),
+    units=100,
+    epochs=(10, 20, 50),
+    views=30,
+    student=Schedule(epochs=0),
+    parallel=True,
+)
 QUICK = Size(
     teacher=Large(units=100, teacher=Schedule(epochs=12, batch_size=64, peak_rate=3e-3, max_norm=2.0)),
     units=40,
@@ -122,7 +130,8 @@ class _Student:
         """(test rows) classes that the teacher of a seed predicts, after it has answered all views."""
         for arm in (SAME, MIXED):
             self._answers(seed, arm)
-        return large(self.pictures, self.size.teacher, self.store, seed=seed)[0].predict(self.pictures.test_inputs)
+        teacher, _ = large(self.pictures, self.size.teacher, self.store, seed=seed)
+        return np.asarray(teacher.predict(self.pictures.test_inputs))
 
     def __call__(self, task: tuple[int, str, int]) -> NDArray[np.int64]:
         """(test rows) classes that the student of a seed, an arm and a number of epochs predicts."""
@@ -131,7 +140,7 @@ class _Student:
         lessons = Lessons(views, {"pictures": self.pictures.fingerprint, "views": views.determined_by()}, labels=labels)
         schedule = replace(self.size.student, epochs=epochs)
         student, _ = trained(self.store, partial(small_network, self.size.units), soft_cross_entropy(), schedule, lessons, seed=seed)
-        return student.predict(self.pictures.test_inputs)
+        return np.asarray(student.predict(self.pictures.test_inputs))
 
     def _answers(self, seed: int, arm: str) -> tuple[Views, SoftLabels]:
         """What the students of an arm see, and the answers that they learn."""
@@ -146,7 +155,7 @@ class _Student:
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train a teacher per seed, and students of every arm and length."""
-    size = QUICK if plan.quick else Size()
+    size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick, rows=1500, test_rows=1000)
     student = _Student(pictures, size, store)
@@ -164,8 +173,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             arms[arm, epochs] = errors_of(f"{arm}, {epochs} epochs", meaning, classes, truth)
     short, longest = size.epochs[0], size.epochs[-1]
     same = arms[SAME, longest]
-    against_fixed = compare(same, arms[FIXED, longest], "Is it better if the teacher sees the student's view than if its answers are fixed?")
-    against_other = compare(same, arms[INDEPENDENT, longest], "And than if it sees another view?")
+    against_fixed = compare(same, arms[FIXED, longest], "Is a teacher that sees the student's view better than fixed answers?")
+    against_other = compare(same, arms[INDEPENDENT, longest], "And than one that sees another view?")
     mixed = compare(arms[MIXED, longest], same, "Does mixing pictures help?")
     patience = compare(same, arms[SAME, short], f"Are {longest} epochs better than {short}?")
     return Findings(
@@ -185,15 +194,15 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         protocol=(
             "MNIST. Each seed has a teacher of its own, the large network of hinton2015, trained on moved pictures.",
-            f"Students: 784-{size.units}-{size.units}-10 on the teacher's answers at temperature 1 alone, without labels; a seed's have the "
-            "same initial weights, and all but those with mixed pictures see the same moved pictures in the same order.",
+            f"Students: 784-{size.units}-{size.units}-10 on the teacher's answers at temperature 1 alone, without labels. Those of a seed "
+            "have the same initial weights, and all but those with mixed pictures see the same moved pictures in the same order.",
             f"Pictures are moved by up to two pixels along each side, in {size.views} ways for each picture, one in each epoch, in turn.",
             f"Students of {', '.join(map(str, size.epochs))} epochs are trained each on its own, to a learning rate of nothing.",
             "Nothing is chosen on test pictures, which are used once, as they are.",
         ),
         deviations=(
-            "An analogue: the paper distils a large residual network into a ResNet-50 on ImageNet and smaller sets of photographs, for up to "
-            "9 600 epochs.",
+            "An analogue: the paper distils a large residual network into a ResNet-50 on ImageNet and smaller sets of photographs, for up "
+            "to 9 600 epochs.",
             f"Views are repeated after {size.views} epochs. Views are moved pictures in place of crops of different sizes.",
             "The proportion of mixed pictures is uniform. Adam with a one-cycle schedule.",
         ),

@@ -50,23 +50,34 @@ class Size:
         parallel: train in separate processes.
     """
 
-    build: Callable[[], nn.Module] = lenet
-    layers: str = "LeNet-5"
-    own: int = 200
-    sets: tuple[Rows, ...] = ((200, 1), (1000, 1), (6000, 1), (60_000, 1), (60_000, 4), (60_000, 20))
-    seen: int = 1_200_000
-    teacher: Schedule = Schedule(epochs=100, batch_size=20)
-    student: Schedule = Schedule(epochs=0, batch_size=100)
-    parallel: bool = True
+    build: Callable[[], nn.Module]
+    layers: str
+    own: int
+    sets: tuple[Rows, ...]
+    seen: int
+    teacher: Schedule
+    student: Schedule
+    parallel: bool
 
     def schedule(self, pictures: int) -> Schedule:
         """That of a student of so many pictures: equal steps, whatever their number."""
         return replace(self.student, epochs=self.seen // pictures)
 
 
+FULL = Size(
+    build=lenet,
+    layers="LeNet-5",
+    own=200,
+    sets=((200, 1), (1000, 1), (6000, 1), (60_000, 1), (60_000, 4), (60_000, 20)),
+    seen=1_200_000,
+    teacher=Schedule(epochs=100, batch_size=20),
+    student=Schedule(epochs=0, batch_size=100),
+    parallel=True,
+)
 QUICK = Size(
     build=partial(small_network, 50),
     layers="784-50-50-10",
+    own=200,
     sets=((200, 1), (2000, 1), (2000, 4)),
     seen=40_000,
     teacher=Schedule(epochs=20, batch_size=20, peak_rate=3e-3),
@@ -112,7 +123,7 @@ def _rows_from(pictures: Pictures, at: NDArray[np.int64]) -> dict[str, Any]:
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train a teacher per seed, and a student of it on every transfer set."""
-    size = QUICK if plan.quick else Size()
+    size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick, test_rows=1000)
     tasks = [(seed, rows) for seed in plan.seeds for rows in size.sets]
@@ -128,7 +139,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     own, most, plain = size.sets[0], size.sets[-1], max(rows for rows in size.sets if rows[1] == 1)
     of_teacher = np.stack([predicted[seed, own][0] for seed in plan.seeds])
     teacher = errors_of("teacher", f"{size.layers} on the labels of {size.own} pictures", of_teacher, pictures.test_labels)
-    more = compare(agreement[plain], agreement[own], "Does a student agree more with its teacher after more pictures than the teacher's own?")
+    more = compare(agreement[plain], agreement[own], "Does a student that sees more pictures than its teacher did agree more with it?")
     moved = compare(agreement[most], agreement[plain], "Do moved copies of the pictures bring it closer still?")
     better = compare(errors[own], teacher, "Does the student that saw the teacher's pictures only make fewer errors than the teacher?")
     closer = compare(errors[most], errors[own], "Does the student that agrees most make fewer errors than the one that agrees least?")
@@ -143,7 +154,9 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 MISSED,
             ),
             claim_better("More rows bring the student closer.", "a figure", more, lower_is_better=False),
-            claim_at_least("With very many rows it agrees with its teacher on more than 99 % of test rows.", "> 99 %", agreement[most], REACHED),
+            claim_at_least(
+                "With very many rows it agrees with its teacher on more than 99 % of test rows.", "> 99 %", agreement[most], REACHED
+            ),
             claim_better("A student that fails to match its teacher is better than it.", "stated", better),
         ),
         protocol=(
@@ -188,7 +201,9 @@ def _agreement(name: str, meaning: str, of_teacher: NDArray[np.int64], of_studen
 def _curve(title: str, unit: str, arms: dict[Rows, Scored], levels: dict[str, float]) -> Curve:
     points = tuple(arm.point(count * copies) for (count, copies), arm in arms.items())
     caption = "Mean and 95 % interval by the number of rows that the teacher answered, at equal steps."
-    return Curve(title, caption, "rows", unit, (Series("student with the layers of its teacher", "chosen", points),), logarithmic=True, levels=levels)
+    return Curve(
+        title, caption, "rows", unit, (Series("student with the layers of its teacher", "chosen", points),), logarithmic=True, levels=levels
+    )
 
 
 PAPER = Paper(

@@ -28,11 +28,16 @@ GENERATIONS = 3
 class Size:
     """The size of a run: hidden units per layer, and how every generation is trained."""
 
-    units: int = 300
-    schedule: Schedule = Schedule(epochs=30)
-    parallel: bool = True
+    units: int
+    schedule: Schedule
+    parallel: bool
 
 
+FULL = Size(
+    units=300,
+    schedule=Schedule(epochs=30),
+    parallel=True,
+)
 QUICK = Size(units=40, schedule=Schedule(epochs=25, batch_size=128, peak_rate=5e-3), parallel=False)
 
 
@@ -72,7 +77,7 @@ class _Seed:
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train all generations of every seed, and networks on labels beside them."""
-    size = QUICK if plan.quick else Size()
+    size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
     with stages.stage("networks", len(plan.seeds)) as advance:
@@ -101,9 +106,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 "stated; 3.5 % error (CIFAR-10) and 15.5 % (CIFAR-100) in the abstract",
                 first,
             ),
-            claim_better(
-                "An ensemble of the generations is better than a single one.", "14.9 against 15.5 % error (CIFAR-100)", ensembles
-            ),
+            claim_better("An ensemble of the generations is better than a single one.", "14.9 against 15.5 % error (CIFAR-100)", ensembles),
         ),
         protocol=(
             f"Fashion-MNIST, {layers}. A generation has initial weights and an order of rows of its own; beside it a network with the same "
@@ -119,7 +122,11 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             "Adam with a one-cycle schedule.",
         ),
         data=pictures.described(),
-        budget={"epochs": size.schedule.epochs, "batch size": size.schedule.batch_size, "networks": len(plan.seeds) * (1 + 2 * GENERATIONS)},
+        budget={
+            "epochs": size.schedule.epochs,
+            "batch size": size.schedule.batch_size,
+            "networks": len(plan.seeds) * (1 + 2 * GENERATIONS),
+        },
         curves=(
             Curve(
                 title="Errors by generation",
@@ -144,7 +151,9 @@ PAPER = Paper(
     name="furlanello2018",
     title="Born-again networks",
     summary="Three generations of a network on Fashion-MNIST, each taught by the one before, and their ensemble.",
-    source=Source("Furlanello, Lipton, Tschannen, Itti, Anandkumar", 2018, "Born-Again Neural Networks", "https://arxiv.org/abs/1805.04770"),
+    source=Source(
+        "Furlanello, Lipton, Tschannen, Itti, Anandkumar", 2018, "Born-Again Neural Networks", "https://arxiv.org/abs/1805.04770"
+    ),
     seeds=5,
     quick_seeds=2,
     run=run,

@@ -37,12 +37,18 @@ COHORTS = (1, 2, 4)
 class Size:
     """The size of a run: hidden units per layer of the static teacher and of all other networks, and how they are trained."""
 
-    teacher_units: int = 1200
-    units: int = 300
-    schedule: Schedule = Schedule(epochs=30)
-    parallel: bool = True
+    teacher_units: int
+    units: int
+    schedule: Schedule
+    parallel: bool
 
 
+FULL = Size(
+    teacher_units=1200,
+    units=300,
+    schedule=Schedule(epochs=30),
+    parallel=True,
+)
 QUICK = Size(teacher_units=120, units=40, schedule=Schedule(epochs=20, batch_size=128, peak_rate=5e-3), parallel=False)
 
 
@@ -96,7 +102,9 @@ class _Seed:
         plan = size.schedule
         sizes = (pictures.inputs.shape[1], size.teacher_units, size.teacher_units, CLASSES)
         alone = Students(sizes, (Arm(hard_weight=1.0),), 1, plan.epochs, plan.batch_size, plan.peak_rate, self.store)
-        teacher = alone.trained(seed, inputs=pictures.inputs, logits=None, truth=pictures.labels, made_from={"pictures": pictures.fingerprint})
+        teacher = alone.trained(
+            seed, inputs=pictures.inputs, logits=None, truth=pictures.labels, made_from={"pictures": pictures.fingerprint}
+        )
         answers = torch.softmax(torch.from_numpy(alone.logits(teacher, pictures.inputs)[0, 0]), dim=-1)
         targets = answers + nn.functional.one_hot(truth, CLASSES)
 
@@ -137,7 +145,7 @@ class _Seed:
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train networks alone, in cohorts, and with a static teacher."""
-    size = QUICK if plan.quick else Size()
+    size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
     with stages.stage("networks", len(plan.seeds)) as advance:
@@ -156,7 +164,12 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     more = compare(arms["4"], arms["2"], "Are four together better than two?")
     return Findings(
         measures=tuple(arm.measure() for arm in arms.values()),
-        comparisons=(pairs, against_teacher, more, compare(arms["taught"], arms["1"], "Is a network with a static teacher better than alone?")),
+        comparisons=(
+            pairs,
+            against_teacher,
+            more,
+            compare(arms["taught"], arms["1"], "Is a network with a static teacher better than alone?"),
+        ),
         claims=(
             claim_better("Networks that learn from each other are better than each alone.", "stated in the abstract", pairs),
             claim_better("They are better than those of a more powerful, static teacher.", "stated in the abstract", against_teacher),
@@ -164,8 +177,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         protocol=(
             f"Fashion-MNIST, {layers}. Each seed has {MEMBERS} networks with other initial weights, the same in all arms; all get the same "
             "batches. A figure of a seed is their mean.",
-            "Alone: the cross-entropy with labels. In a cohort: also the mean KL divergence from the answers of the others of the same step, "
-            "which get no gradient from it; both terms have weight 1, at temperature 1.",
+            "Alone: the cross-entropy with labels. In a cohort: also the mean KL divergence from the answers of the others in the same "
+            "step, which get no gradient from it; both terms have weight 1, at temperature 1.",
             f"Taught: also the divergence from the answers of a network of {size.teacher_units} units, trained on labels before.",
             "All training pictures train; nothing is chosen on test pictures, which are used once.",
         ),

@@ -209,7 +209,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         data=pictures.described(),
         budget={
             "teacher": asdict(size.teacher.teacher),
-            "student epochs": size.epochs,
+            "student epochs": list(size.epochs),
             "batch size": size.student.batch_size,
             "views": size.views,
             "students": len(tasks),

@@ -26,56 +26,11 @@ from torch import nn
 import tutelage as tl
 from tutelage.evaluation.verdicts import paired_difference, verdict
 from tutelage.experiments.demo.mnist_setting import pixels
+from tutelage.experiments.papers.objectives.candidates import CLASSES, HARD, network
 from tutelage.search.choice import best_setting
 from tutelage.training.stacks.networks import mlp, with_new_weights
 
 Objectives = Mapping[str, tuple[tl.losses.Objective, ...]]
-HARD = tl.losses.hard_cross_entropy
-
-
-def network(width: int, outputs: int) -> nn.Sequential:
-    """Two convolutions and a hidden layer; `features` is the last convolutional map, `embedding` the layer before the outputs."""
-    net = nn.Sequential()
-    net.add_module("picture", nn.Unflatten(1, (1, 28, 28)))
-    net.add_module("first", nn.Conv2d(1, width, 3, 2, 1))
-    net.add_module("relu", nn.ReLU())
-    net.add_module("second", nn.Conv2d(width, 2 * width, 3, 2, 1))
-    net.add_module("features", nn.ReLU())
-    net.add_module("flat", nn.Flatten())
-    net.add_module("hidden", nn.Linear(2 * width * 49, 4 * width))
-    net.add_module("embedding", nn.ReLU())
-    net.add_module("answers", nn.Linear(4 * width, outputs))
-    return net
-
-
-def beside_labels(
-    objective: Callable[..., tl.losses.Objective], weights: tuple[float, ...], *layers: str
-) -> tuple[tl.losses.Objective, ...]:
-    """The loss on true classes plus a term, with three weights of the term."""
-    return tuple(HARD() + weight * objective(*layers) for weight in weights)
-
-
-CLASSES: Objectives = {
-    "hard_cross_entropy": tuple(HARD(smoothing=s) for s in (0.0, 0.1, 0.2)),
-    "hard_cross_entropy, unsmoothed": (HARD(),),
-    "soft_cross_entropy": tuple(tl.losses.soft_cross_entropy(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "kl_divergence": tuple(tl.losses.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "logit_matching": beside_labels(tl.losses.logit_matching, (0.01, 0.1, 1.0)),
-    "decoupled": tuple(HARD() + tl.losses.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 4.0, 8.0)),
-    "dist": tuple(HARD() + tl.losses.dist(temperature=t) for t in (1.0, 2.0, 4.0)),
-    "standardised_divergence": beside_labels(partial(tl.losses.standardised_divergence, temperature=2.0), (1.0, 4.0, 16.0)),
-    "weighted_soft_labels": tuple(HARD() + tl.losses.weighted_soft_labels(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "virtual_teacher": beside_labels(tl.losses.virtual_teacher, (0.1, 1.0, 10.0)),
-    "reverse_kl": tuple(tl.losses.reverse_kl(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "jensen_shannon": tuple(tl.losses.jensen_shannon(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "hint": beside_labels(tl.losses.hint, (1.0, 10.0, 100.0), "features"),
-    "attention_transfer": beside_labels(tl.losses.attention_transfer, (10.0, 100.0, 1000.0), "features"),
-    "relational_distance": beside_labels(tl.losses.relational_distance, (1.0, 10.0, 100.0), "embedding"),
-    "relational_angle": beside_labels(tl.losses.relational_angle, (1.0, 10.0, 100.0), "embedding"),
-    "similarity_preserving": beside_labels(tl.losses.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
-    "probabilistic_transfer": beside_labels(tl.losses.probabilistic_transfer, (1.0, 10.0, 100.0), "embedding"),
-    "contrastive": beside_labels(partial(tl.losses.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
-}
 ON_OR_OFF: Objectives = {
     "hard_bernoulli": tuple(w * tl.losses.hard_bernoulli() for w in (0.3, 1.0, 3.0)),
     "soft_bernoulli": tuple(tl.losses.soft_bernoulli(temperature=t) for t in (1.0, 2.0, 4.0)),

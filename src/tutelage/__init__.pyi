@@ -46,8 +46,10 @@ from .students.cascade import Cascade as Cascade
 from .students.distilled import DistilledClassifier as DistilledClassifier
 from .students.distilled import DistilledRegressor as DistilledRegressor
 from .students.linear import SoftLogistic as SoftLogistic
+from .students.marginals import match_teacher_marginals as match_teacher_marginals
 from .students.multilabel import PerLabel as PerLabel
 from .students.networks.mlp import SoftMLP as SoftMLP
+from .students.networks.soft_decision_tree import SoftDecisionTree as SoftDecisionTree
 from .students.networks.torch_network import TorchClassifier as TorchClassifier
 from .students.networks.torch_network import TorchRegressor as TorchRegressor
 from .students.saved.save_load import load_student as load_student

@@ -60,6 +60,8 @@ def families() -> dict[str, Case]:
     shares, binary = random.dirichlet(np.ones(3), 120), random.dirichlet(np.ones(2), 120)
     values, truth = X[:, 0] * X[:, 1], np.where(X[:, 0] > 0, "it's", "b")
     frame = table(random, 120, 0.1, 8)
+    noise = tl.as_teacher(lambda rows: random.dirichlet([1, 2, 9], len(rows)), kind="probabilities", classes=range(3), version="a")
+    on = tl.as_teacher(lambda rows: np.full((len(rows), 2), [0.2, 0.9]), kind="probabilities", task="multilabel", classes=range(2))
     texts = [" ".join(random.choice(["good", "bad", "Film", "naïve", "日本"], 4)) for _ in range(120)]
     both = make_pipeline(scaled(["size", "the weight"], ["colour", "Größe"]), LogisticRegression())
     codes = make_pipeline(coded(["colour", "Größe"]), DecisionTreeClassifier(max_depth=5, random_state=0))
@@ -75,6 +77,8 @@ def families() -> dict[str, Case]:
         "logistic": (tl.SoftLogistic().fit(X, shares), X),
         "logistic of two": (LogisticRegression().fit(X, truth), X),
         "mlp": (tl.SoftMLP(hidden_layer_sizes=(6,), epochs=2, random_state=0).fit(X, shares), X),
+        "gates": (tl.SoftDecisionTree(depth=3, epochs=2, random_state=0).fit(X, shares), X),
+        "mixed gates": (tl.SoftDecisionTree(depth=2, epochs=2, answer="mixture", random_state=0).fit(X, binary), X),
         "network": (TorchStudent(mlp((4, 6, 3)), classes=range(3)), X.astype(np.float32)),
         "scaled network": (make_pipeline(StandardScaler(), tl.TorchClassifier(mlp((4, 6, 3)), epochs=1)).fit(X, shares), X),
         "network of labels": (tl.TorchClassifier(mlp((4, 6, 3)), epochs=1, multilabel=True).fit(X, shares), X),
@@ -84,6 +88,8 @@ def families() -> dict[str, Case]:
         "boosting by xgboost": (tl.SoftBoosting(engine="xgboost", n_estimators=4, random_state=0).fit(gaps, binary), gaps),
         "targets": (tl.SoftTargets(DecisionTreeClassifier(max_depth=4, random_state=0)).fit(gaps, shares), gaps),
         "labels": (tl.PerLabel(tl.SoftTree(max_leaf_nodes=5, random_state=0)).fit(gaps, shares[:, :2]), gaps),
+        "matched": (tl.match_teacher_marginals(tl.SoftForest(n_estimators=4, random_state=0).fit(X, shares), noise, X), X),
+        "matched labels": (tl.match_teacher_marginals(tl.PerLabel(tl.SoftLogistic()).fit(X, shares[:, :2]), on, X), X),
         "distilled": (tl.DistilledClassifier(LogisticRegression(), tl.SoftTree(max_leaf_nodes=8, random_state=0)).fit(X, truth), X),
         "distilled values": (tl.DistilledRegressor(Ridge(), RandomForestRegressor(3, max_depth=4, random_state=0)).fit(X, values), X),
         "one-hot columns": (both.fit(frame, truth), frame),
@@ -124,6 +130,7 @@ def drawn(seed: int) -> Case:
         lambda: _stretched(LogisticRegression(max_iter=20).fit(X, labels), random),
         lambda: _stretched(Ridge().fit(X, shares), random),
         lambda: tl.SoftMLP(hidden_layer_sizes=(4,), epochs=1, **seeded).fit(X, shares),
+        lambda: tl.SoftDecisionTree(depth=int(random.integers(1, 5)), epochs=1, **seeded).fit(X, shares),
         lambda: tl.DistilledClassifier(LogisticRegression(max_iter=20), tl.SoftTree(max_leaf_nodes=leaves, **seeded)).fit(X, labels),
         lambda: BaggingRegressor(Ridge(), 2, **seeded).fit(X, shares[:, 0]),
         lambda: GradientBoostingClassifier(n_estimators=2, **seeded).fit(X, labels),

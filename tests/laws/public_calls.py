@@ -115,6 +115,18 @@ def students() -> dict[str, Door]:
         "validation_fraction": ("number", always(0.2)),
         "random_state": ("count", always(0)),
     }
+    gates = {
+        "depth": ("count", always(2)),
+        "sharpness": ("number", always(1.0)),
+        "penalty": ("number", always(0.1)),
+        "answer": ("name", always("mixture")),
+        "learning_rate": ("number", always(0.01)),
+        "epochs": ("size", always(1)),
+        "batch_size": ("count", always(8)),
+        "standardise": ("switch", always(True)),
+        "n_jobs": ("count", always(1)),
+        "random_state": ("count", always(0)),
+    }
     network = {
         "module": ("model", always(line)),
         "learning_rate": ("number", always(0.01)),
@@ -161,12 +173,17 @@ def students() -> dict[str, Door]:
         "SoftBoosting": probabilities_after(tl.SoftBoosting, engine=("name", always("lightgbm")), **boosting),
         "SoftBoosting with XGBoost": probabilities_after(tl.SoftBoosting, engine=("name", always("xgboost")), **boosting),
         "SoftMLP": probabilities_after(tl.SoftMLP, **mlp),
+        "SoftDecisionTree": probabilities_after(tl.SoftDecisionTree, **gates),
         "TorchClassifier": probabilities_after(tl.TorchClassifier, **network),
         "TorchRegressor": Door(values_of_network, {"X": X, "y": VALUES, **weights, "at": X, **network}),
         "SoftTargets": probabilities_after(tl.SoftTargets, estimator=("model", LogisticRegression), negligible=("number", always(0.01))),
         "PerLabel": probabilities_after(tl.PerLabel, estimator=("model", lambda: tl.SoftTree(max_leaf_nodes=3))),
         "DistilledClassifier": Door(classifies, {"X": X, "y": Y, "at": X, **weights, **distilled, "temperature": ("number", always(2.0))}),
         "DistilledRegressor": Door(regresses, {"X": X, "y": VALUES, "at": X, **regressor}),
+        "match_teacher_marginals": Door(
+            lambda student, teacher, unlabelled: tl.match_teacher_marginals(student, teacher, unlabelled).predict_proba(unlabelled),
+            {"student": ("model", lambda: tl.SoftLogistic().fit(data()["X"], data()["P"])), "teacher": TEACHER, "unlabelled": X},
+        ),
     }
 
 

@@ -37,6 +37,7 @@ ESTIMATORS: list[Any] = [
     tl.SoftLogistic(),
     *BOOSTERS,
     tl.SoftMLP(hidden_layer_sizes=(8,), epochs=25, learning_rate=0.05),
+    tl.SoftDecisionTree(depth=3, epochs=25, batch_size=16, learning_rate=0.05),
     tl.SoftTargets(LogisticRegression()),
     tl.SoftTargets(GaussianNB()),
     tl.SoftTargets(DecisionTreeClassifier(random_state=0)),
@@ -58,6 +59,7 @@ WEIGHED = "check_sample_weight_equivalence_on_{}_data"
 WHY = {
     tl.SoftForest: "rows are drawn for each tree by their place, so another number of rows is another draw",
     tl.SoftMLP: "rows are shuffled into batches by their place, and float32 sums depend on the order",
+    tl.SoftDecisionTree: "rows are shuffled into batches by their place, and float32 sums depend on the order",
     tl.TorchClassifier: "rows are shuffled into batches by their place",
     tl.TorchRegressor: "rows are shuffled into batches by their place",
     tl.SoftBoosting: "the engines add up float32 gradients, whose rounding settles ties between splits",

@@ -24,7 +24,8 @@ from tutelage.exporters.targets.job import Job, Settings
 
 PLAIN = {
     *("tree", "forest", "forest of values", "linear", "logistic", "logistic of two", "mlp", "network", "network of values"),
-    *("boosting by lightgbm", "boosting by xgboost", "targets", "labels", "distilled", "distilled values"),
+    *("boosting by lightgbm", "boosting by xgboost", "targets", "labels", "distilled", "distilled values", "matched", "matched labels"),
+    *("gates", "mixed gates"),
     *("one-hot columns", "coded columns", "scaled network", "network of labels", "scaled network of values"),
 }
 MUST = {

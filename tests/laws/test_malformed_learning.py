@@ -36,6 +36,7 @@ from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.soft_decision_tree import SoftDecisionTree
 from tutelage.students.networks.torch_network import TorchClassifier
 from tutelage.students.trees import SoftForest, SoftTree
 from tutelage.teachers.adapt import as_teacher
@@ -59,6 +60,7 @@ STUDENTS = [
     SoftBoosting(n_estimators=2, n_jobs=1),
     SoftBoosting(engine="xgboost", n_estimators=2, n_jobs=1),
     SoftMLP(hidden_layer_sizes=(2,), epochs=1),
+    SoftDecisionTree(depth=2, epochs=1),
     TorchClassifier(network, epochs=1),
     SoftTargets(GaussianNB()),
     PerLabel(SoftTree()),

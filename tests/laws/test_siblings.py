@@ -24,6 +24,7 @@ STUDENTS = {
     "logistic": tl.SoftLogistic(),
     "boosting": tl.SoftBoosting(n_estimators=3),
     "mlp": tl.SoftMLP(epochs=2, random_state=0),
+    "gates": tl.SoftDecisionTree(depth=2, epochs=2, random_state=0),
     "torch network": tl.TorchClassifier(tl.training.mlp((3, 4, 2)), epochs=2, random_state=0),
     "any classifier": tl.SoftTargets(DecisionTreeClassifier(random_state=0)),
 }

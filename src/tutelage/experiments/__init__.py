@@ -20,10 +20,13 @@ RECIPES = {
 }
 """For each recipe, its module, which defines RECIPE and is imported when the recipe is run, and the extras that it needs."""
 PAPERS = {
+    "controls": ("papers.controls", ("torch",)),
     "hinton2015": ("papers.hinton.digits", ("torch",)),
     "hinton2015-temperature": ("papers.hinton.temperature", ("torch",)),
     "hinton2015-ensemble": ("papers.hinton.ensemble", ("torch",)),
     "hinton2015-regulariser": ("papers.hinton.regulariser", ("torch",)),
+    "hinton2015-missing": ("papers.hinton.missing", ("torch",)),
+    "frosst2017": ("papers.trees.soft_tree", ("torch",)),
     "mueller2019": ("papers.teachers.smoothing", ("torch",)),
     "stanton2021": ("papers.teachers.fidelity", ("torch",)),
     "cho2019": ("papers.teachers.capacity", ("torch",)),
@@ -32,6 +35,7 @@ PAPERS = {
     "furlanello2018": ("papers.teachers.generations", ("torch",)),
     "beyer2022": ("papers.teachers.consistency", ("torch",)),
     "bucila2006": ("papers.rows.compression", ("torch",)),
+    "losses": ("papers.objectives.ranking", ("torch",)),
     "menon2021": ("papers.theory.bayes_teacher", ()),
     "phuong2019": ("papers.theory.linear_student", ()),
 }

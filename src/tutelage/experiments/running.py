@@ -35,7 +35,7 @@ from tutelage.students.saved.trained_folder import TRAINED
 from tutelage.workflow.playground import playground_of
 from tutelage.workflow.train import rows_to_check
 
-RESULTS = "results.json"
+RESULTS, PAPER_RESULTS = "results.json", "paper.json"
 CHECK_ROWS = 10_000
 TIMING, QUICK_TIMING = 0.3, 0.03
 """Seconds that measuring each of the two latencies of a file may take, about."""
@@ -119,6 +119,10 @@ def saved_student(
 
 def _results(run: Path) -> dict[str, Any]:
     path = run / RESULTS
+    if (run / PAPER_RESULTS).is_file():
+        raise BadInput(
+            f"{run} holds a paper's figures and no students. Name a folder that `tutelage train` or a recipe such as mnist wrote."
+        )
     if not path.is_file():
         raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` or `tutelage train` wrote.")
     results = read_json(path, schema=SCHEMA, remedy="Run the recipe again.")
@@ -141,7 +145,7 @@ def _check_plan(recipe: Recipe, plan: Plan) -> None:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is empty or holds a run, which another may replace."""
-    return is_empty(folder) or (folder / RESULTS).is_file()
+    return is_empty(folder) or any((folder / name).is_file() for name in (RESULTS, PAPER_RESULTS))
 
 
 def _stem(arm: str, seed: int) -> str:

@@ -201,9 +201,9 @@ class DistilledClassifier(ClassifierMixin, _Distilled):  # type: ignore[misc]
         student: an unfitted scikit-learn classifier; it is cloned. One that learns from probabilities, such as
             `SoftTree`, is fitted on them directly; any other is wrapped in `SoftTargets`.
         soft_weight: weight of the teacher in the targets, in [0, 1]; below 1 requires y.
-        temperature: the student learns the probabilities at this temperature, and answers at temperature 1. `SoftTree` and
-            `SoftForest` choose their splits at the temperature, and average the targets at temperature 1 in their leaves. The
-            answers of any other student are tempered by `answer_temperature_`.
+        temperature: the student learns the probabilities at this temperature, and answers at temperature 1. `SoftTree`,
+            `SoftForest` and `SoftDecisionTree` choose their splits at the temperature, and average the targets at temperature 1 in their
+            leaves. The answers of any other student are tempered by `answer_temperature_`.
         transfer: a `Transfer` such as `Munge()`, which adds unlabelled rows to X for the teacher to label.
         transfer_rows: number of transfer rows as an int, or a multiple of the rows of X as a float. None uses every row
             of an `UnlabelledPool`, and otherwise 5 times the rows of X, at most 100 000.

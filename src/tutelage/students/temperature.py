@@ -67,8 +67,8 @@ class Taught:
 def fit_at_temperature(student: Any, form: AnswerForm, X: Any, targets: Targets, *, sample_weight: Floats | None = None) -> Taught:
     """Fit a clone of the student as `fit_student` does, and bring its answers to temperature 1.
 
-    The leaves of `SoftTree` and `SoftForest` are filled with the targets at temperature 1. For any other student, the temperature
-    of its answers is fitted on the training rows, by the cross-entropy against the targets at temperature 1.
+    The leaves of `SoftTree`, `SoftForest` and `SoftDecisionTree` are filled with the targets at temperature 1. For any other student, the
+    temperature of its answers is fitted on the training rows, by the cross-entropy against the targets at temperature 1.
 
     Raises:
         BadInput: as `fit_student`.

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import AnswerKind, Positions
-from tutelage.core.answers import AnswerForm, label_array, of_classes
+from tutelage.core.answers import AnswerForm, label_array, list_classes, of_classes
 from tutelage.core.arguments import choice, whole
-from tutelage.core.arrays import sigmoid, softmax
+from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
@@ -70,6 +70,7 @@ class TorchStudent:
         classes_: (classes,) the class name of each column of `predict_proba`.
         fit_: the history of the training (see `Fit`).
         projectors_: modules that were trained with the network for objectives of hidden layers; not part of the student.
+        biases_: (classes,) what `match_teacher_marginals` added to the biases of the last layer, if it did.
 
     Raises:
         LabelMismatch: classes that are not at least two different names. BadInput: no network, or an argument of another kind.
@@ -88,6 +89,7 @@ class TorchStudent:
 
     fit_: Fit
     projectors_: nn.ModuleDict
+    biases_: Floats
 
     def __init__(
         self,
@@ -183,6 +185,7 @@ class TorchStudent:
             seed=settings.seed,
         )
         self.set_form(form)
+        vars(self).pop("biases_", None)  # the layer that they were added to is trained further
         network = placed(self.network, backend.device if device is None and backend is not None else device)
         train_device = torch_runtime.device_of(network)
         feed = data.feed(network, seed=settings.seed, form=form, reads_truth=reads_truth)
@@ -323,6 +326,12 @@ class TorchStudent:
         self.form = form
         if form.task != "regression":
             self.classes_: NDArray[Any] = label_array(form.classes)
+
+    def __repr__(self) -> str:
+        """The kind of the network, and the classes and their biases if they are known."""
+        classes = f", classes={list_classes(self.form.classes)}" if self.form is not None and self.form.classes else ""
+        biases = f", biases=[{', '.join(f'{bias:.3g}' for bias in self.biases_)}]" if hasattr(self, "biases_") else ""
+        return f"TorchStudent({type(self.network).__name__}{classes}{biases})"
 
     def _teacher(self, X: Any, labels: Any, kind: AnswerKind | None) -> Teacher | None:
         """The teacher or the recorded answers; a torch network without class names gets the student's classes, or needs none.

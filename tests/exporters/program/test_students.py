@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -223,6 +224,24 @@ def test_what_the_command_line_trains_is_exported(name, classes, temperature, tm
     student = trained(name, task="binary" if classes == 2 else "multiclass", classes=classes, temperature=temperature)
     _, parity = exported(student, FRAME, tmp_path)
     assert "missing values" not in parity.refused
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel"])
+def test_temperature_and_biases_are_exported_together(task, tmp_path):
+    student = trained("logistic", task=task, temperature=3.0)
+    biased = replace(student, biases=(1.0, -3.0, 2.0))
+    file, _ = exported(biased, FRAME, tmp_path)
+    np.testing.assert_allclose(file.answer(FRAME), biased.predict_proba(FRAME), atol=1e-6)
+    assert student.answer_temperature != 1
+    assert np.abs(biased.predict_proba(FRAME) - student.predict_proba(FRAME)).max() > 0.2
+
+
+def test_a_matched_student_of_a_frame_is_exported_with_the_names_of_its_columns(tmp_path):
+    rows = FRAME[["far", "whole"]]
+    student = tl.match_teacher_marginals(tl.SoftLogistic().fit(rows, P[3][:120]), tl.SoftTree(random_state=0).fit(rows, P[3][-120:]), rows)
+    exported_student = export(student, tmp_path / "student.py", check_on=rows[["whole", "far"]])
+    assert exported_student.columns == ("far", "whole")
+    assert exported_student.proofs[0].decisions_changed == 0
 
 
 @pytest.mark.exhaustive(every=3)

@@ -8,6 +8,7 @@ import torch
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import ParityError
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.lowering import Lowering
 from tutelage.exporters.program.program import Program
@@ -126,6 +127,11 @@ def test_sums_shares_and_norms(language, tmp_path):
     factor, shift = norm.weight.detach().numpy(), norm.bias.detach().numpy()
     found = answers_of(language, tmp_path, rows, every(rows.numbers), op.LayerNorm(norm.eps, factor, shift))
     assert found == pytest.approx(torch_of(norm, rows.numbers), rel=1e-9)
+    ties = numbers([[1.0, 3.0, -2.0, 3.0], [-np.inf, -5.0, -7.0, -6.0]])
+    assert answers_of(language, tmp_path, ties, every(ties.numbers), op.Largest()).tolist() == [[0, 1, 0, 0], [0, 1, 0, 0]]
+    lost = numbers([[2.0, 1.0, np.nan, 0.0]])
+    with pytest.raises(ParityError, match="this row has no answer: a number is missing"):
+        answers_of(language, tmp_path, lost, every(lost.numbers), op.Largest())
     both = answers_of(language, tmp_path, numbers([[0.25]]), op.Numbers(None, (1,)), op.BothClasses())
     assert both.tolist() == [[0.75, 0.25]]
 

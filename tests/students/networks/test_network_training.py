@@ -37,18 +37,18 @@ LOSSES = {
 @pytest.mark.parametrize("name", LOSSES)
 def test_steps_are_those_of_torchs_adam(name):
     loss, targets = LOSSES[name]
-    network = _Network([3, 5, 6, 4], np.random.default_rng(0))
+    network = _Network([3, 5, 6, 4], np.random.default_rng(0), loss, 0.02, 0.1)
     theirs = of_torch(network.copy())
     weights = [parameter for parameter in theirs.parameters() if parameter.ndim == 2]
     biases = [parameter for parameter in theirs.parameters() if parameter.ndim == 1]
     adam = torch.optim.Adam([{"params": weights, "weight_decay": 0.1}, {"params": biases}], lr=0.02)
     for _ in range(20):
-        network.step(X, targets, loss, 0.02, 0.1)
+        network.step(X, targets)
         adam.zero_grad()
         torch_loss(name, theirs).backward()
         adam.step()
     np.testing.assert_allclose(forward(network.copy(), X), theirs(torch.from_numpy(X)).detach().numpy(), atol=2e-5)
-    assert loss.total(forward(network.copy(), X), targets) / len(X) == pytest.approx(torch_loss(name, theirs).item(), rel=1e-4)
+    assert network.loss(X, targets) / len(X) == pytest.approx(torch_loss(name, theirs).item(), rel=1e-4)
 
 
 def test_the_seed_alone_decides():

@@ -21,6 +21,7 @@ from tutelage.students.columns import with_columns
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
 from tutelage.students.networks.mlp import SoftMLP
+from tutelage.students.networks.soft_decision_tree import SoftDecisionTree
 from tutelage.students.saved import version
 from tutelage.students.saved.save_load import load_student, save_student
 from tutelage.students.saved.trained import TrainedStudent
@@ -40,6 +41,7 @@ STUDENTS = {
     "forest": SoftForest(n_estimators=3).fit(X, P),
     "soft line": SoftLogistic().fit(X, P, classes=["no", "yes"]),
     "soft network": SoftMLP(hidden_layer_sizes=(4,), epochs=1).fit(X, P),
+    "gates": SoftDecisionTree(depth=2, epochs=1).fit(X, P),
     "wrapped": SoftTargets(LogisticRegression()).fit(X, P),
     "labels": PerLabel(SoftTree()).fit(X, np.c_[P, np.zeros(80)]),
     **{e: SoftBoosting(engine=e, n_estimators=3, n_jobs=1).fit(X, P) for e in ("lightgbm", "xgboost") if find_spec(e)},

@@ -199,3 +199,12 @@ def claim_ratio(statement: str, published: str, a: Scored, b: Scored, *, expecte
     outcome: Outcome = "reproduced" if low <= expected <= high else "not reproduced"
     rule = f"Reproduced if the interval of the mean ratio contains {expected:.3f}."
     return Claim(statement, published, f"ratio {found:.3f} ({low:.3f} to {high:.3f})", outcome, rule, outcome == "reproduced")
+
+
+def claim_within(statement: str, published: str, arm: Scored, other: Scored, *, factor: float) -> Claim:
+    """The claim that an arm's errors are at most `factor` times those of another."""
+    allowed = replace(other, name=f"{factor:g} times {other.name}", scores=factor * other.scores)
+    rule = f"Reproduced if the interval of the paired difference to {factor:g} times its errors lies below zero."
+    found = claim_better(statement, published, compare(arm, allowed, ""))
+    ratio = arm.mean / other.mean if other.mean else float("inf")
+    return replace(found, measured=f"{ratio:.2f} times; {found.measured}", rule=rule)

@@ -14,13 +14,13 @@ from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store, check_store
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.recipe import Plan
-from tutelage.experiments.running import RESULTS, is_run, seconds_of
+from tutelage.experiments.running import PAPER_RESULTS, is_run, seconds_of
 from tutelage.report.papers.page import render_paper
 from tutelage.report.papers.records import PaperRecord
 
 
 def run_paper(paper: Paper, plan: Plan, *, out: Path, store: Store, stages: Stages) -> PaperRecord:
-    """Run a paper's tables again and write results.json and report.html.
+    """Run a paper's tables again and write paper.json and report.html.
 
     Args:
         paper: from `recipe_named`.
@@ -43,7 +43,7 @@ def run_paper(paper: Paper, plan: Plan, *, out: Path, store: Store, stages: Stag
     check_store(store.root)
     record = _record(paper, plan, paper.run(plan, store, stages), stages)
     with whole_folder(out, may_replace=is_run) as draft:
-        (draft / RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
+        (draft / PAPER_RESULTS).write_text(dumps(record.to_json()), encoding="utf-8")
         (draft / "report.html").write_text(render_paper(record), encoding="utf-8")
     return record
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -73,15 +73,27 @@ class Students:
             truth: (rows,) true classes; None if no arm reads them.
             made_from: JSON values that determine rows and teacher.
         """
-        groups = [Group(1000 * seed + repeat, np.arange(len(inputs))) for repeat in range(self.repeats)]
         settings = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ("store", "arms")}
         stack, _ = cached_network(
             self.store,
             {"what": "stack of a paper", **settings, "arms": [asdict(arm) for arm in self.arms], **made_from, "seed": seed},
-            lambda: stack_of_groups(lambda: mlp(self.sizes), groups, copies=len(self.arms)),
-            lambda stack: self._train(stack, groups, inputs, logits, truth),
+            lambda: self._untrained(seed, len(inputs)),
+            lambda stack: self._train(stack, seed, inputs, logits, truth),
         )
         return stack
+
+    def fresh(self, seed: int, *, inputs: NDArray[np.float32], logits: Floats | None, truth: NDArray[np.int64] | None) -> Stack:
+        """The same without the cache, for students that take less time than a file."""
+        stack = self._untrained(seed, len(inputs))
+        with torch_runtime.seeded(seed):
+            self._train(stack, seed, inputs, logits, truth)
+        return stack
+
+    def _groups(self, seed: int, rows: int) -> list[Group]:
+        return [Group(1000 * seed + repeat, np.arange(rows)) for repeat in range(self.repeats)]
+
+    def _untrained(self, seed: int, rows: int) -> Stack:
+        return stack_of_groups(lambda: mlp(self.sizes), self._groups(seed, rows), copies=len(self.arms))
 
     def logits(self, stack: Stack, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(repeats, arms, rows, classes) answers of the students."""
@@ -89,7 +101,7 @@ class Students:
         return np.asarray(found.reshape(self.repeats, len(self.arms), *found.shape[1:]))
 
     def _train(
-        self, stack: Stack, groups: Sequence[Group], inputs: NDArray[np.float32], logits: Floats | None, truth: NDArray[np.int64] | None
+        self, stack: Stack, seed: int, inputs: NDArray[np.float32], logits: Floats | None, truth: NDArray[np.int64] | None
     ) -> dict[str, NDArray[Any]]:
         temperature = torch.tensor([arm.temperature for arm in self.arms])[:, None, None]
         hard_weight = torch.tensor([arm.hard_weight for arm in self.arms])[:, None, None]
@@ -110,7 +122,7 @@ class Students:
         steps = self.epochs * len(inputs) // self.batch_size
         schedule = Schedule(steps, self.batch_size, self.peak_rate)
         with torch_runtime.threads(1):
-            train_side_by_side(stack, losses, inputs=torch.from_numpy(inputs), groups=groups, schedule=schedule)
+            train_side_by_side(stack, losses, inputs=torch.from_numpy(inputs), groups=self._groups(seed, len(inputs)), schedule=schedule)
         return {}
 
 

@@ -172,12 +172,13 @@ class Lowering:
             return self.then(op.Softmax(), logits)
         return self.then(op.BothClasses(), self.then(op.Apply("sigmoid"), logits))
 
-    def tempered(self, probabilities: int, temperature: float, *, multilabel: bool) -> int:
-        """Apply the temperature of the answers to probabilities, as `AnswerForm.probabilities` applies it."""
-        if temperature == 1.0:
+    def tempered(self, probabilities: int, temperature: float, biases: Sequence[float] = (), *, multilabel: bool) -> int:
+        """Apply the temperature of the answers to probabilities, and biases of the classes, as `TrainedStudent` applies them."""
+        if temperature == 1.0 and not biases:
             return probabilities
         scores = self.then(op.Apply("logit" if multilabel else "log"), probabilities)
-        scores = self.arithmetic(scores, "divide", temperature)
+        scores = scores if temperature == 1.0 else self.arithmetic(scores, "divide", temperature)
+        scores = self.arithmetic(scores, "add", biases) if biases else scores
         return self.then(op.Apply("sigmoid") if multilabel else op.Softmax(), scores)
 
 

@@ -226,6 +226,11 @@ class Softmax(Operation):
 
 
 @dataclass(frozen=True, eq=False)
+class Largest(Operation):
+    """From a vector, 1 at the place of its largest number, the first of equal ones, and 0 elsewhere; NaN everywhere if a number is NaN."""
+
+
+@dataclass(frozen=True, eq=False)
 class BothClasses(Operation):
     """From the probability p of the second of two classes, (1,), to (1 - p, p)."""
 
@@ -355,6 +360,7 @@ _WORDS: dict[type, str] = {
     Dense: "layers of weights",
     Apply: "activations",
     Softmax: "softmax",
+    Largest: "which of many numbers is the largest",
     TreeSum: "trees",
     Convolution: "convolutions",
     Pooling: "pooling",

@@ -39,8 +39,10 @@ from tutelage.students.boosting import SoftBoosting
 from tutelage.students.distilled import DistilledClassifier, DistilledRegressor
 from tutelage.students.linear import SoftLogistic
 from tutelage.students.multilabel import PerLabel
+from tutelage.students.networks.gates import LEAST_SHARE, path_places
 from tutelage.students.networks.mlp import SoftMLP
 from tutelage.students.networks.mlp_regressor import NetworkRegressor
+from tutelage.students.networks.soft_decision_tree import SoftDecisionTree
 from tutelage.students.networks.torch_estimator import embeds
 from tutelage.students.networks.torch_network import TorchClassifier, TorchRegressor
 from tutelage.students.saved.booster_text import text_of
@@ -107,6 +109,17 @@ def _mlp(program: Lowering, model: SoftMLP | NetworkRegressor, rows: Value) -> V
     return program.then(op.Softmax(), hidden) if isinstance(model, SoftMLP) else hidden
 
 
+def _soft_decision_tree(program: Lowering, model: SoftDecisionTree, rows: Value) -> Value:
+    numbers = program.arithmetic(program.arithmetic(rows, "subtract", model.mean_), "divide", model.scale_)
+    scores = program.arithmetic(program.dense(numbers, model.coef_, model.intercept_), "multiply", model.sharpness)
+    both = program.then(op.Join(), scores, program.arithmetic(scores, "multiply", -1.0))
+    shares = program.then(op.Clip(LEAST_SHARE, 1.0), program.then(op.Apply("sigmoid"), both))
+    on_path = program.then(op.Select(tuple(path_places(model.depth).ravel().tolist())), program.then(op.Apply("log"), shares))
+    by_leaf = program.then(op.Reshape((2**model.depth, model.depth)), on_path)
+    paths = program.then(op.Reshape((2**model.depth,)), program.then(op.Dense(np.ones((model.depth, 1)), np.zeros(1)), by_leaf))
+    return program.dense(program.then(op.Largest() if model.answer == "leaf" else op.Softmax(), paths), model.leaves_, 0.0)
+
+
 def _torch_network(program: Lowering, model: TorchClassifier | TorchRegressor, rows: Value) -> Value:
     import torch
 
@@ -157,7 +170,7 @@ def _trained(program: Lowering, model: TrainedStudent, rows: Value) -> Value:
     answers = program.numbers(program.lower(model.student_, rows))
     if model.task == "regression":
         return answers
-    return program.tempered(answers, model.answer_temperature, multilabel=model.task == "multilabel")
+    return program.tempered(answers, model.answer_temperature, model.biases, multilabel=model.task == "multilabel")
 
 
 def _pipeline(program: Lowering, model: Pipeline, rows: Value) -> Value:
@@ -174,6 +187,7 @@ STUDENTS: dict[type, Lower] = {
     LogisticRegression: _logistic,
     SGDClassifier: _one_against_rest,
     SoftMLP: _mlp,
+    SoftDecisionTree: _soft_decision_tree,
     NetworkRegressor: _mlp,
     TorchClassifier: _torch_network,
     TorchRegressor: _torch_network,

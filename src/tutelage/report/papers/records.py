@@ -1,4 +1,4 @@
-"""A paper's tables that were run again, as frozen records: the contents of its page and of results.json."""
+"""A paper's tables that were run again, as frozen records: the contents of its page and of paper.json."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class PaperRecord:
-    """One finished run of a paper's tables, as written to results.json.
+    """One finished run of a paper's tables, as written to paper.json.
 
     Attributes:
         name: of the run, as in `tutelage run NAME`.

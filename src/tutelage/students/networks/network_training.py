@@ -12,13 +12,11 @@ from scipy.sparse import issparse
 from scipy.special import log_softmax
 
 from tutelage.core.arrays import Floats, softmax
-from tutelage.core.errors import BadInput, SelfCheckFailed
+from tutelage.core.errors import BadInput
+from tutelage.students.networks.descent import Adam, Part, train
 
 Layers = list[tuple[Floats, Floats]]
 """Weights (inputs, outputs) and biases (outputs,) of each layer."""
-
-DECAY_OF_MEAN, DECAY_OF_SQUARE, SMALLEST = 0.9, 0.999, 1e-8
-"""Adam's settings."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,6 @@ def standardising(rows: Any) -> tuple[Floats, Floats]:
     if not np.isfinite(deviation).all():
         raise BadInput("X holds numbers whose squares overflow, so it cannot be standardised; scale the features first.")
     return np.asarray(shift), np.where(deviation > 0, deviation, 1)
-
-
-Part = tuple[Any, Floats]
-"""Rows and targets."""
 
 
 def held_out(rows: Any, targets: Floats, share: float, *, seed: int) -> tuple[Part, Part | None]:
@@ -151,44 +145,32 @@ def train_layers(
         (60, True)
     """
     random = np.random.default_rng(seed)
-    network = _Network(sizes, random)
-    lowest, best = np.inf, (network.copy(), epochs)
-    with np.errstate(all="ignore"):  # overflow is reported below
-        for epoch in range(1, epochs + 1):
-            order = random.permutation(len(targets))
-            for start in range(0, len(targets), batch_size):
-                batch = order[start : start + batch_size]
-                network.step(rows[batch], targets[batch], loss, learning_rate, l2)
-            if not np.isfinite(network.parameters).all():
-                raise SelfCheckFailed(
-                    f"the weights are not finite after epoch {epoch}. Lower the learning rate, or check the targets for extreme values."
-                )
-            score = float(-epoch) if validation is None else loss.total(forward(network.layers, validation[0]), validation[1])
-            if score < lowest:
-                lowest = score
-                best = (network.copy(), epoch) if validation is not None or epoch == epochs else best
-    return best
+    network = _Network(sizes, random, loss, learning_rate, l2)
+    return train(network, rows, targets, epochs=epochs, batch_size=batch_size, random=random, validation=validation)
 
 
-class _Network:
-    """Layers whose numbers lie in one vector, so that a step of Adam is a few operations on it."""
+class _Network(Adam):
+    """Layers whose numbers lie in one vector."""
 
-    def __init__(self, sizes: Sequence[int], random: np.random.Generator) -> None:
+    def __init__(self, sizes: Sequence[int], random: np.random.Generator, loss: Loss, learning_rate: float, l2: float) -> None:
         shapes = list(pairwise(sizes))
-        count = sum(inputs * outputs + outputs for inputs, outputs in shapes)
-        self.parameters, self._gradient, self._mean, self._square, self._is_weight = (np.zeros(count, dtype=np.float32) for _ in range(5))
-        self.layers, self._gradients = _views(self.parameters, shapes), _views(self._gradient, shapes)
+        super().__init__(sum(inputs * outputs + outputs for inputs, outputs in shapes), learning_rate)
+        self._loss, self._l2, self._is_weight = loss, np.float32(l2), np.zeros_like(self.parameters)
+        self.layers, self._gradients = _views(self.parameters, shapes), _views(self.gradient, shapes)
         for (weights, biases), (are_weights, _) in zip(self.layers, _views(self._is_weight, shapes), strict=True):
             bound = 1 / np.sqrt(max(len(weights), 1))
             weights[:], biases[:] = random.uniform(-bound, bound, weights.shape), random.uniform(-bound, bound, biases.shape)
             are_weights[:] = 1
-        self._steps = 0
 
     def copy(self) -> Layers:
         """The layers as arrays of their own."""
         return [(weights.copy(), biases.copy()) for weights, biases in self.layers]
 
-    def step(self, rows: Any, targets: Floats, loss: Loss, learning_rate: float, l2: float) -> None:
+    def loss(self, rows: Any, targets: Floats) -> float:
+        """The loss, summed over rows."""
+        return self._loss.total(forward(self.layers, rows), targets)
+
+    def step(self, rows: Any, targets: Floats) -> None:
         """Learn from one batch."""
         hidden: list[Any] = [rows]
         for weights, biases in self.layers[:-1]:
@@ -196,7 +178,7 @@ class _Network:
             units += biases
             hidden.append(np.maximum(units, 0, out=units))
         weights, biases = self.layers[-1]
-        delta = loss.gradient(hidden[-1] @ weights + biases, targets)
+        delta = self._loss.gradient(hidden[-1] @ weights + biases, targets)
         delta /= len(targets)
         for place in range(len(self.layers) - 1, -1, -1):
             of_weights, of_biases = self._gradients[place]
@@ -208,22 +190,9 @@ class _Network:
             if place:
                 delta = delta @ self.layers[place][0].T
                 delta *= hidden[place] > 0
-        if l2:
-            self._gradient += np.float32(l2) * self._is_weight * self.parameters
-        self._descend(learning_rate)
-
-    def _descend(self, learning_rate: float) -> None:
-        self._steps += 1
-        self._mean += (1 - DECAY_OF_MEAN) * (self._gradient - self._mean)
-        self._square *= DECAY_OF_SQUARE
-        self._square += (1 - DECAY_OF_SQUARE) * (self._gradient * self._gradient)
-        rate = learning_rate / (1 - DECAY_OF_MEAN**self._steps)
-        scale = np.sqrt(self._square)
-        scale /= np.sqrt(1 - DECAY_OF_SQUARE**self._steps)
-        scale += SMALLEST
-        np.divide(self._mean, scale, out=scale)
-        scale *= rate
-        self.parameters -= scale
+        if self._l2:
+            self.gradient += self._l2 * self._is_weight * self.parameters
+        self.descend()
 
 
 def _views(vector: Any, shapes: Sequence[tuple[int, int]]) -> Layers:

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
@@ -37,6 +38,8 @@ def save_network(student: TorchStudent, path: Path) -> None:
         raise BadInput("the network cannot be saved: what its answers mean is unknown. Fit the student, or pass classes= to it.")
     of_form = {"kind": form.kind, "task": form.task, "classes": list(form.classes), "positions": form.positions}
     about: dict[str, Any] = {"schema": STUDENT_SCHEMA, **of_form}
+    if hasattr(student, "biases_"):
+        about["biases"] = student.biases_.tolist()
     of_network, weights = stored_network(student.network, student.output)
     columns = None if of_network["layers"] is None else outputs_of(flattened(student.network))
     if form.classes and form.positions is None and student.output is None and columns not in (None, len(form.classes)):
@@ -79,6 +82,9 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
             raise ValueError(f"output is {has_output!r}")
         in_file = None if layers is None else described_network(layers, tensors)
         columns = None if in_file is None else outputs_of(in_file)
+        biases = None if about.get("biases") is None else np.array(about["biases"], dtype=np.float64)
+        if biases is not None and biases.shape != (len(form.classes),):
+            raise ValueError(f"{len(form.classes)} classes, biases of shape {biases.shape}")
         if form.classes and form.positions is None and not has_output and columns not in (None, len(form.classes)):
             raise ValueError(f"{len(form.classes)} classes, {columns} logits")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -94,6 +100,8 @@ def load_network(path: Path, factory: Factory | None, output: Output | None) -> 
     network = filled_network(path, factory, about, tensors, output) if in_file is None else in_file
     student = TorchStudent(network, output=output)
     student.set_form(form)
+    if biases is not None:
+        student.biases_ = biases
     return student
 
 

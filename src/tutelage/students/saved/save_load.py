@@ -32,6 +32,7 @@ TRUSTED = [
     "tutelage.students.linear.SoftLogistic",
     "tutelage.students.networks.mlp.SoftMLP",
     "tutelage.students.networks.mlp_regressor.NetworkRegressor",
+    "tutelage.students.networks.soft_decision_tree.SoftDecisionTree",
     "tutelage.students.networks.torch_network.TorchClassifier",
     "tutelage.students.networks.torch_network.TorchRegressor",
     "tutelage.students.multilabel.PerLabel",

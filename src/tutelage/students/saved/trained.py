@@ -1,4 +1,4 @@
-"""A trained student as it is saved: with the names of its columns, and with its answers brought to temperature 1."""
+"""A trained student as it is saved: with the names of its columns, and with its answers at temperature 1 and with biases of its classes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,8 @@ class TrainedStudent:
         answer_temperature: temperature applied to its probabilities, as in `Taught`; 1 leaves them as they are.
         schema: its input columns, with the types and categories of training; None for a matrix or a list of texts.
         text: whether its rows are texts; in a frame, they are read from the single column of `schema`.
+        biases: for each class, what is added to the logarithm of its probability, or to the log odds of a label, after the temperature;
+            empty for none.
     """
 
     student_: Any
@@ -40,9 +42,12 @@ class TrainedStudent:
     answer_temperature: float = 1.0
     schema: Schema | None = None
     text: bool = False
+    biases: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(self.labels))  # class names of a form are stored as plain values
+        if self.biases and len(self.biases) != len(self.labels):
+            raise ShapeError(f"there are {len(self.biases)} biases for {len(self.labels)} classes; expected one for each, or none.")
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -60,8 +65,9 @@ class TrainedStudent:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the pipeline, the task, the labels and the temperature of its answers."""
-        return f"student:{content_hash((self.student_, self.task, self.labels, self.answer_temperature))}"
+        """Hash of the pipeline, the task, the labels, and the temperature and biases of its answers."""
+        biases = (self.biases,) if self.biases else ()
+        return f"student:{content_hash((self.student_, self.task, self.labels, self.answer_temperature, *biases))}"
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -69,6 +75,19 @@ class TrainedStudent:
         if self.task == "regression":
             raise AttributeError("a regressor has no classes_")
         return label_array(self.labels)
+
+    @property
+    def biases_(self) -> Floats:
+        """(classes,) the bias of each class; zeros if it has none."""
+        return np.array(self.biases) if self.biases else np.zeros(len(self.labels))
+
+    @property
+    def feature_names_in_(self) -> NDArray[Any]:
+        """The names of the columns that the estimator was fitted on; there is no such attribute beside a schema, or without names."""
+        if self.schema is not None:
+            raise AttributeError("the columns are those of the schema")
+        names: NDArray[Any] = self.student_.feature_names_in_
+        return names
 
     def answer(self, inputs: Any) -> Floats:
         """(rows, classes) probabilities at temperature 1, or (rows, outputs) values.
@@ -85,7 +104,10 @@ class TrainedStudent:
             values = np.asarray(self.student_.predict(rows))
             return values.reshape(len(values), -1)
         probabilities = np.asarray(self.student_.predict_proba(rows), dtype=np.float64)
-        return self.form.probabilities(probabilities, self.answer_temperature)
+        if not self.biases:
+            return self.form.probabilities(probabilities, self.answer_temperature)
+        scores = self.form.logits(probabilities) / self.answer_temperature + self.biases_
+        return self.form.as_kind("logits").probabilities(scores)
 
     @available_if(lambda self: self.task != "regression")  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Floats:

@@ -196,7 +196,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 title="Squared error by the number of made rows",
                 caption="Mean over problems and seeds, with 95 % interval over seeds.",
                 x_name="made rows",
-                y_name="squared error, 1e-3",
+                y_name="squared error, thousandths",
                 series=tuple(
                     Series(maker, kind, tuple(arms[maker, count].point(count) for count in size.counts))
                     for maker, kind in ((MUNGE, "chosen"), (BAYES, "control"), (RANDOM, "baseline"))
@@ -215,7 +215,7 @@ def _scored(key: tuple[str, int], tables: dict[tuple[str, int], dict[tuple[str, 
     shown = f"{name}, {count:,} rows" if count else name
     meaning = "the teacher" if name == "ensemble" else "a network"
     scores = 1000 * np.asarray(figures)[:, None]
-    return Scored(shown, meaning, scores, "1e-3, squared error", digits=2, shared_rows=False)
+    return Scored(shown, meaning, scores, "thousandths", digits=2, shared_rows=False)
 
 
 PAPER = Paper(

@@ -86,9 +86,13 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             found.append([risk(rows, labels, FIXED).var(ddof=1), *(one.var(ddof=1) for one in wrong)])
             advance()
     variances = 1e4 * np.array(found)
-    unit = "1e-4, variance of the risk"
+    unit = "ten-thousandths"
     on_labels = per_seed(
-        "labels", f"the risk of a fixed predictor on {size.rows} labelled rows", variances[:, 0], unit, published=1e4 * exact_on_labels
+        "labels",
+        f"variance of the risk of a fixed predictor on {size.rows} labelled rows",
+        variances[:, 0],
+        unit,
+        published=1e4 * exact_on_labels,
     )
     on_bayes = per_seed("Bayes teacher", "the same on its probabilities", variances[:, 1], unit, published=1e4 * exact_on_bayes)
     with stages.stage("students", len(plan.seeds)) as advance:
@@ -98,7 +102,11 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     kinds = ("baseline", "teacher", *("chosen",) * (len(NOISES) - 1))
     arms: dict[tuple[str, int], Scored] = {
         (name, count): per_seed(
-            f"student, {name}, {count} rows", "excess risk over the Bayes risk", 1e3 * excess[:, at, place], "1e-3 nats", digits=2
+            f"student, {name}, {count} rows",
+            "excess risk over the Bayes risk",
+            1e3 * excess[:, at, place],
+            "thousandths of a nat",
+            digits=2,
         )
         for place, name in enumerate(names)
         for at, count in enumerate(size.counts)
@@ -147,7 +155,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 title="Excess risk of students by the number of rows",
                 caption="Mean over seeds with 95 % interval; noise is the standard deviation of the error of the teacher's log odds.",
                 x_name="rows",
-                y_name="excess risk, 1e-3 nats",
+                y_name="excess risk, thousandths of a nat",
                 series=tuple(
                     Series(name, kind, tuple(arms[name, count].point(count) for count in size.counts))
                     for name, kind in zip(names, kinds, strict=True)

@@ -64,6 +64,17 @@ static void @softmax(const @number *x, int count, @number *y) {
     for (int i = 0; i < count; ++i) y[i] /= sum;
 }
 """,
+    "largest": """
+/* 1 at the place of the largest number, 0 elsewhere; NaN everywhere if a number is NaN. */
+static void @largest(const @number *x, int count, @number *y) {
+    int first = 0, lost = -1;
+    for (int i = 0; i < count; ++i) {
+        if (x[i] > x[first]) first = i;
+        if (x[i] != x[i]) lost = i;
+    }
+    for (int i = 0; i < count; ++i) y[i] = lost >= 0 ? x[lost] : i == first ? $1.0 : $0.0;
+}
+""",
     "sigmoid": """
 static @number @sigmoid(@number x) {
     if (x >= $0.0) return $1.0 / ($1.0 + $exp(-x));

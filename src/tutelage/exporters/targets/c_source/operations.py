@@ -128,6 +128,10 @@ def _softmax(source: Source, operation: op.Softmax, to: Place, x: Place, shape: 
     _on_last_axes(source, to, x, size(shape[:-1]), (shape[-1], shape[-1]), call)
 
 
+def _largest(source: Source, operation: op.Largest, to: Place, x: Place, shape: op.Shape) -> None:
+    source.line(source.call("largest", x.pointer, str(size(shape)), to.pointer) + ";")
+
+
 def _layer_norm(source: Source, operation: op.LayerNorm, to: Place, x: Place, shape: op.Shape) -> None:
     width = operation.factor.size
     epsilon, factor, shift = real(operation.epsilon, source.number), source.reals(operation.factor), source.reals(operation.shift)
@@ -184,6 +188,7 @@ OPERATIONS: dict[type[op.Operation], Writer] = {
     op.Dense: _dense,
     op.Apply: _apply,
     op.Softmax: _softmax,
+    op.Largest: _largest,
     op.BothClasses: _both_classes,
     op.Convolution: _convolution,
     op.Pooling: _pooling,

@@ -282,6 +282,14 @@ function softmax(x) {
   return shares.map((share) => share / total);
 }
 
+/** 1 at the place of the largest number, 0 elsewhere. */
+function largest(x) {
+  const numbers = Array.from(x);
+  if (numbers.some(Number.isNaN)) return numbers.map(() => NaN);
+  const first = numbers.indexOf(numbers.reduce((a, b) => Math.max(a, b), -Infinity));
+  return numbers.map((_, place) => (place === first ? 1 : 0));
+}
+
 function sigmoid(x) {
   return x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, Graph, Value
 
@@ -18,6 +20,15 @@ def softmax(graph: Graph, operation: op.Softmax, x: Value) -> Value:
     """Probabilities from logits."""
     x = _exact(graph, x)
     return Value(graph.node("Softmax", x.name, axis=-1), x.kind, x.shape)
+
+
+def largest(graph: Graph, operation: op.Largest, x: Value) -> Value:
+    """1 at the place of the largest number; a sum that is NaN if a number is NaN, and else 0, is added to each."""
+    x = _exact(graph, x)
+    places = graph.constant(np.arange(x.shape[0], dtype=np.int64)[None])
+    found = graph.node("Cast", graph.node("Equal", graph.node("ArgMax", x.name, axis=1, keepdims=1), places), to=x.kind)
+    lost = graph.reduced("ReduceSum", graph.node("Mul", x.name, graph.numbers(0.0, x.kind)), 1, keep=True)
+    return Value(graph.node("Add", found, lost), x.kind, x.shape)
 
 
 def both_classes(graph: Graph, operation: op.BothClasses, x: Value) -> Value:

@@ -103,6 +103,7 @@ _OPERATIONS: dict[type[op.Operation], Callable[..., Value]] = {
     op.Dense: layers.dense,
     op.Apply: functions.apply,
     op.Softmax: functions.softmax,
+    op.Largest: functions.largest,
     op.BothClasses: functions.both_classes,
     op.Convolution: layers.convolution,
     op.Pooling: layers.pooling,

@@ -148,6 +148,7 @@ OPERATIONS: dict[type[op.Operation], Callable[..., str]] = {
     op.Dense: _dense,
     op.Apply: _apply,
     op.Softmax: lambda module, operation, x: f"_softmax({x.full})",
+    op.Largest: lambda module, operation, x: f"_largest({x.full})",
     op.BothClasses: lambda module, operation, x: f"[1.0 - {x.name}[0], {x.name}[0]]",
     op.Convolution: _convolution,
     op.Pooling: _pooling,

@@ -291,6 +291,14 @@ def _softmax(x: Sequence[float]) -> list[float]:
     return [share / total for share in shares]
 
 
+def _largest(x: Sequence[float]) -> list[float]:
+    """1 at the place of the largest number, 0 elsewhere."""
+    if any(math.isnan(value) for value in x):
+        return [math.nan] * len(x)
+    first = x.index(max(x))
+    return [float(place == first) for place in range(len(x))]
+
+
 def _sigmoid(x: float) -> float:
     if x >= 0:
         return 1.0 / (1.0 + math.exp(-x))

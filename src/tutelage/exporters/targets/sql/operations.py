@@ -128,10 +128,11 @@ def _one_hot(statement: Statement, operation: op.OneHot, x: Row) -> Row:
 
 
 def _dense(statement: Statement, operation: op.Dense, x: Row) -> Row:
-    columns = []
-    for weights, intercept in zip(operation.weights.T, operation.intercepts, strict=True):
-        terms = [f"{number(weight)} * {cell}" for weight, cell in zip(weights, x, strict=True)]
-        columns.append(double(total([*terms, number(intercept)] if intercept or not terms else terms)))
+    columns, inputs = [], len(operation.weights)
+    for start in range(0, len(x), inputs):  # vectors one after another
+        for weights, intercept in zip(operation.weights.T, operation.intercepts, strict=True):
+            terms = [f"{number(weight)} * {cell}" for weight, cell in zip(weights, x[start : start + inputs], strict=True)]
+            columns.append(double(total([*terms, number(intercept)] if intercept or not terms else terms)))
     return statement.columns(columns)
 
 
@@ -142,6 +143,13 @@ def _softmax(statement: Statement, operation: op.Softmax, x: Row) -> Row:
     shares = statement.columns([f"CASE WHEN {gap} > -{FAR} THEN exp({gap}) WHEN {gap} <= -{FAR} THEN 0e0 END" for gap in gaps])
     (sum_,) = statement.columns([total(shares)])
     return statement.columns([f"{share} / {sum_}" for share in shares])
+
+
+def _largest(statement: Statement, operation: op.Largest, x: Row) -> Row:
+    x = statement.columns(x)
+    most = statement.largest(x)
+    (first,) = statement.columns([f"CASE {' '.join(f'WHEN {cell} >= {most} THEN {place}' for place, cell in enumerate(x))} END"])
+    return [f"CASE WHEN {first} = {place} THEN 1e0 WHEN {first} <> {place} THEN 0e0 END" for place in range(len(x))]
 
 
 def _sigmoid(x: str) -> str:
@@ -195,6 +203,7 @@ _OPERATIONS: dict[type[op.Operation], Callable[..., Row]] = {
     op.Dense: _dense,
     op.Apply: _apply,
     op.Softmax: _softmax,
+    op.Largest: _largest,
     op.BothClasses: _both_classes,
     op.Reshape: lambda statement, operation, x: x,
 }

@@ -1,0 +1,161 @@
+"""controls: what the runs say of teachers that know nothing, and of one that knows much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom
+
+from tutelage.core.arrays import Floats
+from tutelage.core.running.stages import Stages
+from tutelage.experiments.cache import Store
+from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.papers.measures import compare, errors_of
+from tutelage.experiments.papers.paper import Findings, Paper
+from tutelage.experiments.papers.stacked import Arm, Students
+from tutelage.experiments.recipe import Plan
+from tutelage.report.papers.records import Claim, Measure, Outcome, Source
+
+NOISE = 0.2
+"""Share of the training labels that are turned: what the planted teacher knows better."""
+ALLOWED = 0.025
+"""Of the questions about a teacher that knows nothing, at most this share may be answered with "beats"."""
+SEEDS = 5
+QUESTIONS = {
+    "no teacher": "students on labels against others on the same labels, with other initial weights",
+    "permuted teacher": "the planted teacher's answers in another order, and the labels, against labels smoothed as much",
+    "planted teacher": "the true probabilities, and the labels, a fifth of which is wrong, against labels smoothed as much",
+    "permuted teacher, no smoothing": "the same against labels as they are: no fair baseline where smoothing helps by itself",
+}
+JUDGED = ("no teacher", "permuted teacher")
+"""Questions about teachers that know nothing, against a fair baseline."""
+ARMS = (Arm(hard_weight=1.0), Arm(hard_weight=1.0, smoothing=0.5), Arm(hard_weight=0.5))
+"""Labels, labels smoothed by as much as a teacher weighs, and labels with a teacher."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a run: training and test rows of a question, and the students."""
+
+    rows: int = 400
+    test_rows: int = 2000
+    units: int = 16
+    epochs: int = 15
+    parallel: bool = True
+
+
+@dataclass(frozen=True)
+class _Question:
+    """The three verdicts on one draw of rows: each with students of five seeds."""
+
+    size: Size
+    store: Store
+
+    def __call__(self, number: int) -> NDArray[np.int64]:
+        """(questions,) 1 for "beats", -1 for "worse", 0 for "no difference"."""
+        settings = {"what": "controls", "size": str(self.size), "arms": str(ARMS), "question": number}
+        return self.store.cached(settings, lambda: {"verdicts": self._verdicts(number)})["verdicts"]
+
+    def _verdicts(self, number: int) -> NDArray[np.int64]:
+        rng, size = np.random.default_rng((7, number)), self.size
+        inputs, odds = _drawn(rng, size.rows)
+        test_inputs, test_odds = _drawn(rng, size.test_rows)
+        truth = (odds > 0).astype(np.int64)
+        truth = np.where(rng.random(size.rows) < NOISE, 1 - truth, truth)
+        answers = np.column_stack([np.zeros(size.rows), odds])
+        shuffled = answers[rng.permutation(size.rows)]
+        test_truth = (test_odds > 0).astype(np.int64)
+        labels, smoothed, taught = self._answers(number, inputs, answers, truth, test_inputs)
+        *_, permuted = self._answers(number, inputs, shuffled, truth, test_inputs)
+        pairs = (
+            (labels[:SEEDS], labels[SEEDS:]),
+            (permuted[:SEEDS], smoothed[:SEEDS]),
+            (taught[:SEEDS], smoothed[:SEEDS]),
+            (permuted[:SEEDS], labels[:SEEDS]),
+        )
+        verdicts = [compare(errors_of("a", "", a, test_truth), errors_of("b", "", b, test_truth), "").verdict for a, b in pairs]
+        return np.array([{"beats": 1, "worse": -1}.get(one, 0) for one in verdicts])
+
+    def _answers(
+        self, number: int, inputs: NDArray[np.float32], logits: Floats, truth: NDArray[np.int64], test_inputs: NDArray[np.float32]
+    ) -> NDArray[np.int64]:
+        """(arms, 2 SEEDS, test rows) decisions of the students."""
+        size = self.size
+        students = Students((inputs.shape[1], size.units, 2), ARMS, 2 * SEEDS, size.epochs, 32, 1e-2, self.store)
+        stack = students.fresh(number, inputs=inputs, logits=logits, truth=truth)
+        return np.asarray(students.logits(stack, test_inputs).argmax(axis=-1).transpose(1, 0, 2))
+
+
+def _drawn(rng: np.random.Generator, count: int) -> tuple[NDArray[np.float32], Floats]:
+    """(count, 6) normal rows, and the true log odds of class 1."""
+    X = rng.standard_normal((count, 6)).astype(np.float32)
+    return X, 3.0 * (np.sin(2 * X[:, 0]) + X[:, 1] ** 2 + X[:, 0] * X[:, 2] - 1.0)
+
+
+def run(plan: Plan, store: Store, stages: Stages) -> Findings:
+    """Ask every question and count the verdicts."""
+    size = Size(rows=200, test_rows=1000, epochs=10, parallel=False) if plan.quick else Size()
+    with stages.stage("questions", len(plan.seeds)) as advance:
+        found = in_processes(_Question(size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    verdicts = np.stack(found)
+    count = len(plan.seeds)
+    beats, worse = (verdicts == 1).sum(axis=0), (verdicts == -1).sum(axis=0)
+    claims = [_kept(name, int(beats[place]), count) for place, name in enumerate(QUESTIONS) if name in JUDGED]
+    planted = int(beats[list(QUESTIONS).index("planted teacher")])
+    enough = planted >= 0.8 * count
+    return Findings(
+        measures=tuple(
+            Measure(f"{name}, {word}", QUESTIONS[name], f"of {count} questions", (float(counts[place]),), None)
+            for place, name in enumerate(QUESTIONS)
+            for word, counts in (("beats", beats), ("worse", worse))
+        ),
+        comparisons=(),
+        claims=(
+            *claims,
+            Claim(
+                "A planted gain is found in at least 80 % of the questions.",
+                "-",
+                f"beats in {planted} of {count}",
+                "reproduced" if enough else "not reproduced",
+                "Reproduced if it is found that often.",
+                enough,
+            ),
+        ),
+        protocol=(
+            f"Each question draws {size.rows} training rows of six features, of whose labels {NOISE:.0%} are turned, and "
+            f"{size.test_rows:,} test rows; students of {SEEDS} seeds learn each arm, and the paired interval over seeds and test rows "
+            "decides, as in all runs.",
+            "Teachers have half of the weight. Their baseline is labels with as much label smoothing: a teacher that knows nothing smooths "
+            "labels, and where a fifth of them is wrong, that helps by itself.",
+        ),
+        deviations=("No paper: a check of the method that all runs share.",),
+        data={"data": "generated", "training rows": size.rows, "test rows": size.test_rows},
+        budget={"questions": len(QUESTIONS) * count, "networks": 60 * count, "epochs": size.epochs},
+    )
+
+
+def _kept(name: str, beats: int, count: int) -> Claim:
+    """The claim that a teacher which knows nothing beats labels no more often than chance allows."""
+    most = int(binom.ppf(0.975, count, ALLOWED))
+    outcome: Outcome = "reproduced" if beats <= most else "not reproduced"
+    return Claim(
+        f'{name}: no more verdicts "beats" than {ALLOWED:.1%} of the questions allow.',
+        "-",
+        f"beats in {beats} of {count}; chance allows up to {most}",
+        outcome,
+        f"Reproduced if there are no more than the 97.5 % quantile of as many questions with {ALLOWED:.1%} each.",
+        beats <= most,
+    )
+
+
+PAPER = Paper(
+    name="controls",
+    title="Teachers that know nothing, and a planted gain",
+    summary="How often the runs' method says that a teacher helps where it cannot, and whether it finds a gain that was planted.",
+    source=Source("the authors of tutelage", 2026, "a control of the method, no paper", ""),
+    seeds=400,
+    quick_seeds=12,
+    run=run,
+)

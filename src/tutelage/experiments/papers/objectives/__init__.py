@@ -1,0 +1,1 @@
+"""Every objective of the torch engine on the same jobs."""

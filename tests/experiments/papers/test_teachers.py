@@ -1,8 +1,6 @@
-"""The papers on teachers: what each part computes, and what every quick run must hold."""
+"""The parts of the papers on teachers; their quick runs are those of `test_runs.py`."""
 
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,28 +9,19 @@ from torch import nn
 
 from tutelage.core.answers import of_classes
 from tutelage.core.records import Comparison
-from tutelage.core.running.stages import Stages
 from tutelage.data.datasets import Images
 from tutelage.data.views import Views
-from tutelage.experiments import paper_named
 from tutelage.experiments.cache import Store
 from tutelage.experiments.papers.measures import claim_no_gain, mean_errors_of
 from tutelage.experiments.papers.networks import Schedule, lenet
 from tutelage.experiments.papers.pictures import Jitter, Pictures
-from tutelage.experiments.papers.running import run_paper
 from tutelage.experiments.papers.stacked import together
 from tutelage.experiments.papers.teachers import fidelity
 from tutelage.experiments.papers.teachers.chosen import TEMPERATURES, Classroom, fewest_errors
 from tutelage.experiments.papers.teachers.consistency import FIXED, INDEPENDENT, MIXED, SAME, Mixed, answers_of_arm
 from tutelage.experiments.papers.teachers.mutual import mutual_losses, peers
-from tutelage.experiments.recipe import Plan
-from tutelage.report.papers.records import read_record
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.stacks.networks import parameter_count
-
-FASHION_MNIST = os.environ.get("TUTELAGE_FASHION_MNIST")
-ARMS = {"stanton2021": 7, "cho2019": 9, "mirzadeh2020": 5, "zhang2018": 5, "furlanello2018": 9, "beyer2022": 9}
-"""How many figures each quick run has."""
 
 
 @pytest.fixture
@@ -41,39 +30,6 @@ def pictures():
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (140, 784), dtype=np.uint8), rng.integers(0, 10, 140)
     return Pictures(Images("noise", images[:120], labels[:120], images[120:], labels[120:], tuple("0123456789"), ""), 120, 20)
-
-
-@pytest.mark.slow
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("name", ARMS)
-def test_a_quick_run_measures_every_arm_and_decides_every_claim(name, tmp_path):
-    paper = paper_named(name)
-    assert paper.name == name
-    if paper.takes_data and FASHION_MNIST is None:
-        pytest.skip("TUTELAGE_FASHION_MNIST names no folder with Fashion-MNIST's files")
-    plan = Plan((0, 1), quick=True, data=Path(FASHION_MNIST) if paper.takes_data else None)
-    store = Store(tmp_path / "cache")
-    record = run_paper(paper, plan, out=tmp_path / "run", store=store, stages=Stages())
-    assert len(record.measures) == ARMS[name] == len({measure.name for measure in record.measures})
-    for measure in record.measures:
-        assert len(measure.values) == 2
-        assert measure.interval is None or measure.interval.low <= measure.mean <= measure.interval.high
-        tests = record.data["test rows"]
-        low, high = (30.0, 100.0) if measure.unit == "% agreement" else (0.05 * tests, 0.6 * tests)  # chance is 10 %
-        assert low <= min(measure.values)
-        assert max(measure.values) <= high
-        assert measure.published is None  # an analogue, or a quick run
-    assert record.claims
-    assert all(claim.outcome in ("reproduced", "not reproduced", "undecided") and claim.rule for claim in record.claims)
-    assert record.curves
-    assert record.budget
-    assert record.deviations
-    assert read_record(tmp_path / "run" / "results.json") == record
-    # All that was costly is in the cache: once more, nothing new is written and the figures are the same.
-    entries = sorted(path.name for path in store.root.iterdir())
-    again = run_paper(paper, plan, out=tmp_path / "run", store=store, stages=Stages())
-    assert again.measures == record.measures
-    assert sorted(path.name for path in store.root.iterdir()) == entries
 
 
 def test_lenet_has_the_weights_of_the_original_and_answers_flat_pictures():

@@ -59,9 +59,9 @@ QUICK = Size(
     widths=(30, 200),
     units=10,
     repeats=1,
-    converged=Schedule(epochs=20, batch_size=128, peak_rate=5e-3),
-    early=Schedule(epochs=6, batch_size=128, peak_rate=5e-3),
-    student=Schedule(epochs=16, batch_size=128, peak_rate=1e-2),
+    converged=Schedule(epochs=16, batch_size=128, peak_rate=5e-3),
+    early=Schedule(epochs=5, batch_size=128, peak_rate=5e-3),
+    student=Schedule(epochs=12, batch_size=128, peak_rate=1e-2),
     parallel=False,
 )
 

@@ -54,7 +54,7 @@ FULL = Size(
     repeats=4,
     teacher=Schedule(epochs=40),
     assistant=Schedule(epochs=30),
-    student=Schedule(epochs=30, peak_rate=5e-3),
+    student=Schedule(epochs=40, peak_rate=5e-3),
     parallel=True,
 )
 QUICK = Size(

@@ -49,10 +49,10 @@ class Size:
 FULL = Size(
     widths=(30, 100, 300, 1200),
     units=20,
-    repeats=2,
+    repeats=4,
     converged=Schedule(epochs=40),
     early=Schedule(epochs=8),
-    student=Schedule(epochs=24, peak_rate=5e-3),
+    student=Schedule(epochs=40, peak_rate=5e-3),
     parallel=True,
 )
 QUICK = Size(

@@ -59,7 +59,7 @@ class Size:
 FULL = Size(
     teacher=Large(),
     units=100,
-    epochs=(10, 20, 50),
+    epochs=(10, 30, 100),
     views=30,
     student=Schedule(epochs=0),
     parallel=True,
@@ -233,7 +233,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
 PAPER = Paper(
     name="beyer2022",
     title="A patient and consistent teacher",
-    summary="Students on MNIST that see what their teacher saw, or something else, for 10 to 50 epochs.",
+    summary="Students on MNIST that see what their teacher saw, or something else, for 10 to 100 epochs.",
     source=Source(
         "Beyer, Zhai, Royer, Markeeva, Anil, Kolesnikov",
         2022,

@@ -154,7 +154,7 @@ PAPER = Paper(
     source=Source(
         "Furlanello, Lipton, Tschannen, Itti, Anandkumar", 2018, "Born-Again Neural Networks", "https://arxiv.org/abs/1805.04770"
     ),
-    seeds=5,
+    seeds=10,
     quick_seeds=2,
     run=run,
     takes_data=True,

@@ -86,6 +86,11 @@ def errors_of(
     return Scored(name, meaning, wrong, "test errors", scale=float(wrong.shape[1]), published=published)
 
 
+def mean_errors_of(name: str, meaning: str, wrong: NDArray[np.float64]) -> Scored:
+    """The number of test errors of an arm whose seeds have several networks, from (seeds, rows) shares of them that are wrong."""
+    return Scored(name, meaning, wrong, "test errors", scale=float(wrong.shape[1]))
+
+
 def per_seed(
     name: str,
     meaning: str,
@@ -134,6 +139,16 @@ def claim_alike(statement: str, published: str, comparisons: Sequence[Comparison
     measured = "; ".join(f"{one.a} - {one.b}: {difference(one)}" for one in comparisons)
     rule = f"Reproduced if every interval lies within {within:g} {comparisons[0].metric} of zero; not if one lies outside."
     return Claim(statement, published, measured, outcome, rule, all(abs(one.difference) <= within for one in comparisons))
+
+
+def claim_no_gain(statement: str, published: str, comparison: Comparison, *, within: float) -> Claim:
+    """The claim that the first arm of a comparison gains nothing: that it is lower by at most `within` in their unit."""
+    low, high = comparison.ci95
+    outcome: Outcome = "reproduced" if low >= -within else "not reproduced" if high < -within else "undecided"
+    rule = f"Reproduced if the whole interval of the paired difference is above -{within:g} {comparison.metric}; not if it is below."
+    return Claim(
+        statement, published, f"{comparison.a} - {comparison.b}: {difference(comparison)}", outcome, rule, comparison.difference >= 0
+    )
 
 
 def claim_at_most(statement: str, published: str, arm: Scored, bound: float) -> Claim:

@@ -14,7 +14,7 @@ from torch import nn
 
 from tutelage.core.running.stages import Advance
 from tutelage.experiments.cache import Store
-from tutelage.experiments.papers.pictures import CLASSES
+from tutelage.experiments.papers.pictures import CLASSES, SIDE
 from tutelage.experiments.teaching import cached_network
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
@@ -81,6 +81,12 @@ def layered(sizes: Sequence[int], *, dropped_inputs: float = 0.0, dropped: float
         if dropped:
             layers.append(nn.Dropout(dropped))
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
+
+
+def lenet() -> nn.Sequential:
+    """LeNet-5 of flat pictures: two convolutions of 5 x 5 with average pooling, then 120 and 84 units, all with ReLU; 61 706 weights."""
+    convolutions = [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.AvgPool2d(2)]
+    return nn.Sequential(nn.Unflatten(1, (1, SIDE, SIDE)), *convolutions, nn.Flatten(), *layered((400, 120, 84, CLASSES)))
 
 
 def trained(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, softmax
 from tutelage.experiments.cache import Store
 from tutelage.experiments.side_by_side import Group, Schedule, stack_of_groups, train_side_by_side
 from tutelage.experiments.teaching import cached_network
@@ -97,9 +97,7 @@ class Students:
 
     def logits(self, stack: Stack, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(repeats, arms, rows, classes) answers of the students."""
-        with torch.no_grad():
-            parts = [stack.eval()(torch.from_numpy(inputs[start : start + 2000])) for start in range(0, len(inputs), 2000)]
-        found = torch.cat(parts, dim=1).numpy()
+        found = answers_of(stack, inputs)
         return np.asarray(found.reshape(self.repeats, len(self.arms), *found.shape[1:]))
 
     def _train(
@@ -126,3 +124,16 @@ class Students:
         with torch_runtime.threads(1):
             train_side_by_side(stack, losses, inputs=torch.from_numpy(inputs), groups=self._groups(seed, len(inputs)), schedule=schedule)
         return {}
+
+
+def answers_of(stack: Stack, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(copies, rows, classes) logits of the networks of a stack, which are left in eval mode."""
+    with torch.no_grad():
+        parts = [stack.eval()(torch.from_numpy(inputs[start : start + 2000])) for start in range(0, len(inputs), 2000)]
+    return np.asarray(torch.cat(parts, dim=1).numpy())
+
+
+def together(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(rows, classes) logarithms of the networks' mean probabilities, from (networks, rows, classes) logits."""
+    probabilities = np.mean([softmax(np.asarray(network, dtype=np.float64)) for network in logits], axis=0)
+    return np.asarray(np.log(np.maximum(probabilities, 1e-12)))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.arrays import softmax
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_processes
@@ -15,7 +14,7 @@ from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.measures import claim_better, claim_way, compare, errors_of
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import CLASSES, Pictures, mnist
-from tutelage.experiments.papers.stacked import Arm, Students
+from tutelage.experiments.papers.stacked import Arm, Students, together
 from tutelage.experiments.recipe import Plan
 
 ON_LABELS = Arm(hard_weight=1.0)
@@ -52,7 +51,7 @@ class _Seed:
         made_from = {"pictures": pictures.fingerprint}
         members = self._students((ON_LABELS,), self.size.members)
         stack = members.trained(seed, inputs=pictures.inputs, logits=None, truth=pictures.labels, made_from=made_from)
-        answers, test_answers = (_together(members.logits(stack, rows)[:, 0]) for rows in (pictures.inputs, pictures.test_inputs))
+        answers, test_answers = (together(members.logits(stack, rows)[:, 0]) for rows in (pictures.inputs, pictures.test_inputs))
         students = self._students((ON_LABELS, DISTILLED), 1)
         made_from["teacher"] = f"{self.size.members} members of seed {seed}"
         # Another seed than those of the members: none of them is the network on labels.
@@ -64,12 +63,6 @@ class _Seed:
         size = self.size
         sizes = (self.pictures.inputs.shape[1], size.units, size.units, CLASSES)
         return Students(sizes, arms, repeats, size.epochs, size.batch_size, size.peak_rate, self.store)
-
-
-def _together(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(rows, classes) logarithms of the members' mean probabilities, from (members, rows, classes) logits."""
-    probabilities = np.mean([softmax(np.asarray(member, dtype=np.float64)) for member in logits], axis=0)
-    return np.asarray(np.log(np.maximum(probabilities, 1e-12)))
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:

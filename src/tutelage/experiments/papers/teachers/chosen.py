@@ -1,0 +1,104 @@
+"""Networks on labels, and on a network's answers at the temperature that held-out rows choose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tutelage.experiments.cache import Store
+from tutelage.experiments.papers.networks import Schedule
+from tutelage.experiments.papers.pictures import CLASSES, Pictures
+from tutelage.experiments.papers.stacked import Arm, Students
+from tutelage.training.stacks.stack import Stack
+
+TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+HARD_WEIGHT = 0.1
+"""The weight of the true classes in the loss of a taught network."""
+HELD_OUT = 6
+"""One training picture in this many, the last ones, is held out."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """Networks that were trained alike, from several initial weights.
+
+    Attributes:
+        students: how they were trained.
+        stack: all of them.
+        arm: which of the stack's arms.
+        made_from: JSON values that determine the first of them, if it teaches.
+    """
+
+    students: Students
+    stack: Stack = field(repr=False)
+    arm: int
+    made_from: Mapping[str, Any]
+
+    @property
+    def temperature(self) -> float:
+        """At which they learned."""
+        return self.students.arms[self.arm].temperature
+
+    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(initial weights, rows, classes)."""
+        return self.students.logits(self.stack, inputs)[:, self.arm]
+
+
+@dataclass(frozen=True)
+class Classroom:
+    """Where networks of a seed learn: the first five sixths of the training pictures; the others choose.
+
+    Attributes:
+        pictures: all of them.
+        store: the cache.
+        seed: of initial weights and the order of rows.
+    """
+
+    pictures: Pictures
+    store: Store
+    seed: int
+
+    @property
+    def held_out(self) -> int:
+        """The number of training pictures that choose."""
+        return len(self.pictures.inputs) // HELD_OUT
+
+    def on_labels(self, units: int, schedule: Schedule, *, repeats: int = 1) -> Network:
+        """Networks of two hidden layers on the true classes."""
+        return self._trained(units, schedule, (Arm(hard_weight=1.0),), repeats, None)
+
+    def taught(self, units: int, schedule: Schedule, teacher: Network, *, repeats: int = 1) -> Network:
+        """Networks on the answers of the first of `teacher`, at the temperature that makes the fewest errors on the held-out pictures."""
+        arms = tuple(Arm(temperature, HARD_WEIGHT) for temperature in TEMPERATURES)
+        return self._trained(units, schedule, arms, repeats, teacher)
+
+    def _trained(self, units: int, schedule: Schedule, arms: tuple[Arm, ...], repeats: int, teacher: Network | None) -> Network:
+        pictures, count = self.pictures, len(self.pictures.inputs) - self.held_out
+        inputs, truth = pictures.inputs[:count], pictures.labels[:count]
+        sizes = (inputs.shape[1], units, units, CLASSES)
+        students = Students(sizes, arms, repeats, schedule.epochs, schedule.batch_size, schedule.peak_rate, self.store)
+        made_from = {
+            "pictures": pictures.fingerprint,
+            "held out": self.held_out,
+            "teacher": None if teacher is None else dict(teacher.made_from),
+        }
+        answers = None if teacher is None else teacher.logits(inputs)[0]
+        stack = students.trained(self.seed, inputs=inputs, logits=answers, truth=truth, made_from=made_from)
+        arm = fewest_errors(students.logits(stack, pictures.inputs[count:]), pictures.labels[count:])
+        learned = {"units": units, **asdict(schedule), **asdict(arms[arm]), "seed": self.seed}
+        return Network(students, stack, arm, {**made_from, **learned})
+
+
+def fewest_errors(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> int:
+    """The arm of (initial weights, arms, rows, classes) logits that makes the fewest errors; the first of equals."""
+    return int((logits.argmax(axis=-1) != truth).mean(axis=(0, 2)).argmin())
+
+
+def mean_wrong(network: Network, pictures: Pictures) -> NDArray[np.float64]:
+    """(test rows,) share of the networks that are wrong."""
+    predicted = network.logits(pictures.test_inputs).argmax(axis=-1)
+    return np.asarray((predicted != pictures.test_labels).mean(axis=0))

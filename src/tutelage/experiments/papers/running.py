@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
@@ -49,6 +50,8 @@ def run_paper(paper: Paper, plan: Plan, *, out: Path, store: Store, stages: Stag
 
 
 def _record(paper: Paper, plan: Plan, findings: Findings, stages: Stages) -> PaperRecord:
+    found = {field.name: getattr(findings, field.name) for field in fields(Findings)}
+    found |= {name: json.loads(dumps(found[name])) for name in ("data", "budget")}  # the same when the record is read again
     return PaperRecord(
         name=paper.name,
         title=paper.title,
@@ -58,5 +61,5 @@ def _record(paper: Paper, plan: Plan, findings: Findings, stages: Stages) -> Pap
         options={"seed": plan.seeds[0], "seeds": len(plan.seeds), "quick": plan.quick},
         environment=environment("tutelage", "numpy", "scikit-learn", "torch"),
         seconds=seconds_of(stages),
-        **{field.name: getattr(findings, field.name) for field in fields(Findings)},
+        **found,
     )

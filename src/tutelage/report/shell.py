@@ -36,7 +36,9 @@ class Drawn:
 
 
 def render(template: str, *, policy: str = NO_SCRIPTS, **values: Any) -> str:
-    """A page as HTML text. Every text among the values is escaped, and characters that control the direction of writing are written out.
+    """A page as HTML text; by a template .md.j2, as Markdown.
+
+    Of HTML, every text among the values is escaped; of both, characters that control the direction of writing are written out.
 
     Args:
         template: its name in this folder.
@@ -49,13 +51,13 @@ def render(template: str, *, policy: str = NO_SCRIPTS, **values: Any) -> str:
     jinja2 = require("jinja2")
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tutelage.report", "."),
-        autoescape=True,
+        autoescape=not template.endswith(".md.j2"),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
         finalize=_shown,
     )
-    environment.filters.update(heading=heading, as_number=lambda name: (name, True))
+    environment.filters.update(heading=heading, as_number=lambda name: (name, True), cell=markdown_cell)
     environment.globals.update(icon=icon, heat_cells=heat_cells, counted=counted)
     page: str = environment.get_template(template).render(policy=policy, **values)
     return page
@@ -87,6 +89,11 @@ def share(value: float) -> str:
     if percent < 0.05:
         return ""
     return f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}"
+
+
+def markdown_cell(text: object) -> str:
+    """Text as it stands in a cell of a Markdown table."""
+    return str(text).replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def _shown(value: Any) -> Any:

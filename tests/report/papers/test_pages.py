@@ -27,7 +27,7 @@ RECORD = PaperRecord(
     comparisons=(Comparison("taught", "plain", "test errors", -60.4, (-75.2, -45.6), "beats", "Fewer errors?", "seeds and test rows"),),
     claims=(
         Claim("Fewer errors.", "74 against 146", "-60.4", "reproduced", "The rule.", True),
-        Claim("More speed.", "stated", "+1", "undecided", "Another rule.", False),
+        Claim("The reader's \"speed\" | more < less.", "stated", "+1", "undecided", "Another rule.", False),
     ),
     curves=(
         Curve(
@@ -63,6 +63,7 @@ def test_the_page_of_the_documentation_has_their_figure_beside_ours_and_says_wha
     assert "**1 of 2 claims reproduced, 1 undecided.** 3 seeds, 62 min on two cores, 2026-11-30." in page
     assert "-60.4 test errors (-75.2 to -45.6), over seeds and test rows | beats" in page
     assert "- Adam in place of SGD." in page
+    assert 'The reader\'s "speed" \\| more &lt; less. Another rule.' in page
     assert "![Errors](someone2020-1.svg)" in page
     assert "labels: 296" in (tmp_path / "someone2020-1.svg").read_text()
     assert "[someone2020](someone2020.md)" in (tmp_path / "index.md").read_text()

@@ -115,6 +115,7 @@ class Curve:
         x_name, y_name: of the axes.
         series: at least one.
         logarithmic: whether equal factors are equally far apart on the horizontal axis.
+        logarithmic_y: the same of the vertical axis; all its figures are above zero.
         levels: figures that depend on no x, by name, drawn as level lines.
     """
 
@@ -124,6 +125,7 @@ class Curve:
     y_name: str
     series: tuple[Series, ...]
     logarithmic: bool = False
+    logarithmic_y: bool = False
     levels: Mapping[str, float] = field(default_factory=dict)
 
 

@@ -161,6 +161,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                     for name, kind in zip(names, kinds, strict=True)
                 ),
                 logarithmic=True,
+                logarithmic_y=True,
             ),
         ),
     )

@@ -63,14 +63,12 @@ class Lessons:
         rows_from: JSON values that determine the rows and their true classes.
         truth: (rows,) true classes, if the objective reads them.
         labels: the teacher's answers to the rows, if it reads those.
-        held_out: rows and true classes that choose the epoch; None for the last one. `rows_from` determines them too.
     """
 
     rows: Any
     rows_from: Mapping[str, Any]
     truth: NDArray[np.int64] | None = None
     labels: SoftLabels | None = None
-    held_out: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
 
 
 def layered(sizes: Sequence[int], *, dropped_inputs: float = 0.0, dropped: float = 0.0) -> nn.Sequential:
@@ -127,7 +125,6 @@ def trained(
             lessons.rows,
             lessons.labels,
             lessons.truth,
-            validation=lessons.held_out,
             epochs=schedule.epochs,
             batch_size=schedule.batch_size,
             seed=seed,

@@ -66,7 +66,7 @@ DIGITS = _digits
 
 
 def split(name: str, seed: int, *, rows: int) -> Table:
-    """A table of `TABLES`, or "digits" with all ten classes: `rows` training rows at most, drawn by the seed, half of the others to test.
+    """A table of `TABLES`, or "digits" with all ten classes: `rows` training rows at most, drawn by the seed, and half to test.
 
     Args:
         name: of the table.

@@ -29,6 +29,7 @@ PAPERS = {
     "frosst2017": ("papers.trees.soft_tree", ("torch",)),
     "mueller2019": ("papers.teachers.smoothing", ("torch",)),
     "bucila2006": ("papers.rows.compression", ("torch",)),
+    "unlabelled": ("papers.rows.unlabelled", ("torch",)),
     "losses": ("papers.objectives.ranking", ("torch",)),
     "menon2021": ("papers.theory.bayes_teacher", ()),
     "phuong2019": ("papers.theory.linear_student", ()),

@@ -25,6 +25,7 @@ PAPERS = {
     "hinton2015-temperature": ("papers.hinton.temperature", ("torch",)),
     "hinton2015-ensemble": ("papers.hinton.ensemble", ("torch",)),
     "hinton2015-regulariser": ("papers.hinton.regulariser", ("torch",)),
+    "hinton2015-specialists": ("papers.hinton.specialists", ("torch",)),
     "hinton2015-missing": ("papers.hinton.missing", ("torch",)),
     "frosst2017": ("papers.trees.soft_tree", ("torch",)),
     "mueller2019": ("papers.teachers.smoothing", ("torch",)),

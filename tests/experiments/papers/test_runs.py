@@ -12,7 +12,7 @@ from tutelage.experiments.recipe import Plan
 from tutelage.experiments.running import saved_student
 from tutelage.report.papers.records import read_record
 
-WITHOUT_DATA = ("unlabelled",)
+WITHOUT_DATA = ("unlabelled", "hinton2015-specialists")
 """Papers that run without the data that they would take."""
 
 

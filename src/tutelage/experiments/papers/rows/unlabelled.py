@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core import torch_runtime
+from tutelage.core.arrays import one_hot
 from tutelage.core.records import Comparison
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
@@ -60,7 +61,7 @@ class _Seed:
     store: Store
 
     def __call__(self, task: tuple[str, int]) -> tuple[tuple[int, ...], bool, NDArray[np.bool_]]:
-        """The numbers of labels, whether test rows are shared, and (3, counts, test rows) which are wrong: labels, teacher, taught."""
+        """The numbers of labels, whether test rows are shared, and (arms, counts, test rows) which are wrong."""
         name, seed = task
         problem = self.problems[name](seed)
         counts = counts_of(len(problem.labels), self.size.counts)
@@ -68,7 +69,7 @@ class _Seed:
             found = [self._on_labels(problem, counts, seed)]
             answers = [self._answers(name, problem, count, seed) for count in counts]
             found.append(np.stack([test.argmax(axis=1) for _, test in answers]))
-            found.append(self._taught(name, problem, [own for own, _ in answers], seed))
+            found += self._taught(name, problem, {count: own for count, (own, _) in zip(counts, answers, strict=True)}, seed)
         return counts, problem.shared_test, np.stack(found) != problem.test_labels
 
     def _on_labels(self, problem: Problem, counts: tuple[int, ...], seed: int) -> NDArray[np.int64]:
@@ -91,14 +92,22 @@ class _Seed:
         found = self.store.cached(made_from, answers)
         return found["own"], found["test"]
 
-    def _taught(self, name: str, problem: Problem, answers: Sequence[NDArray[np.float32]], seed: int) -> NDArray[np.int64]:
-        """(counts, test rows) decisions of students that learn from the answers of each teacher to all rows."""
+    def _taught(self, name: str, problem: Problem, answers: Mapping[int, NDArray[np.float32]], seed: int) -> list[NDArray[np.int64]]:
+        """(counts, test rows) decisions of students on the answers of each teacher to all rows: alone, and beside the labels it had."""
         training = problem.training
-        arms = (TAUGHT,) * len(answers)
+        targets = [*answers.values(), *(self._beside_labels(problem, count, own, seed) for count, own in answers.items())]
+        arms = (TAUGHT,) * len(targets)
         students = Students(problem.sizes, arms, 1, training.epochs, training.batch_size, training.peak_rate, self.store)
-        made_from = {**self._made_from(name, problem), "counts": self.size.counts}
-        stack = students.trained(seed, inputs=problem.inputs, logits=np.stack(answers), truth=None, made_from=made_from)
-        return np.asarray(students.logits(stack, problem.test_inputs)[0].argmax(axis=-1))
+        made_from = {**self._made_from(name, problem), "counts": self.size.counts, "beside labels": "as targets of their rows"}
+        stack = students.trained(seed, inputs=problem.inputs, logits=np.stack(targets), truth=None, made_from=made_from)
+        decisions = students.logits(stack, problem.test_inputs)[0].argmax(axis=-1)
+        return [decisions[: len(answers)], decisions[len(answers) :]]
+
+    def _beside_labels(self, problem: Problem, count: int, answers: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
+        """The answers, in place of which labelled rows have their true class."""
+        at, targets = labelled_rows(len(problem.labels), count, seed), answers.copy()
+        targets[at] = np.log(np.maximum(one_hot(problem.labels[at], problem.classes), LEAST))
+        return targets
 
     def _made_from(self, name: str, problem: Problem) -> dict[str, object]:
         """What determines a teacher beside its labels and its seed."""
@@ -119,16 +128,18 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             zip(tasks, in_processes(_Seed(problems, size, store), tasks, parallel=size.parallel, done=lambda _: advance()), strict=True)
         )
     tables = {name: _table(name, [found[name, seed] for seed in plan.seeds]) for name in problems}
-    same = {name: _against_labels(name, table, lambda _, count: count) for name, table in tables.items()}
-    best = {name: _against_labels(name, table, lambda table, _: max(table)) for name, table in tables.items()}
+    same = {name: _against_labels(name, table, "taught") for name, table in tables.items()}
+    both = {name: _against_labels(name, table, "both") for name, table in tables.items()}
+    best = {name: _against_labels(name, table, "taught", of_all=True) for name, table in tables.items()}
     few = {name: min(size.few, max(table)) for name, table in tables.items()}
     return Findings(
         measures=(
             *(arm.measure() for table in tables.values() for arms in table.values() for arm in arms.values()),
             *(_reach(f"{name}: same labels pay up to", pairs) for name, pairs in same.items()),
+            *(_reach(f"{name}: same labels, kept beside the answers, pay up to", pairs) for name, pairs in both.items()),
             *(_reach(f"{name}: a teacher of all labels pays up to", pairs) for name, pairs in best.items()),
         ),
-        comparisons=tuple(one for pairs in (*same.values(), *best.values()) for one in pairs.values()),
+        comparisons=tuple(one for pairs in (*same.values(), *both.values(), *best.values()) for one in pairs.values()),
         claims=(
             *(_helps(name, f"a teacher that has the same {few[name]:,} labels", pairs[few[name]]) for name, pairs in same.items()),
             *(_helps(name, "a teacher that has all labels", pairs[few[name]]) for name, pairs in best.items()),
@@ -154,7 +165,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         budget={
             "candidates on labels": len(size.settings),
             "passes over all rows": [f"pictures {size.pictures.epochs}, tables {size.tables.epochs}, posts {size.posts.epochs}"],
-            "networks and teachers": len(plan.seeds) * sum((len(size.settings) + 3) * len(table) for table in tables.values()),
+            "networks and teachers": len(plan.seeds) * sum((len(size.settings) + 4) * len(table) for table in tables.values()),
         },
         curves=tuple(_curve(name, table, same[name]) for name, table in tables.items()),
     )
@@ -166,7 +177,7 @@ def _protocol(size: Size) -> tuple[str, ...]:
         f"A student on labels alone chooses among {len(size.settings)} settings (weight decay, label smoothing) by the log loss on a fifth "
         "of its labels, and is then trained again on all of them.",
         "A taught student sees no label: it learns a teacher's probabilities of all rows, as they are. It is the same network, trained "
-        "for the same number of steps.",
+        "for the same number of steps. One more keeps the labels that there are, as targets of their rows.",
         "One teacher has the same labels as the student, another all labels of the data: with all labels they are one.",
         f"Teachers: for pictures a network with two layers of {size.teacher.units} units and dropout; for tables two forests of "
         f"{size.trees} trees and boosted trees, where labelled rows are answered by trees that learned from other rows ({size.folds} "
@@ -191,21 +202,28 @@ def _table(name: str, seeds: Sequence[tuple[tuple[int, ...], bool, NDArray[np.bo
             "labels": scored(0, place, "alone", "a student on these labels, tuned on a fifth of them"),
             "teacher": scored(1, place, "teacher", "the teacher that learned from these labels"),
             "taught": scored(2, place, "taught", "a student on this teacher's answers to all rows"),
+            "both": scored(3, place, "both", "the same, with the true classes in place of the answers where they are known"),
         }
         for place, count in enumerate(counts)
     }
 
 
-def _against_labels(name: str, table: Table, teacher_of: Callable[[Table, int], int]) -> dict[int, Comparison]:
-    """For each number of labels, the taught student against the one on labels; `teacher_of` says how many labels its teacher has."""
-    return {
-        count: compare(
-            table[teacher_of(table, count)]["taught"],
-            arms["labels"],
-            f"{name}: is a student taught by a teacher of {teacher_of(table, count):,} labels better than one on {count:,} labels?",
-        )
-        for count, arms in table.items()
-    }
+def _against_labels(name: str, table: Table, arm: str, *, of_all: bool = False) -> dict[int, Comparison]:
+    """For each number of labels, a taught student against the one on labels.
+
+    Args:
+        name: of the problem.
+        table: its arms.
+        arm: "taught", or "both" for the one that keeps its labels.
+        of_all: whether its teacher has all labels, and not those of the student on labels.
+    """
+    pairs = {}
+    for count, arms in table.items():
+        has = max(table) if of_all else count
+        kept = " and by its own labels" if arm == "both" else ""
+        question = f"{name}: is a student taught by a teacher of {has:,} labels{kept} better than one on {count:,} labels?"
+        pairs[count] = compare(table[has][arm], arms["labels"], question)
+    return pairs
 
 
 def _helps(name: str, teacher: str, comparison: Comparison) -> Claim:
@@ -237,6 +255,7 @@ def _curve(name: str, table: Table, pairs: Mapping[int, Comparison]) -> Curve:
     kinds = {
         "labels": ("on these labels alone, tuned", "baseline"),
         "taught": ("on the answers of a teacher of these labels to all rows", "chosen"),
+        "both": ("on these answers and the labels", "control"),
         "teacher": ("that teacher", "teacher"),
     }
     return Curve(

@@ -97,6 +97,7 @@ def trained(
     seed: int,
     threads: int = 1,
     advance: Advance = lambda: None,
+    classes: int = CLASSES,
 ) -> tuple[TorchStudent, dict[str, Any]]:
     """A network trained on these rows, only if it is not in the cache, and the values that determine it.
 
@@ -109,6 +110,7 @@ def trained(
         seed: of the weights, the order of the rows and dropout.
         threads: of torch.
         advance: called after each step.
+        classes: the number of classes.
     """
     made_from = {
         "what": "network of a paper",
@@ -121,7 +123,7 @@ def trained(
     }
 
     def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
-        TorchStudent(network, objective, classes=range(CLASSES)).fit(
+        TorchStudent(network, objective, classes=range(classes)).fit(
             lessons.rows,
             lessons.labels,
             lessons.truth,
@@ -136,4 +138,4 @@ def trained(
         return {}
 
     network, _ = cached_network(store, made_from, build, train)
-    return TorchStudent(network, objective, classes=range(CLASSES)), made_from
+    return TorchStudent(network, objective, classes=range(classes)), made_from

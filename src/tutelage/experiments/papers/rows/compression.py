@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats, one_hot
@@ -18,7 +17,7 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_processes
 from tutelage.experiments.papers.measures import Scored, claim_better, claim_way, compare
 from tutelage.experiments.papers.paper import Findings, Paper
-from tutelage.experiments.papers.rows.tables import TABLES, Table, split
+from tutelage.experiments.papers.rows.tables import TABLES, Table, ensemble, split
 from tutelage.experiments.recipe import Plan
 from tutelage.losses.class_terms import soft_cross_entropy
 from tutelage.report.papers.records import Curve, Series, Source
@@ -82,16 +81,6 @@ class Size:
 QUICK = Size(rows=300, counts=(300, 3000), trees=20, units=24, steps=300, tables=("breast cancer", "waves"), parallel=False)
 
 
-def _ensemble(table: Table, trees: int, seed: int) -> Any:
-    """Averages the probabilities of two forests and boosted trees."""
-    members = [
-        RandomForestClassifier(trees, random_state=seed).fit(table.inputs, table.labels),
-        ExtraTreesClassifier(trees, random_state=seed).fit(table.inputs, table.labels),
-        HistGradientBoostingClassifier(random_state=seed).fit(table.inputs, table.labels),
-    ]
-    return lambda rows: np.mean([member.predict_proba(rows) for member in members], axis=0)
-
-
 @dataclass(frozen=True)
 class _Seed:
     """The students of a seed on one table."""
@@ -111,16 +100,16 @@ class _Seed:
     def _made(self, name: str, seed: int) -> dict[tuple[str, int], Floats]:
         size = self.size
         table = split(name, seed, rows=size.rows)
-        ensemble = _ensemble(table, size.trees, seed)
+        answer = ensemble(table.inputs, table.labels, trees=size.trees, seed=seed)
         makers: dict[str, Transfer] = {MUNGE: Munge(), RANDOM: UniformNoise(), BAYES: NaiveBayes(table.labels)}
-        wrong = {("ensemble", 0): (ensemble(table.test_inputs)[:, 1] - table.test_labels) ** 2}
-        truth, answers = one_hot(table.labels, 2), ensemble(table.inputs)
+        wrong = {("ensemble", 0): (answer(table.test_inputs)[:, 1] - table.test_labels) ** 2}
+        truth, answers = one_hot(table.labels, 2), answer(table.inputs)
         wrong["labels", 0] = self._stopped_early(table, truth, seed)
         wrong["labels, all steps", 0] = self._student(table, table.inputs, truth, seed)
         wrong["ensemble's answers to the training rows", 0] = self._stopped_early(table, answers, seed)
         for maker, transfer in makers.items():
             made = transfer.make(table.inputs, max(size.counts), seed=seed)
-            made_answers = ensemble(made)
+            made_answers = answer(made)
             for count in size.counts:
                 rows = np.concatenate([table.inputs, made[:count]])
                 targets = np.concatenate([answers, made_answers[:count]])
@@ -166,7 +155,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     tables = dict(zip(tasks, found, strict=True))
     arms = {key: _scored(key, tables, plan, size) for key in found[0]}
     most = max(size.counts)
-    on_labels, ensemble = arms["labels", 0], arms["ensemble", 0]
+    on_labels, teacher = arms["labels", 0], arms["ensemble", 0]
     munge, random, bayes = (arms[maker, most] for maker in (MUNGE, RANDOM, BAYES))
     against_random = compare(munge, random, "Are rows by MUNGE better than random ones?")
     against_bayes = compare(munge, bayes, "Are rows by MUNGE better than those of naive Bayes?")
@@ -186,7 +175,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 '"negligible loss", in the abstract',
                 munge,
                 start=on_labels,
-                end=ensemble,
+                end=teacher,
                 share=0.9,
             ),
         ),
@@ -223,7 +212,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                     for maker, kind in ((MUNGE, "chosen"), (BAYES, "control"), (RANDOM, "baseline"))
                 ),
                 logarithmic=True,
-                levels={"on labels": on_labels.mean, "ensemble": ensemble.mean},
+                levels={"on labels": on_labels.mean, "ensemble": teacher.mean},
             ),
         ),
     )

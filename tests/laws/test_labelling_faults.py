@@ -63,7 +63,7 @@ def test_faults_are_errors_that_name_a_file_and_what_is_finished_is_right(alone,
                         held = held_by(system, folder)
                         assert {name: held.get(name) for name in alone} == alone
                         finished += 1
-                        if finished == 5:
+                        if finished == 5 and kinds != KINDS:  # later faults of all kinds meet what is finished
                             break
             except TutelageError as error:
                 said.append(str(error))

@@ -189,7 +189,7 @@ def test_invalid_arguments_of_a_sweep_are_refused(student, options, error, messa
 def on_each(where):
     if where == "threads":
         return ThreadPoolExecutor(2)
-    return nullcontext(tl.Local(1, threads=torch.get_num_threads()) if where == "local" else tl.Ray())
+    return nullcontext(tl.Local(2, threads=torch.get_num_threads()) if where == "local" else tl.Ray())
 
 
 def only_soft(temperature, soft_weight):

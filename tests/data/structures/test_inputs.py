@@ -75,3 +75,25 @@ def test_a_token_counts_as_the_vector_that_it_becomes():
 def test_what_a_changed_file_holds_is_not_taken_for_inputs(shapes):
     assert not RowInputs(shapes, ()).sound
     assert LEARNT.sound
+
+
+def test_a_row_with_fewer_numbers_than_were_learnt_is_no_row_to_fill_with_zeros():
+    with pytest.raises(ShapeError, match="row 1 of the input 'size' of the rows has 1 numbers; expected 2"):
+        LEARNT.arranged({"ids": IDS, "attention_mask": MASK, "size": [[0.5, 1.0], [1.5]]})
+
+
+@pytest.mark.parametrize("name", ["ids", "input_ids", "words", "tokenIds", "x"])
+def test_a_mask_of_another_length_than_its_tokens_is_seen_whatever_their_name(name):
+    with pytest.raises(ShapeError, match=f"row 1 has 1 {name} and 2 numbers of attention_mask; expected one for each"):
+        StructuredRows.of({name: IDS, "attention_mask": [[1, 1, 1], [1, 1]]})
+
+
+@pytest.mark.parametrize("name", ["width", "grid", "humidity", "size"])
+def test_numbers_of_a_row_that_has_as_many_as_tokens_by_chance_are_no_tokens(name):
+    mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]])
+    rows = StructuredRows.of(
+        {"ids": np.array([[4, 5, 6, 0], [7, 8, 0, 0]]), "attention_mask": mask[:, :4], name: np.array([[9, 0, 7, 3], [1, 2, 3, 0]])}
+    )
+    assert not isinstance(rows.fields[name], Ragged)
+    whole = StructuredRows.of({"ids": np.ones((2, 4), int), "attention_mask": np.ones((2, 4), int), name: np.ones((2, 4), int)})
+    assert RowInputs.of(whole).sizes == {"ids": None, "attention_mask": None, name: 4}

@@ -90,6 +90,8 @@ class RowInputs:
                 raise BadInput(f"the input {name!r} of {what} holds {kind}; expected whole numbers.")
             if len(seen) != len(shape) or seen[1:] != shape[1:] or (seen != shape and None not in (seen[0], shape[0])):
                 raise ShapeError(f"each row of the input {name!r} of {what} has shape {_shown(seen)}; expected {_shown(shape)}.")
+            if seen[:1] == (None,) and shape[0] is not None:
+                _check_lengths(name, found.fields[name], shape[0], what)
         counted = [name for name in self.names if name not in self.whole and _values(found.fields[name]).dtype.kind in "biu"]
         if tuple(found.fields) == self.names and found.named == self.named and not counted:
             return found
@@ -133,8 +135,36 @@ def _shape(name: str, rows: StructuredRows) -> Shape:
         return (None, *field.values.shape[1:])
     mask = rows.fields.get(mask_of(name))
     like_mask = isinstance(mask, np.ndarray) and mask.ndim == 2 and field.shape[:2] == mask.shape
-    varies = like_mask and (field.dtype.kind in "biu" or of_tokens(name, field))
+    varies = like_mask and (name == mask_of(name) or of_tokens(name, field) or _is_only_token(name, rows))
     return (None, *field.shape[2:]) if varies else tuple(int(length) for length in field.shape[1:])
+
+
+def _is_only_token(name: str, rows: StructuredRows) -> bool:
+    """Whether an input is the only one of whole numbers in the mask's shape, where no name says that another is of tokens."""
+    of_mask = mask_of(name)
+    mask = rows.fields[of_mask]
+    whole = [
+        other
+        for other, field in rows.fields.items()
+        if other != of_mask and isinstance(field, np.ndarray) and isinstance(mask, np.ndarray)
+        if mask_of(other) == of_mask and field.dtype.kind in "biu" and field.shape[:2] == mask.shape[:2]
+    ]
+    return whole == [name]
+
+
+def _check_lengths(name: str, field: Field, expected: int, what: str) -> None:
+    """Check that all rows of an input have the length that was learnt.
+
+    Raises:
+        ShapeError: names the first that has another.
+    """
+    if not isinstance(field, Ragged):
+        if field.shape[1] != expected:
+            raise ShapeError(f"each row of the input {name!r} of {what} has {field.shape[1]} numbers; expected {expected}.")
+        return
+    if (field.lengths != expected).any():
+        row = int((field.lengths != expected).argmax())
+        raise ShapeError(f"row {row} of the input {name!r} of {what} has {field.lengths[row]} numbers; expected {expected}.")
 
 
 def _shown(shape: Shape) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -214,13 +215,17 @@ class StructuredRows:
         Raises:
             ShapeError: a row with another number of them.
         """
-        name = f"{name_of_mask.removesuffix(MASK)}input_ids"
-        ids, of_mask = _lengths(self.fields.get(name)), _lengths(mask)
-        if ids is None or of_mask is None or np.array_equal(ids, of_mask):
-            return
-        if len(ids) == len(of_mask):
-            row = int((ids != of_mask).argmax())
-            raise ShapeError(f"row {row} has {ids[row]} {name} and {of_mask[row]} numbers of {name_of_mask}; expected one for each.")
+        of_mask = _lengths(mask)
+        for name, field in self.fields.items():
+            values = field.values if isinstance(field, Ragged) else field
+            ragged = isinstance(field, Ragged) and values.ndim == 1 and values.dtype.kind in "biu"
+            if name == name_of_mask or mask_of(name) != name_of_mask or not (ragged or (values.ndim <= 2 and of_tokens(name, values))):
+                continue
+            found = _lengths(field)
+            if found is None or of_mask is None or np.array_equal(found, of_mask) or len(found) != len(of_mask):
+                continue
+            row = int((found != of_mask).argmax())
+            raise ShapeError(f"row {row} has {found[row]} {name} and {of_mask[row]} numbers of {name_of_mask}; expected one for each.")
 
     @property
     def _mask_of_answers(self) -> str:
@@ -316,8 +321,12 @@ def _lengths(field: Field | None) -> NDArray[np.int64] | None:
 
 def of_tokens(name: str, field: NDArray[Any]) -> bool:
     """Whether an array of a mask's shape says something of each token, rather than of a row that has as many tokens by chance."""
-    words = OF_SIGNALS if field.dtype.kind == "f" else ("id", "mask", "token", "pos", "word")
-    return field.ndim > 2 or any(word in name.lower() for word in words)
+    if field.ndim > 2:
+        return True
+    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    if field.dtype.kind == "f":
+        return any(word.startswith(OF_SIGNALS) for word in words)
+    return any(word == "id" or word.endswith("ids") or word.startswith(("mask", "token", "pos", "word")) for word in words)
 
 
 def is_structure(data: Any) -> bool:

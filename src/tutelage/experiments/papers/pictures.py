@@ -67,7 +67,7 @@ class Pictures:
         }
 
 
-def mnist(*, quick: bool, rows: int = 2000, test_rows: int = 2000) -> Pictures:
+def mnist(*, quick: bool, rows: int = 1500, test_rows: int = 2000) -> Pictures:
     """MNIST, of which a quick run uses few rows."""
     return Pictures(load_mnist(), rows, test_rows) if quick else Pictures(load_mnist())
 

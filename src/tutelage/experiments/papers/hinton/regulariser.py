@@ -29,7 +29,7 @@ from tutelage.training.student import TorchStudent
 SHARE = 0.03
 HELD_OUT = 6
 """One labelled row in this many chooses how long students on labels train; they are then trained again on all of their rows."""
-STUDENT, QUICK_STUDENT = Schedule(epochs=200, batch_size=64), Schedule(epochs=60, batch_size=64, peak_rate=2e-3)
+STUDENT, QUICK_STUDENT = Schedule(epochs=200, batch_size=64), Schedule(epochs=24, batch_size=32, peak_rate=4e-3)
 STOPS = (0.1, 0.25, 0.5, 1.0)
 """Shares of the epochs after which students on labels may stop."""
 VIEWS = 40

@@ -47,10 +47,10 @@ class Size:
 
 
 QUICK = Size(
-    units=200,
-    small=60,
-    teacher=Schedule(epochs=16, batch_size=32, peak_rate=2e-3, max_norm=2.0),
-    student=Schedule(epochs=20, batch_size=32, peak_rate=3e-3),
+    units=100,
+    small=50,
+    teacher=Schedule(epochs=8, batch_size=32, peak_rate=4e-3, max_norm=2.0),
+    student=Schedule(epochs=12, batch_size=32, peak_rate=4e-3),
     parallel=False,
 )
 

@@ -78,7 +78,7 @@ class Size:
     parallel: bool = True
 
 
-QUICK = Size(rows=300, counts=(300, 3000), trees=20, units=24, steps=300, tables=("breast cancer", "waves"), parallel=False)
+QUICK = Size(rows=300, counts=(300, 2000), trees=10, units=16, steps=120, tables=("breast cancer", "waves"), parallel=False)
 
 
 @dataclass(frozen=True)

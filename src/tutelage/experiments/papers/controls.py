@@ -175,6 +175,6 @@ PAPER = Paper(
     summary="How often the runs' method says that a teacher helps where it cannot, and whether it finds a gain that was planted.",
     source=Source("the authors of tutelage", 2026, "a control of the method, no paper", ""),
     seeds=400,
-    quick_seeds=12,
+    quick_seeds=6,
     run=run,
 )

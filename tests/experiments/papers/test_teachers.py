@@ -15,9 +15,9 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.papers.measures import claim_no_gain, mean_errors_of
 from tutelage.experiments.papers.networks import Schedule, lenet
 from tutelage.experiments.papers.pictures import Jitter, Pictures
-from tutelage.experiments.papers.stacked import together
+from tutelage.experiments.papers.stacked import Arm, together
 from tutelage.experiments.papers.teachers import fidelity
-from tutelage.experiments.papers.teachers.chosen import TEMPERATURES, Classroom, fewest_errors
+from tutelage.experiments.papers.teachers.chosen import SMOOTHINGS, TEMPERATURES, Classroom, fewest_errors
 from tutelage.experiments.papers.teachers.consistency import FIXED, INDEPENDENT, MIXED, SAME, Mixed, answers_of_arm
 from tutelage.experiments.papers.teachers.mutual import mutual_losses, peers
 from tutelage.softlabels.labels import SoftLabels
@@ -83,10 +83,15 @@ def test_held_out_pictures_choose_and_teach_nothing(pictures, tmp_path):
     schedule, found = Schedule(epochs=2, batch_size=20), []
     for labels in (images.train_labels, other):
         room = Classroom(Pictures(replace(images, train_labels=labels), 120, 20), Store(tmp_path), 0)
-        teacher = room.on_labels(6, schedule)
+        teacher = room.teacher(6, schedule)
         found.append(room.taught(4, schedule, teacher, repeats=2))
         assert room.held_out == held
-        assert found[-1].temperature == TEMPERATURES[fewest_errors(_on_held_out(found[-1], pictures, held), labels[-held:])]
+        assert found[-1].learned.temperature == TEMPERATURES[fewest_errors(_on_held_out(found[-1], pictures, held), labels[-held:])]
+        alone = room.on_labels(4, schedule, repeats=2)
+        assert alone.learned == Arm(
+            hard_weight=1.0, smoothing=SMOOTHINGS[fewest_errors(_on_held_out(alone, pictures, held), labels[-held:])]
+        )
+        assert teacher.learned == Arm(hard_weight=1.0)
     first, second = ([parameter.detach().numpy() for parameter in one.stack.parameters()] for one in found)
     assert all(np.array_equal(one, another) for one, another in zip(first, second, strict=True))
     assert found[0].logits(pictures.test_inputs).shape == (2, 20, 10)
@@ -98,7 +103,7 @@ def _on_held_out(network, pictures, held):
 
 def test_taught_networks_differ_by_the_network_that_taught_them(pictures, tmp_path):
     room, schedule = Classroom(pictures, Store(tmp_path), 0), Schedule(epochs=2, batch_size=20)
-    teachers = [room.on_labels(6, schedule), room.on_labels(6, Schedule(epochs=1, batch_size=20)), room.on_labels(5, schedule)]
+    teachers = [room.teacher(6, schedule), room.teacher(6, Schedule(epochs=1, batch_size=20)), room.teacher(5, schedule)]
     taught = [room.taught(4, schedule, teacher).logits(pictures.test_inputs) for teacher in teachers]
     assert not np.array_equal(taught[0], taught[1])
     assert not np.array_equal(taught[0], taught[2])

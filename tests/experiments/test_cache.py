@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -142,3 +143,24 @@ def test_several_processes_that_cache_the_same_entries_all_succeed(tmp_path):
     (tmp_path / "start").write_text("")
     assert [process.communicate()[1] for process in processes] == [""] * 3
     assert len(list((tmp_path / "cache").iterdir())) == 150
+
+
+def test_a_fresh_run_computes_an_entry_once_and_what_was_there_before_is_counted(tmp_path):
+    calls = []
+
+    def make():
+        calls.append(1)
+        time.sleep(0.01)
+        return {"a": np.arange(3)}
+
+    Store(tmp_path).cached({"x": 1}, make)
+    store = Store(tmp_path, fresh=True, started=time.time(), log=tmp_path / "log")
+    store.cached({"x": 1}, make)
+    store.cached({"x": 1}, make)
+    assert len(calls) == 2
+    assert store.seconds_before() == 0
+    later = Store(tmp_path, started=time.time() + 10, log=tmp_path / "log")
+    assert later.cached({"x": 1}, make)["a"].tolist() == [0, 1, 2]
+    later.cached({"x": 1}, make)
+    assert len(calls) == 2
+    assert 0.005 < later.seconds_before() < 60

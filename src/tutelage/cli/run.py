@@ -21,7 +21,9 @@ from tutelage.core.running.progress import DisplayedStages
 @click.option(
     "--seeds", type=click.IntRange(2, 1000), help="Number of seeds; by default 20 for moons, 10 for friedman and 5 for the others."
 )
-@click.option("--data", type=FOLDER, help="Runs on Fashion-MNIST: folder of its four files; downloaded once by default.")
+@click.option(
+    "--data", type=FOLDER, help="Folder of the four Fashion-MNIST files, for runs that read them; unlabelled reads 20 newsgroups there too."
+)
 @click.option("--out", type=FOLDER, help="Folder to write; runs/RECIPE by default. An earlier run there is replaced.")
 @click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json to this file; - for standard output.")
 @click.option("--fresh", is_flag=True, help="Compute everything again instead of using the cache.")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,15 @@ class Store:
 
     Attributes:
         root: the folder of the entries; created when first needed. Several processes may use it.
-        fresh: compute everything again and replace existing entries.
+        fresh: compute everything again and replace existing entries, once in a run.
+        started: when the run started, in seconds since 1970: what a fresh run has computed, it finds.
+        log: a file to which each entry that was there before is added, with the seconds that it took; None for none.
     """
 
     root: Path
     fresh: bool = False
+    started: float = field(default_factory=time.time)
+    log: Path | None = None
 
     def cached(self, made_from: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
         """The arrays made from these values, computed only if they are not in the cache.
@@ -49,12 +54,33 @@ class Store:
             CannotWrite: the cache cannot be written.
         """
         entry = self.root / f"{key_of(made_from)}.safetensors"
-        if entry.exists() and not self.fresh:
-            return _read(entry)
+        if self._has(entry):
+            return self._found(entry)
+        started = time.perf_counter()
         arrays = make()
-        if entry.exists() and not self.fresh:  # another run has written the same entry in the meantime
-            return _read(entry)
-        write_tensors(entry, arrays, {"schema": CACHE_SCHEMA, "made_from": made_from}, framework="numpy")
+        if self._has(entry):  # another process has written the same entry in the meantime
+            return self._found(entry)
+        about = {"schema": CACHE_SCHEMA, "made_from": made_from, "seconds": round(time.perf_counter() - started, 3)}
+        write_tensors(entry, arrays, about, framework="numpy")
+        return arrays
+
+    def seconds_before(self) -> float:
+        """The seconds that the entries of the log took when they were made, each once."""
+        lines = [] if self.log is None or not self.log.exists() else self.log.read_text(encoding="utf-8").splitlines()
+        return sum({name: float(seconds) for name, seconds in map(str.split, lines)}.values())
+
+    def _has(self, entry: Path) -> bool:
+        """Whether there is an entry to be used: in a fresh run, one of this run."""
+        try:
+            return not self.fresh or entry.stat().st_mtime >= self.started if entry.exists() else False
+        except OSError:  # removed in between
+            return False
+
+    def _found(self, entry: Path) -> Arrays:
+        about, arrays = _read(entry)
+        if self.log is not None and entry.stat().st_mtime < self.started:
+            with self.log.open("a", encoding="utf-8") as file:  # one short line, which no other process divides
+                file.write(f"{entry.stem} {about.get('seconds', 0.0)}\n")
         return arrays
 
 
@@ -64,14 +90,14 @@ def key_of(made_from: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _read(entry: Path) -> Arrays:
+def _read(entry: Path) -> tuple[dict[str, Any], Arrays]:
     remedy = "Run with --fresh to compute it again."
     about, arrays = read_tensors(entry, framework="numpy", of="a cache entry", remedy=remedy)
     if about.get("schema") != CACHE_SCHEMA:
         raise StaleCache(
             f"the cache entry {entry} has cache schema {about.get('schema')}; this version of tutelage writes {CACHE_SCHEMA}. {remedy}"
         )
-    return arrays
+    return about, arrays
 
 
 def check_store(root: Path) -> None:

@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from tutelage.experiments.demo import mnist as recipe
-from tutelage.experiments.demo.few_labels import SETTINGS
 from tutelage.experiments.demo.mnist_students import SMOOTHINGS, TEMPERATURES, StudentTraining
+from tutelage.experiments.few_labels import SETTINGS
 
 
 @pytest.mark.exhaustive

@@ -47,13 +47,20 @@ def test_every_student_takes_equal_steps_whatever_its_rows(size):
 
 
 @pytest.mark.parametrize(
-    ("interval", "outcome"), [((-19.0, 40.0), "reproduced"), ((-60.0, -21.0), "not reproduced"), ((-60.0, 30.0), "undecided")]
+    ("interval", "verdict", "outcome"),
+    [
+        ((-19.0, 40.0), "no difference", "reproduced"),
+        ((3.0, 40.0), "worse", "reproduced"),
+        ((-60.0, -21.0), "beats", "not reproduced"),
+        ((-60.0, 30.0), "no difference", "undecided"),
+        ((-18.0, -5.0), "beats", "undecided"),
+    ],
 )
-def test_a_larger_teacher_is_no_better_if_no_gain_above_the_bound_is_left(interval, outcome):
-    comparison = Comparison("large", "small", "test errors", sum(interval) / 2, interval, "even", "?", "seeds")
+def test_a_larger_teacher_is_no_better_if_no_gain_above_the_bound_is_left(interval, verdict, outcome):
+    comparison = Comparison("large", "small", "test errors", sum(interval) / 2, interval, verdict, "?", "seeds")
     claim = claim_no_gain("No better.", "stated", comparison, within=20.0)
     assert claim.outcome == outcome
-    assert "above -20 test errors" in claim.rule
+    assert "nothing below -20 test errors" in claim.rule
 
 
 def test_the_errors_of_several_networks_of_a_seed_are_their_mean():

@@ -18,7 +18,7 @@ RECORD = PaperRecord(
     protocol=("First this.", "Then that."),
     deviations=("Adam in place of SGD.",),
     data={"training rows": 60_000},
-    environment={"torch": "2.13.0"},
+    environment={"torch": "2.13.0", "processors": "2"},
     seconds={"total": 3700.0, "networks": 3600.0},
     measures=(
         Measure("taught", "on soft labels", "test errors", (80.0, 84.0, 88.0), Interval(74.1, 93.9, "seeds and test rows"), 74.0),
@@ -27,7 +27,7 @@ RECORD = PaperRecord(
     comparisons=(Comparison("taught", "plain", "test errors", -60.4, (-75.2, -45.6), "beats", "Fewer errors?", "seeds and test rows"),),
     claims=(
         Claim("Fewer errors.", "74 against 146", "-60.4", "reproduced", "The rule.", True),
-        Claim("The reader's \"speed\" | more < less.", "stated", "+1", "undecided", "Another rule.", False),
+        Claim("The reader's \"speed\" | more < less.", "stated", "+1", "undecided", "Another rule.", False, ours=True),
     ),
     curves=(
         Curve(
@@ -60,10 +60,14 @@ def test_the_page_of_the_documentation_has_their_figure_beside_ours_and_says_wha
     page = (tmp_path / "someone2020.md").read_text()
     assert "| taught: on soft labels | test errors | 74 | 84 (74 to 94) | 3 |" in page
     assert "| once: a single network | % error | - | 0.67 | 1 |" in page
-    assert "**1 of 2 claims reproduced, 1 undecided.** 3 seeds, 62 min on two cores, 2026-11-30." in page
+    assert (
+        "**1 of 1 of the paper's claims reproduced. 0 of 1 of our own confirmed, 1 undecided.** 3 seeds, 62 min, 2 processors, 2026-11-30."
+        in page
+    )
     assert "-60.4 test errors (-75.2 to -45.6), over seeds and test rows | beats" in page
     assert "- Adam in place of SGD." in page
-    assert 'The reader\'s "speed" \\| more &lt; less. Another rule.' in page
+    assert 'The reader\'s "speed" \\| more &lt; less. (ours) Another rule.' in page
+    assert "undecided (the mean is on the other side)" in page
     assert "![Errors](someone2020-1.svg)" in page
     assert "labels: 296" in (tmp_path / "someone2020-1.svg").read_text()
     assert "[someone2020](someone2020.md)" in (tmp_path / "index.md").read_text()

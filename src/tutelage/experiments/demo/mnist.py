@@ -19,8 +19,9 @@ from tutelage.core import torch_runtime
 from tutelage.core.arrays import one_hot
 from tutelage.core.running.stages import Stages
 from tutelage.data.datasets import load_mnist
+from tutelage.experiments import few_labels
 from tutelage.experiments.cache import Store, key_of
-from tutelage.experiments.demo import ORIGINAL_DEMO, few_labels
+from tutelage.experiments.demo import ORIGINAL_DEMO
 from tutelage.experiments.demo.as_published import add_published
 from tutelage.experiments.demo.hard_example_passes import Passes, train_hard_examples
 from tutelage.experiments.demo.mnist_setting import (

@@ -144,8 +144,12 @@ def claim_alike(statement: str, published: str, comparisons: Sequence[Comparison
 def claim_no_gain(statement: str, published: str, comparison: Comparison, *, within: float) -> Claim:
     """The claim that the first arm of a comparison gains nothing: that it is lower by at most `within` in their unit."""
     low, high = comparison.ci95
-    outcome: Outcome = "reproduced" if low >= -within else "not reproduced" if high < -within else "undecided"
-    rule = f"Reproduced if the whole interval of the paired difference is above -{within:g} {comparison.metric}; not if it is below."
+    gains = comparison.verdict == "beats"
+    outcome: Outcome = "not reproduced" if high < -within else "reproduced" if low >= -within and not gains else "undecided"
+    rule = (
+        f"Reproduced if the interval of the paired difference contains zero, or lies above it, and nothing below -{within:g} "
+        f"{comparison.metric}; not if all of it is below."
+    )
     return Claim(
         statement, published, f"{comparison.a} - {comparison.b}: {difference(comparison)}", outcome, rule, comparison.difference >= 0
     )
@@ -192,13 +196,14 @@ def claim_way(statement: str, published: str, arm: Scored, *, start: Scored, end
     return replace(found, measured=f"{closed:.0%} of the way; {found.measured}", rule=rule)
 
 
-def claim_ratio(statement: str, published: str, a: Scored, b: Scored, *, expected: float) -> Claim:
-    """The claim that the figure of one arm is `expected` times that of another, on the same seeds."""
+def claim_ratio(statement: str, published: str, a: Scored, b: Scored, *, expected: float, within: float = 0.1) -> Claim:
+    """The claim that the figure of one arm is `expected` times that of another, on the same seeds, to a share of `within`."""
     interval = mean_interval(np.log(np.array(a.values) / np.array(b.values)))
     low, high, found = (float(np.exp(value)) for value in (interval.low, interval.high, (interval.low + interval.high) / 2))
-    outcome: Outcome = "reproduced" if low <= expected <= high else "not reproduced"
-    rule = f"Reproduced if the interval of the mean ratio contains {expected:.3f}."
-    return Claim(statement, published, f"ratio {found:.3f} ({low:.3f} to {high:.3f})", outcome, rule, outcome == "reproduced")
+    least, most = expected * (1 - within), expected * (1 + within)
+    outcome: Outcome = "reproduced" if least <= low and high <= most else "not reproduced" if high < least or low > most else "undecided"
+    rule = f"Reproduced if the interval of the mean ratio lies within {within:.0%} of {expected:.3f}."
+    return Claim(statement, published, f"ratio {found:.3f} ({low:.3f} to {high:.3f})", outcome, rule, least <= found <= most)
 
 
 def claim_within(statement: str, published: str, arm: Scored, other: Scored, *, factor: float) -> Claim:

@@ -63,14 +63,12 @@ class Lessons:
         rows_from: JSON values that determine the rows and their true classes.
         truth: (rows,) true classes, if the objective reads them.
         labels: the teacher's answers to the rows, if it reads those.
-        held_out: rows and true classes that choose the epoch; None for the last one. `rows_from` determines them too.
     """
 
     rows: Any
     rows_from: Mapping[str, Any]
     truth: NDArray[np.int64] | None = None
     labels: SoftLabels | None = None
-    held_out: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
 
 
 def layered(sizes: Sequence[int], *, dropped_inputs: float = 0.0, dropped: float = 0.0) -> nn.Sequential:
@@ -99,6 +97,7 @@ def trained(
     seed: int,
     threads: int = 1,
     advance: Advance = lambda: None,
+    classes: int = CLASSES,
 ) -> tuple[TorchStudent, dict[str, Any]]:
     """A network trained on these rows, only if it is not in the cache, and the values that determine it.
 
@@ -111,6 +110,7 @@ def trained(
         seed: of the weights, the order of the rows and dropout.
         threads: of torch.
         advance: called after each step.
+        classes: the number of classes.
     """
     made_from = {
         "what": "network of a paper",
@@ -123,11 +123,10 @@ def trained(
     }
 
     def train(network: nn.Module) -> Mapping[str, NDArray[Any]]:
-        TorchStudent(network, objective, classes=range(CLASSES)).fit(
+        TorchStudent(network, objective, classes=range(classes)).fit(
             lessons.rows,
             lessons.labels,
             lessons.truth,
-            validation=lessons.held_out,
             epochs=schedule.epochs,
             batch_size=schedule.batch_size,
             seed=seed,
@@ -139,4 +138,4 @@ def trained(
         return {}
 
     network, _ = cached_network(store, made_from, build, train)
-    return TorchStudent(network, objective, classes=range(CLASSES)), made_from
+    return TorchStudent(network, objective, classes=range(classes)), made_from

@@ -69,7 +69,7 @@ class Students:
         Args:
             seed: of the first initial weights and orders; the others follow from it.
             inputs: (rows, features).
-            logits: (rows, classes) of the teacher; None if no arm reads them.
+            logits: (rows, classes) of the teacher, or (arms, rows, classes), of a teacher for each arm; None if no arm reads them.
             truth: (rows,) true classes; None if no arm reads them.
             made_from: JSON values that determine rows and teacher.
         """
@@ -108,11 +108,12 @@ class Students:
         smoothing = torch.tensor([arm.smoothing for arm in self.arms])[:, None, None]
         classes = self.sizes[-1]
         answers = torch.zeros(len(inputs), classes) if logits is None else torch.from_numpy(np.asarray(logits, dtype=np.float32))
+        answers = answers.transpose(0, 1) if answers.ndim == 3 else answers[:, None]
         hard = torch.zeros(len(inputs), classes) if truth is None else nn.functional.one_hot(torch.from_numpy(truth), classes).float()
 
         def losses(outputs: Tensor, rows: Tensor) -> Tensor:
             """(groups, copies, batch)."""
-            soft = torch.softmax(answers[rows][:, None] / temperature, dim=-1) * ((1 - hard_weight) * temperature.square())
+            soft = torch.softmax(answers[rows].transpose(1, 2) / temperature, dim=-1) * ((1 - hard_weight) * temperature.square())
             loss = (soft * torch.log_softmax(outputs / temperature, dim=-1)).sum(dim=-1)
             if truth is not None:
                 smoothed = (hard[rows][:, None] * (1 - smoothing) + smoothing / classes) * hard_weight

@@ -76,6 +76,7 @@ class Claim:
         outcome: decided by `rule`.
         rule: what had to hold, in a sentence that was written before the run.
         same_direction: whether our mean lies on the paper's side, interval or not.
+        ours: whether the claim is our own, and not the paper's.
     """
 
     statement: str
@@ -84,6 +85,7 @@ class Claim:
     outcome: Outcome
     rule: str
     same_direction: bool
+    ours: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tutelage.core.records import Comparison
-from tutelage.report.papers.records import Measure, PaperRecord
+from tutelage.report.papers.records import Claim, Measure, PaperRecord
 from tutelage.report.words import counted
 
 
@@ -33,16 +33,41 @@ def difference(comparison: Comparison) -> str:
 
 
 def answer(record: PaperRecord) -> str:
-    """How many of the claims were reproduced, in a sentence."""
-    count = {outcome: sum(claim.outcome == outcome for claim in record.claims) for outcome in ("reproduced", "not reproduced", "undecided")}
-    parts = [f"{count['reproduced']} of {counted(len(record.claims), 'claim')} reproduced"]
-    parts += [f"{count[outcome]} {outcome}" for outcome in ("not reproduced", "undecided") if count[outcome]]
+    """How many of the paper's claims were reproduced, and how many of our own hold, in a sentence or two."""
+    own = [claim for claim in record.claims if claim.ours]
+    theirs_ = [claim for claim in record.claims if not claim.ours]
+    parts = [_counted(theirs_, "of the paper's claims", "reproduced")] if theirs_ else []
+    parts += [_counted(own, "of our own", "confirmed")] if own else []
+    return " ".join(parts)
+
+
+def _counted(claims: list[Claim], whose: str, word: str) -> str:
+    count = {outcome: sum(claim.outcome == outcome for claim in claims) for outcome in ("reproduced", "not reproduced", "undecided")}
+    parts = [f"{count['reproduced']} of {len(claims)} {whose} {word}"]
+    parts += [f"{count[outcome]} {shown}" for outcome, shown in (("not reproduced", f"not {word}"), ("undecided",) * 2) if count[outcome]]
     return ", ".join(parts) + "."
 
 
+def outcome(claim: Claim) -> str:
+    """What became of a claim; of one without a decision, where the mean lies."""
+    text = claim.outcome.replace("reproduced", "confirmed") if claim.ours else claim.outcome
+    if claim.outcome != "undecided":
+        return text
+    return f"{text} (the mean is on {'this' if claim.same_direction else 'the other'} side)"
+
+
 def spent(record: PaperRecord) -> str:
-    """How long the run took."""
-    seconds = record.seconds["total"]
+    """How long the run took, and how long what it found in the cache had taken, by all processes together."""
+    before = record.seconds.get("from the cache", 0.0)
+    return _time(record.seconds["total"]) + (f", and {_time(before)} of trainings from the cache" if before >= 1 else "")
+
+
+def processors(record: PaperRecord) -> str:
+    """On how many processors it ran."""
+    return counted(int(record.environment.get("processors", 1)), "processor")
+
+
+def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 

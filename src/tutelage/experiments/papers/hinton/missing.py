@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -96,12 +96,15 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             claim_better("Without 3s: a bias repairs much of what the transfer set lacks.", "206, then 109 errors", repairs[0]),
             claim_better("7s and 8s alone: the same.", "47.3 %, then 13.2 %", repairs[1]),
             *(
-                claim_within(
-                    f"{name}: matching, which sees no label, is within 15 % of the best bias of the test set (ours).",
-                    "not in the paper",
-                    matched[name],
-                    best[name],
-                    factor=1.15,
+                replace(
+                    claim_within(
+                        f"{name}: matching, which sees no label, is within 15 % of the best bias of the test set.",
+                        "-",
+                        matched[name],
+                        best[name],
+                        factor=1.15,
+                    ),
+                    ours=True,
                 )
                 for name in SETS
             ),
@@ -117,6 +120,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "The paper chose its biases on the test set; matching does not look at labels, and sets the biases of all ten classes.",
+            "The paper gives 47.3 and 13.2 % errors for 7s and 8s, here as counts of 10 000.",
             "Adam with a one-cycle schedule, and soft targets alone; the paper does not state its schedule.",
         ),
         data=pictures.described(),

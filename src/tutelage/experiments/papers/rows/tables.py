@@ -1,13 +1,15 @@
-"""Binary problems that come with scikit-learn, as tables: whole data sets, and one that is generated."""
+"""Problems that come with scikit-learn, as tables: whole data sets, and generated ones; and an ensemble that learns them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits, make_hastie_10_2
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 
 from tutelage.core.arrays import Floats
 
@@ -66,7 +68,7 @@ DIGITS = _digits
 
 
 def split(name: str, seed: int, *, rows: int) -> Table:
-    """A table of `TABLES`, or "digits" with all ten classes: `rows` training rows at most, drawn by the seed, half of the others to test.
+    """A table of `TABLES`, or "digits" with all ten classes: `rows` training rows at most, drawn by the seed, and half to test.
 
     Args:
         name: of the table.
@@ -81,3 +83,34 @@ def split(name: str, seed: int, *, rows: int) -> Table:
     mean, spread = X[train].mean(axis=0), X[train].std(axis=0)
     scaled = (X - mean) / np.where(spread > 0, spread, 1.0)
     return Table(scaled[train], y[train], scaled[test], y[test])
+
+
+def ensemble(
+    inputs: Floats, labels: NDArray[np.int64], *, trees: int, seed: int, rounds: int = 100, classes: int = 2
+) -> Callable[[Floats], Floats]:
+    """Learns rows and their classes, and averages the probabilities of two forests and boosted trees.
+
+    Args:
+        inputs: (rows, features).
+        labels: (rows,) classes from 0; some may be missing.
+        trees: of each forest.
+        seed: of all three models.
+        rounds: of boosting.
+        classes: the number of classes.
+
+    Returns:
+        (rows, features) -> (rows, classes) probabilities.
+    """
+    members = [
+        RandomForestClassifier(trees, random_state=seed).fit(inputs, labels),
+        ExtraTreesClassifier(trees, random_state=seed).fit(inputs, labels),
+        HistGradientBoostingClassifier(max_iter=rounds, random_state=seed).fit(inputs, labels),
+    ]
+    return lambda rows: np.mean([every_class(member, rows, classes) for member in members], axis=0)
+
+
+def every_class(model: Any, rows: Any, classes: int) -> Floats:
+    """(rows, classes) probabilities of a model that may have seen fewer classes: 0 of those that it has not."""
+    found = np.zeros((rows.shape[0], classes))
+    found[:, model.classes_] = model.predict_proba(rows)
+    return found

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tutelage.data.datasets import Images
+from tutelage.experiments import few_labels
 from tutelage.experiments.cache import Store
-from tutelage.experiments.demo import few_labels
-from tutelage.experiments.demo.few_labels import SETTINGS, FewLabels, labelled_rows
 from tutelage.experiments.demo.mnist_setting import Split
+from tutelage.experiments.few_labels import SETTINGS, FewLabels, labelled_rows
 from tutelage.experiments.side_by_side import Schedule
 
 SIZES = (784, 10, 10)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from tutelage.core.running.stages import Advance
 from tutelage.experiments.cache import Store
-from tutelage.experiments.demo.mnist_setting import CLASSES, Split
 from tutelage.experiments.side_by_side import Group, Schedule, in_parts, stack_of_groups, train_side_by_side
 from tutelage.experiments.teaching import cached_network
 from tutelage.losses.functional.classification import soft_cross_entropy
@@ -43,25 +42,48 @@ class LabelSetting:
 SETTINGS = tuple(LabelSetting(smoothing, decay) for decay, smoothing in product((3e-2, 1e-2, 1e-3, 1e-4), (0.0, 0.2)))
 
 
+class Labelled(Protocol):
+    """Training rows and their true classes, from which labelled ones are drawn."""
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """(rows, features)."""
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(rows,) true classes, from 0."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of rows and classes."""
+
+
 @dataclass(frozen=True)
 class FewLabels:
     """Trains students on the true classes of few rows.
 
     Attributes:
         counts: numbers of labels.
-        sizes: the sizes of the layers.
-        split: the rows; labelled ones are drawn from its training rows.
+        sizes: the sizes of the layers, from features to classes.
+        split: the rows.
         schedule: how long a student trains, whatever its number of labels.
         store: the cache of trained stacks.
         advance: called after each step; there are twice `schedule.steps` for each of the `in_parts`.
+        settings: the candidates.
     """
 
     counts: tuple[int, ...]
     sizes: tuple[int, ...]
-    split: Split
+    split: Labelled
     schedule: Schedule
     store: Store
     advance: Advance
+    settings: tuple[LabelSetting, ...] = SETTINGS
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return self.sizes[-1]
 
     def students(self, seeds: tuple[int, ...]) -> tuple[dict[int, tuple[TorchStudent, ...]], dict[int, tuple[LabelSetting, ...]]]:
         """For each number of labels, one student per seed, and the setting that its validation rows chose."""
@@ -70,18 +92,18 @@ class FewLabels:
         for part in in_parts(seeds):
             stack, chosen = self.learnt(part)
             for group, (_, count) in enumerate(product(part, self.counts)):
-                found[count] += (TorchStudent(stack.copy(group), classes=range(CLASSES)),)
-                settings[count] += (SETTINGS[chosen[group]],)
+                found[count] += (TorchStudent(stack.copy(group), classes=range(self.classes)),)
+                settings[count] += (self.settings[chosen[group]],)
         return found, settings
 
     def learnt(self, seeds: tuple[int, ...]) -> tuple[Stack, NDArray[np.int64]]:
         """One student for each seed and number of labels, in this order, and the places of their settings."""
         made_from: dict[str, Any] = {
-            "what": "mnist students of few labels",
+            "what": "students of few labels",
             "data": self.split.fingerprint,
             "counts": self.counts,
             "sizes": self.sizes,
-            "settings": [asdict(setting) for setting in SETTINGS],
+            "settings": [asdict(setting) for setting in self.settings],
             "validation_share": VALIDATION_SHARE,
             "chosen_by": "log loss",
             **asdict(self.schedule),
@@ -101,19 +123,19 @@ class FewLabels:
 
     def _trained(self, stack: Stack, groups: Sequence[Group]) -> Mapping[str, NDArray[np.int64]]:
         chosen = self._chosen(groups)
-        self._train(stack, groups, [[SETTINGS[place]] for place in chosen])
+        self._train(stack, groups, [[self.settings[place]] for place in chosen])
         return {"chosen": chosen}
 
     def _chosen(self, groups: Sequence[Group]) -> NDArray[np.int64]:
         """For each group, the place of the candidate with the lowest log loss on its own validation rows."""
         held = [len(group.rows) // VALIDATION_SHARE for group in groups]
         training = [Group(group.seed, group.rows[count:]) for group, count in zip(groups, held, strict=True)]
-        candidates = stack_of_groups(lambda: mlp(self.sizes), training, copies=len(SETTINGS))
-        self._train(candidates, training, [SETTINGS] * len(training))
+        candidates = stack_of_groups(lambda: mlp(self.sizes), training, copies=len(self.settings))
+        self._train(candidates, training, [self.settings] * len(training))
         best = []
         for place, (group, count) in enumerate(zip(groups, held, strict=True)):
             rows = group.rows[:count]
-            own = Stack([candidates.copy(place * len(SETTINGS) + index) for index in range(len(SETTINGS))], wide=True)
+            own = Stack([candidates.copy(place * len(self.settings) + index) for index in range(len(self.settings))], wide=True)
             validation = Validation(torch.from_numpy(self.split.inputs[rows]), torch.from_numpy(self.split.labels[rows]), by="loss")
             best.append(int(validation.score(own).argmin()))
         return np.array(best)
@@ -125,10 +147,10 @@ class FewLabels:
         weights = [parameter for name, parameter in stack.named_parameters() if name.endswith("weight")]
 
         def losses(logits: Tensor, rows: Tensor) -> Tensor:
-            hard = nn.functional.one_hot(truth[rows], CLASSES).float()[:, None]
+            hard = nn.functional.one_hot(truth[rows], self.classes).float()[:, None]
             squares = torch.stack([weight.square().flatten(1).sum(dim=1) for weight in weights]).sum(dim=0)
             penalty = decay * squares.view_as(decay) / 2
-            return soft_cross_entropy(logits, hard * (1 - smoothing) + smoothing / CLASSES) + penalty[..., None]
+            return soft_cross_entropy(logits, hard * (1 - smoothing) + smoothing / self.classes) + penalty[..., None]
 
         inputs = torch.from_numpy(self.split.inputs)
         train_side_by_side(stack, losses, inputs=inputs, groups=groups, schedule=self.schedule, advance=self.advance)

@@ -113,7 +113,8 @@ def test_held_out_pictures_choose_and_teach_nothing(pictures, tmp_path):
         assert alone.learned == Arm(
             hard_weight=1.0, smoothing=SMOOTHINGS[fewest_errors(_on_held_out(alone, pictures, held), labels[-held:])]
         )
-        assert teacher.learned == Arm(hard_weight=1.0)
+        assert tuple(arm.smoothing for arm in alone.students.arms) == SMOOTHINGS
+        assert teacher.students.arms == (Arm(hard_weight=1.0),)
     first, second = ([parameter.detach().numpy() for parameter in one.stack.parameters()] for one in found)
     assert all(np.array_equal(one, another) for one, another in zip(first, second, strict=True))
     assert found[0].logits(pictures.test_inputs).shape == (2, 20, 10)

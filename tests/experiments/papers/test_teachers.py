@@ -13,13 +13,14 @@ from tutelage.data.datasets import Images
 from tutelage.data.views import Views
 from tutelage.experiments.cache import Store
 from tutelage.experiments.papers.measures import claim_no_gain, mean_errors_of
-from tutelage.experiments.papers.networks import Schedule, lenet
+from tutelage.experiments.papers.networks import Lessons, Schedule, lenet, trained
 from tutelage.experiments.papers.pictures import Jitter, Pictures
-from tutelage.experiments.papers.stacked import together
+from tutelage.experiments.papers.stacked import Arm, together
 from tutelage.experiments.papers.teachers import fidelity
-from tutelage.experiments.papers.teachers.chosen import TEMPERATURES, Classroom, fewest_errors
+from tutelage.experiments.papers.teachers.chosen import SMOOTHINGS, TEMPERATURES, Classroom, fewest_errors
 from tutelage.experiments.papers.teachers.consistency import FIXED, INDEPENDENT, MIXED, SAME, Mixed, answers_of_arm
 from tutelage.experiments.papers.teachers.mutual import mutual_losses, peers
+from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.stacks.networks import parameter_count
 
@@ -44,6 +45,20 @@ def test_every_student_takes_equal_steps_whatever_its_rows(size):
     assert {size.schedule(count).epochs * (count // batch) for count, _ in size.sets} == {size.seen // batch}
     assert all(count % batch == 0 for count, _ in size.sets)
     assert all(size.schedule(count).epochs >= copies for count, copies in size.sets)  # every copy is seen
+
+
+def test_the_control_learns_the_teachers_labels_with_the_steps_and_the_initial_weights_of_a_student(pictures, tmp_path):
+    teacher, student = Schedule(epochs=1, batch_size=10, peak_rate=1e-2), Schedule(epochs=0, batch_size=20, peak_rate=1e-2)
+    size = replace(fidelity.QUICK, own=40, sets=((40, 1),), seen=400, teacher=teacher, student=student)
+    learn = fidelity._Student(pictures, size, Store(tmp_path))
+    (of_teacher, control), (same_teacher, taught) = learn((3, None)), learn((3, (40, 1)))
+    at = np.random.default_rng(3).permutation(120)[:40]
+    lessons = Lessons(pictures.inputs[at], {}, pictures.labels[at])
+    schedule, seed = replace(student, epochs=10), 3 + fidelity.STUDENT_SEED
+    expected, _ = trained(Store(tmp_path / "alone"), size.build, hard_cross_entropy(), schedule, lessons, seed=seed)
+    assert np.array_equal(control, expected.predict(pictures.test_inputs))
+    assert np.array_equal(of_teacher, same_teacher)
+    assert not np.array_equal(control, taught)
 
 
 @pytest.mark.parametrize(
@@ -90,10 +105,16 @@ def test_held_out_pictures_choose_and_teach_nothing(pictures, tmp_path):
     schedule, found = Schedule(epochs=2, batch_size=20), []
     for labels in (images.train_labels, other):
         room = Classroom(Pictures(replace(images, train_labels=labels), 120, 20), Store(tmp_path), 0)
-        teacher = room.on_labels(6, schedule)
+        teacher = room.teacher(6, schedule)
         found.append(room.taught(4, schedule, teacher, repeats=2))
         assert room.held_out == held
-        assert found[-1].temperature == TEMPERATURES[fewest_errors(_on_held_out(found[-1], pictures, held), labels[-held:])]
+        assert found[-1].learned.temperature == TEMPERATURES[fewest_errors(_on_held_out(found[-1], pictures, held), labels[-held:])]
+        alone = room.on_labels(4, schedule, repeats=2)
+        assert alone.learned == Arm(
+            hard_weight=1.0, smoothing=SMOOTHINGS[fewest_errors(_on_held_out(alone, pictures, held), labels[-held:])]
+        )
+        assert tuple(arm.smoothing for arm in alone.students.arms) == SMOOTHINGS
+        assert teacher.students.arms == (Arm(hard_weight=1.0),)
     first, second = ([parameter.detach().numpy() for parameter in one.stack.parameters()] for one in found)
     assert all(np.array_equal(one, another) for one, another in zip(first, second, strict=True))
     assert found[0].logits(pictures.test_inputs).shape == (2, 20, 10)
@@ -105,7 +126,7 @@ def _on_held_out(network, pictures, held):
 
 def test_taught_networks_differ_by_the_network_that_taught_them(pictures, tmp_path):
     room, schedule = Classroom(pictures, Store(tmp_path), 0), Schedule(epochs=2, batch_size=20)
-    teachers = [room.on_labels(6, schedule), room.on_labels(6, Schedule(epochs=1, batch_size=20)), room.on_labels(5, schedule)]
+    teachers = [room.teacher(6, schedule), room.teacher(6, Schedule(epochs=1, batch_size=20)), room.teacher(5, schedule)]
     taught = [room.taught(4, schedule, teacher).logits(pictures.test_inputs) for teacher in teachers]
     assert not np.array_equal(taught[0], taught[1])
     assert not np.array_equal(taught[0], taught[2])

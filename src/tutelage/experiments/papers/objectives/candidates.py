@@ -1,4 +1,4 @@
-"""The objectives that are compared, three settings each, and the network on whose hidden layers some of them act."""
+"""The objectives that are compared, with their settings, and the network on whose hidden layers some of them act."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from tutelage.losses.objective import Objective
 
 HARD = class_terms.hard_cross_entropy
 BASELINE = "hard_cross_entropy"
-VANILLA = "soft_cross_entropy"
+UNSMOOTHED = "hard_cross_entropy, unsmoothed"
+PLAIN = "kd"
+"""Plain distillation as it is published beside other objectives: a tenth of the weight on true classes."""
+PURE = "kl_divergence"
+"""The same without true classes."""
 
 
 def network(width: int, outputs: int) -> nn.Sequential:
@@ -37,9 +41,9 @@ def beside_labels(objective: Callable[..., Objective], weights: tuple[float, ...
 
 CLASSES: Mapping[str, tuple[Objective, ...]] = {
     BASELINE: tuple(HARD(smoothing=s) for s in (0.0, 0.1, 0.2)),
-    "hard_cross_entropy, unsmoothed": (HARD(),),
-    VANILLA: tuple(class_terms.soft_cross_entropy(temperature=t) for t in (2.0, 4.0, 8.0)),
-    "kl_divergence": tuple(class_terms.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
+    UNSMOOTHED: (HARD(),),
+    PLAIN: tuple(0.1 * HARD() + 0.9 * class_terms.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
+    PURE: tuple(class_terms.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
     "logit_matching": beside_labels(class_terms.logit_matching, (0.01, 0.1, 1.0)),
     "decoupled": tuple(HARD() + class_terms.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 4.0, 8.0)),
     "dist": tuple(HARD() + class_terms.dist(temperature=t) for t in (1.0, 2.0, 4.0)),
@@ -56,5 +60,6 @@ CLASSES: Mapping[str, tuple[Objective, ...]] = {
     "probabilistic_transfer": beside_labels(hidden_terms.probabilistic_transfer, (1.0, 10.0, 100.0), "embedding"),
     "contrastive": beside_labels(partial(hidden_terms.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
 }
-"""Objectives by name; validation chooses among the settings of each. Terms that need the ground truth, and terms of hidden layers, are
-added to the cross-entropy without label smoothing."""
+"""Objectives by name; validation chooses among the three settings of each, where there is something to set. Terms that need the ground
+truth, and terms of hidden layers, are added to the cross-entropy without label smoothing. `soft_cross_entropy` is left out: its gradient is
+that of `kl_divergence`."""

@@ -1,4 +1,4 @@
-"""Networks on labels, and on a network's answers at the temperature that held-out rows choose."""
+"""Networks on labels at the label smoothing, and on a network's answers at the temperature, that held-out rows choose."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tutelage.experiments.papers.stacked import Arm, Students
 from tutelage.training.stacks.stack import Stack
 
 TEMPERATURES = (1.0, 2.0, 4.0, 8.0)
+SMOOTHINGS = (0.0, 0.05, 0.1, 0.2)
+"""As many settings for students on labels as temperatures for those of a teacher."""
 HARD_WEIGHT = 0.1
 """The weight of the true classes in the loss of a taught network."""
 HELD_OUT = 6
@@ -39,9 +41,9 @@ class Network:
     made_from: Mapping[str, Any]
 
     @property
-    def temperature(self) -> float:
-        """At which they learned."""
-        return self.students.arms[self.arm].temperature
+    def learned(self) -> Arm:
+        """What they learned: of several settings, the one that held-out rows chose."""
+        return self.students.arms[self.arm]
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """(initial weights, rows, classes)."""
@@ -67,9 +69,14 @@ class Classroom:
         """The number of training pictures that choose."""
         return len(self.pictures.inputs) // HELD_OUT
 
+    def teacher(self, units: int, schedule: Schedule) -> Network:
+        """A network of two hidden layers on the true classes as they are: one that learns smoothed labels is another kind of teacher."""
+        return self._trained(units, schedule, (Arm(hard_weight=1.0),), 1, None)
+
     def on_labels(self, units: int, schedule: Schedule, *, repeats: int = 1) -> Network:
-        """Networks of two hidden layers on the true classes."""
-        return self._trained(units, schedule, (Arm(hard_weight=1.0),), repeats, None)
+        """Networks on the true classes, at the label smoothing that makes the fewest errors on the held-out pictures."""
+        arms = tuple(Arm(hard_weight=1.0, smoothing=smoothing) for smoothing in SMOOTHINGS)
+        return self._trained(units, schedule, arms, repeats, None)
 
     def taught(self, units: int, schedule: Schedule, teacher: Network, *, repeats: int = 1) -> Network:
         """Networks on the answers of the first of `teacher`, at the temperature that makes the fewest errors on the held-out pictures."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,19 +106,28 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 "stated; 3.5 % error (CIFAR-10) and 15.5 % (CIFAR-100) in the abstract",
                 first,
             ),
-            claim_better("An ensemble of the generations is better than a single one.", "14.9 against 15.5 % error (CIFAR-100)", ensembles),
+            replace(
+                claim_better(
+                    "An ensemble of the generations is better than one of as many networks on labels.",
+                    "of a single generation only: 14.9 against 15.5 % error (CIFAR-100)",
+                    against_plain,
+                ),
+                ours=True,
+            ),
         ),
         protocol=(
             f"Fashion-MNIST, {layers}. A generation has initial weights and an order of rows of its own; beside it a network with the same "
             "learns from labels alone.",
             "A generation learns from labels and from the answers of the one before to the training pictures, with equal weights, at "
             "temperature 1.",
-            "An ensemble averages probabilities. All training pictures train; test pictures are used once and choose nothing.",
+            "An ensemble averages probabilities. Width, epochs and learning rate were fixed before the run, not tuned, the same for "
+            "all networks. All training pictures train; test pictures are used once and choose nothing.",
         ),
         deviations=(
             "An analogue: the paper has dense and wide residual networks on CIFAR-10 and CIFAR-100, and language models.",
             "The paper compares a generation with its teacher; here also with a network that has the same initial weights, which is a "
-            "fairer pair, and its ensemble with one of as many networks on labels.",
+            "fairer pair. It compares the ensemble of generations with a single one, which an ensemble can hardly fail to beat; the "
+            "claim here is against an ensemble of as many networks on labels.",
             "Adam with a one-cycle schedule.",
         ),
         data=pictures.described(),

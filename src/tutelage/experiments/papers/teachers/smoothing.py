@@ -66,11 +66,14 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         protocol=(
             "Each seed has two teachers of its own; their students have the same initial weights and the same order of rows.",
             f"Teachers: 784-{size.units}-{size.units}-10; students: 784-{size.small}-{size.small}-10, trained as in the run hinton2015.",
-            "All training pictures train; nothing is chosen on test pictures, which are used once.",
+            "Schedules are those of hinton2015, chosen before its runs on the last 10,000 training pictures; smoothing was fixed, not "
+            "tuned. All training pictures train; nothing is chosen on test pictures, which are used once.",
         ),
         deviations=(
             "The paper does not state widths, smoothing or temperature here; they are those of hinton2015, and smoothing is 0.1.",
             "Adam with a one-cycle schedule; the paper does not state its schedule.",
+            f"Both teachers, the one with label smoothing too, keep the bound of {size.teacher.max_norm:g} on the norm of the weights into "
+            "each unit, which belongs to dropout in hinton2015; the paper does not state one.",
             "Figures of the paper are test errors in per cent of 10 000, given here as counts; it reports one network of each kind.",
         ),
         data=pictures.described(),

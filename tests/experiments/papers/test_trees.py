@@ -1,0 +1,45 @@
+"""The parts of the run `frosst2017`; its quick run is one of `test_runs.py`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tutelage.core.arrays import one_hot
+from tutelage.data.datasets import Images
+from tutelage.experiments.cache import Store
+from tutelage.experiments.papers.measures import errors_of
+from tutelage.experiments.papers.pictures import Pictures
+from tutelage.experiments.papers.trees.soft_tree import QUICK, _Seed, accuracy_of
+
+
+@pytest.fixture
+def pictures():
+    """60 training pictures of noise."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (80, 784), dtype=np.uint8), rng.integers(0, 10, 80)
+    return Pictures(Images("noise", images[:60], labels[:60], images[60:], labels[60:], tuple("0123456789"), ""), 60, 20)
+
+
+def test_accuracy_is_scored_by_rows_so_that_its_interval_covers_them_too():
+    rng = np.random.default_rng(0)
+    errors = errors_of("tree", "on labels", (rng.random((3, 2000)) < 0.05).astype(np.int64), np.zeros(2000, dtype=np.int64))
+    found, counted = accuracy_of(errors, published=94.45).measure(), errors.measure()
+    assert found.values == pytest.approx([100 - value / 20 for value in counted.values])
+    assert found.interval.over == "seeds and test rows"
+    assert (found.interval.low, found.interval.high) == pytest.approx((100 - counted.interval.high / 20, 100 - counted.interval.low / 20))
+
+
+def test_a_trees_predictions_are_found_again_for_the_same_tree_and_test_pictures_only(pictures, tmp_path):
+    seed = _Seed(pictures, replace(QUICK, depth=2, epochs=2), Store(tmp_path))
+    targets = one_hot(pictures.labels, 10)
+    predicted = seed._tree(0, "tree on labels", targets, {})
+    assert np.array_equal(seed._tree(0, "tree on labels", targets, {}), predicted)
+    assert len(list(tmp_path.iterdir())) == 1
+    images = pictures.images
+    turned = replace(seed, pictures=replace(pictures, images=replace(images, test_images=images.test_images[::-1])))
+    assert np.array_equal(turned._tree(0, "tree on labels", targets, {}), predicted[::-1])
+    for other in (replace(seed, size=replace(seed.size, depth=3)), replace(seed, size=replace(seed.size, learning_rate=0.1))):
+        other._tree(0, "tree on labels", targets, {})
+    seed._tree(1, "tree on labels", targets, {})
+    assert len(list(tmp_path.iterdir())) == 5

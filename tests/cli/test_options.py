@@ -1,8 +1,32 @@
-import click
-import pytest
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 
-from tutelage.cli.options import as_options, class_weights, network_option
+import click
+import numpy as np
+import pytest
+from torch import nn
+
+import tutelage as tl
+from tutelage.cli.options import as_options, class_weights, network_option, networks_option
 from tutelage.core.errors import BadInput
+from tutelage.core.stored.checksums import with_checksum
+from tutelage.students.saved.save_load import loaded_student
+from tutelage.students.saved.trained_folder import read_trained
+from tutelage.workflow.compare import open_both
+from tutelage.workflow.train import file_entry
+
+
+class Own(nn.Module):
+    """A network that no list of layers describes."""
+
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(3, 2)
+
+    def forward(self, rows):
+        return self.out(rows)
 
 
 @pytest.mark.parametrize(
@@ -43,10 +67,65 @@ def test_a_network_is_named_as_for_distill(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "builders_by_name.py").write_text(
         "from torch import nn\n\nimport tutelage as tl\n\nbuild = nn.Identity\npair = (build, {})\nestimator = tl.TorchClassifier(build)\n"
+        "one = {'net': pair}\nother = {'net': (estimator, {})}\nseveral = {'net': pair, 'wide': pair}\n"
+        "wrapped = nn.DataParallel(nn.Identity())\n"
     )
     command = click.command()(network_option(lambda network: network))
-    for name in ("build", "pair", "estimator"):
+    for name in ("build", "pair", "estimator", "one", "other"):
         assert command.main(["--network", f"builders_by_name:{name}"], standalone_mode=False).__name__ == "Identity"
+    assert type(command.main(["--network", "builders_by_name:wrapped"], standalone_mode=False)).__name__ == "DataParallel"
     assert command.main([], standalone_mode=False) is None
+    with pytest.raises(
+        BadInput, match=r"several holds 2 students \(net, wide\).*Name the function or class of that student, as builders_by"
+    ):
+        command.main(["--network", "builders_by_name:several"], standalone_mode=False)
     with pytest.raises(BadInput, match=r"has no 'builds'.*Did you mean build"):
         command.main(["--network", "builders_by_name:builds"], standalone_mode=False)
+
+
+def test_two_networks_are_named_for_two_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "builders_of_two.py").write_text("from torch.nn import Identity, Tanh\n")
+    command = click.command()(networks_option(lambda networks: networks))
+    names = ["--network", "builders_of_two:Identity", "--network", "builders_of_two:Tanh"]
+    assert [one.__name__ for one in command.main(names, standalone_mode=False)] == ["Identity", "Tanh"]
+    assert command.main([], standalone_mode=False) == ()
+    with pytest.raises(click.BadParameter, match="3 networks are named; name one, or two: first that of RUN_A"):
+        command.main([*names, *names[:2]], standalone_mode=False)
+
+
+def test_other_code_stops_a_command(tmp_path):
+    path = tl.save_student(tl.TorchClassifier(Own, epochs=1).fit(np.eye(3), [0, 1, 1]), tmp_path / "student")
+    changed = type("Own", (Own,), {"forward": lambda self, rows: 2 * Own.forward(self, rows)})
+    built = {"Own": Own, "changed": changed}
+    command = click.command()(click.argument("name")(network_option(lambda name, network: loaded_student(path, built[name]))))
+    assert command.main(["Own"], standalone_mode=False).network_.out.out_features == 2
+    with pytest.raises(
+        BadInput, match=r"--network builds has .* but other code.*Name the code that it was trained with, or ask an exported"
+    ):
+        command.main(["changed"], standalone_mode=False)
+
+
+def test_a_network_that_is_not_needed_is_refused(flowers, user_error, tmp_path):
+    with pytest.raises(BadInput, match="holds no network whose layers it does not describe"):
+        open_both(Path(flowers.run), Path(flowers.run), [Own])
+    given = ("--data", flowers.test, "--network", "torch.nn:Identity")
+    assert "describe; leave --network out" in user_error("evaluate", flowers.run, *given)
+    assert "describe; leave --network out" in user_error("compare", flowers.run, flowers.run, *given)
+    assert "which needs no code; leave --network out, or --file" in user_error("predict", flowers.run, *given, "--file", "student.onnx")
+
+
+def test_one_network_is_used_where_it_is_needed(flowers, tmp_path):
+    tree, network = Path(flowers.run), tmp_path / "network"
+    shutil.copytree(tree, network)
+    of_tree = tl.load_student(tree)
+    learnt = tl.TorchClassifier(Own, epochs=1).fit(np.eye(3), [0, 1, 1])
+    path = tl.save_student(replace(of_tree, student_=learnt), network / "student")
+    record = {name: value for name, value in read_trained(network).items() if name != "sha256"} | {"file": file_entry(path)}
+    (network / "run.json").write_text(json.dumps(with_checksum(record)))
+    for modules in ([Own], [None, Own]):
+        a, b = open_both(tree, network, modules)
+        assert type(a.students[0].student_) is type(of_tree.student_)
+        assert type(b.students[0].student_.network_) is Own
+    with pytest.raises(BadInput, match="leave network= out"):
+        open_both(tree, network, [Own, Own])

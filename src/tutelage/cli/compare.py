@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, network_option, rows_options, teacher_options
+from tutelage.cli.options import FOLDER, RowsOptions, debug_option, echo, json_option, networks_option, rows_options, teacher_options
 from tutelage.core.running.progress import DisplayedStages
 
 
@@ -19,7 +19,7 @@ from tutelage.core.running.progress import DisplayedStages
 @click.option("--teacher", help="Compare the fidelity to this teacher, named as for `record`, where the ground truth is not known.")
 @click.option("--metric", help="A figure that is a mean over rows, such as accuracy, nll_nats, brier, agreement or mse.")
 @click.option("--against", type=click.Choice(["truth", "teacher"]), help="What they are measured against; the truth if it is known.")
-@network_option
+@networks_option
 @teacher_options
 @json_option
 @debug_option
@@ -31,7 +31,7 @@ def compare(
     teacher: str | None,
     metric: str | None,
     against: Any,
-    network: Any,
+    networks: tuple[Any, ...],
     source: Any,
     as_json: bool,
     debug: bool,
@@ -42,10 +42,10 @@ def compare(
     rows, and the verdict is about two ways of training; otherwise it is over rows, and about these two students.
     """
     from tutelage.core.records import dumps
-    from tutelage.workflow.compare import compare_folders, open_all
+    from tutelage.workflow.compare import compare_folders, open_both
     from tutelage.workflow.evaluate import open_answer_source, rows_to_measure
 
-    a, b = open_all(run_a, network), open_all(run_b, network)
+    a, b = open_both(run_a, run_b, networks)
     given, stages = given_rows, DisplayedStages()
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
     file = rows_to_measure(a.record, given.data, **roles, dtype=given.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import wraps
@@ -78,21 +79,63 @@ inputs_option = click.option(
 def network_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """The option that names what builds a torch network, whose code no folder holds; its value is passed as `network`."""
 
-    def imported_from(context: click.Context, option: click.Parameter, name: str | None) -> Any:
-        from tutelage.teachers.files.open import imported
+    def builder(context: click.Context, option: click.Parameter, name: str | None) -> Any:
+        return None if name is None else _network(name)
 
-        if name is None:
-            return None
-        given = imported(name, "module:object, which builds the network of the student")
-        given = given[0] if isinstance(given, tuple) and given else given  # with its search space
-        return getattr(given, "module", given)  # of a TorchClassifier or a TorchRegressor
+    return click.option("--network", metavar="MODULE:OBJECT", callback=builder, help=_NETWORK)(_refusing_other_code(command))
 
-    return click.option(
-        "--network",
-        metavar="MODULE:OBJECT",
-        callback=imported_from,
-        help="What builds the student's torch network, as it was named for `distill`, where the folder holds its weights alone.",
-    )(command)
+
+def networks_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that opens two folders; its value, one or two of them, is passed as `networks`."""
+
+    def builders(context: click.Context, option: click.Parameter, names: tuple[str, ...]) -> tuple[Any, ...]:
+        if len(names) > 2:
+            raise click.BadParameter(f"{len(names)} networks are named; name one, or two: first that of RUN_A, then that of RUN_B.")
+        return tuple(map(_network, names))
+
+    text = f"{_NETWORK} Give it twice if the two students differ in it: first for RUN_A, then for RUN_B."
+    option = click.option("--network", "networks", metavar="MODULE:OBJECT", multiple=True, callback=builders, help=text)
+    return option(_refusing_other_code(command))
+
+
+_NETWORK = "What builds the student's torch network, as it was named for `distill`, where the folder holds its weights alone."
+
+
+def _network(name: str) -> Any:
+    """What builds the network of the student that `--students` took by this name."""
+    from tutelage.students.networks.torch_estimator import TorchEstimator
+    from tutelage.teachers.files.open import imported
+
+    given = imported(name, "module:object, which builds the network of the student")
+    if isinstance(given, Mapping):
+        if len(given) != 1:
+            raise BadInput(
+                f"{name} holds {len(given)} students ({', '.join(map(str, given))}), and --network takes what builds one network. "
+                f"Name the function or class of that student, as {name.partition(':')[0]}:object."
+            )
+        given = next(iter(given.values()))
+    given = given[0] if isinstance(given, tuple) and given else given  # with its search space
+    return given.module if isinstance(given, TorchEstimator) else given
+
+
+def _refusing_other_code(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, which stops where a network is built by other code than the one that was trained: its answers may be others."""
+
+    @wraps(command)
+    def refusing(**given: Any) -> Any:
+        from tutelage.students.saved.own_code import OtherCode
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", OtherCode)
+            try:
+                return command(**given)
+            except OtherCode as error:
+                found = str(error).removesuffix(OtherCode.REMEDY).replace("network=", "--network")
+                raise BadInput(
+                    f"{found}Name the code that it was trained with, or ask an exported file, such as predict --file student.onnx."
+                ) from error
+
+    return refusing
 
 
 def on_option(what: str) -> Callable[..., Any]:
@@ -351,7 +394,9 @@ def as_options(sentence: str) -> str:
     return re.sub(
         rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
         lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
-        sentence.replace("as_teacher(..., version=)", "--teacher-version").replace("unproven=True", "--unproven"),
+        sentence.replace("as_teacher(..., version=)", "--teacher-version")
+        .replace("unproven=True", "--unproven")
+        .replace("leave network= out", "leave --network out"),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo, network_option
+from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import AnyPath
 
 
@@ -47,6 +48,8 @@ def predict(
     from tutelage.workflow.predict import check_target, exported_answers, predictions, write_tables
     from tutelage.workflow.train import open_trained
 
+    if exported is not None and network is not None:
+        raise BadInput(f"--file asks the exported file {exported.name}, which needs no code; leave --network out, or --file.")
     if out is not None:
         check_target(out)
     student, record = open_trained(run, network, asked=exported is None)

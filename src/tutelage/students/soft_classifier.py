@@ -96,11 +96,15 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             or rows that `fit` would refuse (WrongType if they are not numbers). NotFitted: it was not fitted.
         """
         check_fitted(self)
-        probabilities = self._probabilities(self._checked(X, reset=False))
+        rows = self._checked(X, reset=False)
+        probabilities = self._probabilities(rows)
         lost = np.asarray(~np.isfinite(probabilities).all(axis=1))
         if lost.any():
+            first = int(np.flatnonzero(lost)[0])
+            if isinstance(rows, StructuredRows):
+                raise BadInput(not_finite(first))
             raise BadInput(
-                f"{int(lost.sum())} of {len(lost)} rows have no probabilities (first: row {int(np.flatnonzero(lost)[0])}): their "
+                f"{int(lost.sum())} of {len(lost)} rows have no probabilities (first: row {first}): their "
                 "numbers are too large for this student. Scale the features, in fit and here alike."
             )
         return probabilities
@@ -156,6 +160,14 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = bool(accepted.get("accept_sparse", False))
         tags.input_tags.allow_nan = accepted.get("ensure_all_finite", True) == "allow-nan"
         return tags
+
+
+def not_finite(row: int) -> str:
+    """What is wrong if a network of several inputs has no answer to a row: nothing tells its large numbers from its empty ones."""
+    return (
+        f"the network's answers are not finite (row {row}); expected finite numbers. Look at this row: numbers that are too large, or a "
+        "mean over no tokens, where all of them are padding."
+    )
 
 
 def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Floats]:

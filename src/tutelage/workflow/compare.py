@@ -22,7 +22,7 @@ from tutelage.evaluation.paired import LOWER_IS_BETTER
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.columns import check_scale
-from tutelage.students.saved.save_load import loaded_student
+from tutelage.students.saved.save_load import loaded_student, needs_network
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.workflow.evaluate import (
     places_with_truth,
@@ -58,11 +58,29 @@ def open_all(folder: Path, module: Any = None) -> Trained:
         module: builds their torch networks, where the files have the weights alone.
 
     Raises:
-        BadInput: it holds no student. DamagedFile: a file was changed.
+        BadInput: it holds no student, or a module is given that it does not need. DamagedFile: a file was changed.
     """
     record = read_trained(folder)
     entries = record.get("seeds") or [record["file"]]
     return Trained(folder, record, tuple(loaded_student(student_file(folder, entry), module) for entry in entries))
+
+
+def open_both(a: Path, b: Path, modules: Sequence[Any] = ()) -> tuple[Trained, Trained]:
+    """The students of two folders, as `open_all` opens them.
+
+    Args:
+        a: a folder.
+        b: another one.
+        modules: what builds their torch networks: one for each folder, or one for those of them that need it.
+
+    Raises:
+        BadInput: a module that no folder needs; and as `open_all`.
+    """
+    of_a, of_b = modules if len(modules) == 2 else (*modules, *modules) or (None, None)
+    if len(modules) == 1:
+        needs_a, needs_b = (needs_network(student_file(folder, read_trained(folder)["file"])) for folder in (a, b))
+        of_a, of_b = of_a if needs_a or not needs_b else None, of_b if needs_b else None
+    return open_all(a, of_a), open_all(b, of_b)
 
 
 def compare_folders(

@@ -112,13 +112,14 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
     return record
 
 
-def open_trained(folder: Path, module: Any = None, *, asked: bool = True) -> tuple[TrainedStudent, dict[str, Any]]:
+def open_trained(folder: Path, module: Any = None, *, asked: bool = True, if_needed: bool = False) -> tuple[TrainedStudent, dict[str, Any]]:
     """Open a student that `train` wrote, and read its run.json. Nothing in the folder is executed.
 
     Args:
         folder: the folder.
         module: builds its torch network, where the file has the weights alone.
         asked: whether the student is to answer; otherwise it only says what its rows and answers are, which needs no code.
+        if_needed: as for `loaded_student`.
 
     Raises:
         BadInput: the folder does not exist, or was not written by `train`. DamagedFile: its files are damaged or of
@@ -126,7 +127,7 @@ def open_trained(folder: Path, module: Any = None, *, asked: bool = True) -> tup
     """
     record = read_trained(folder)
     path = student_file(folder, record["file"])
-    student = loaded_student(path, module) if asked else student_without_code(path)
+    student = loaded_student(path, module, if_needed=if_needed) if asked else student_without_code(path)
     if not isinstance(student, TrainedStudent):
         raise DamagedFile(f"{path} holds a {type(student).__name__}; expected a student written by `tutelage train`. Train again.")
     return student, record

@@ -103,3 +103,12 @@ def test_rows_of_another_kind_than_those_learnt_from_are_one_sentence():
         flat.predict(FEW)
     with pytest.raises(BadInput, match=r"several inputs \(ids, attention_mask, size\), and a SoftTree takes a table"):
         tl.SoftTree().fit(ROWS, LABELS)
+
+
+def test_a_row_without_an_answer_is_named():
+    empty = {**FEW, "ids": [*FEW["ids"][:6], []], "attention_mask": [*FEW["attention_mask"][:6], []]}
+    words = r"the network's answers are not finite \(row 6\); .* all of them are padding"
+    with pytest.raises(BadInput, match=words):
+        fitted(epochs=1).predict_proba(empty)
+    with pytest.raises(BadInput, match=words):
+        tl.TorchRegressor(Mean, epochs=1, random_state=0).fit(ROWS, MEANS).predict(empty)

@@ -13,7 +13,9 @@ from sklearn.utils.validation import validate_data
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, ShapeError, reported_as_ours
 from tutelage.data.row_arrays import without_masks
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.students.checked import check_fitted
+from tutelage.students.soft_classifier import not_finite
 
 
 class ValueNetwork(RegressorMixin):  # type: ignore[misc]
@@ -62,7 +64,10 @@ class ValueNetwork(RegressorMixin):  # type: ignore[misc]
         X = self._checked(X)
         with np.errstate(over="ignore", invalid="ignore"):  # reported below
             values = self._values(X)
-        if not np.isfinite(values).all():
+        lost = ~np.isfinite(values).all(axis=1)
+        if lost.any():
+            if isinstance(X, StructuredRows):
+                raise BadInput(not_finite(int(np.flatnonzero(lost)[0])))
             raise BadInput(
                 "some rows have no values: their numbers are too large for this student. Scale the features, in fit and here alike."
             )

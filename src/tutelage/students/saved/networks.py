@@ -20,6 +20,7 @@ from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.identity.hashing import content_hash
 from tutelage.core.stored.checksums import read_tensors, write_tensors
 from tutelage.core.stored.layers import built, described, flattened, layout, outputs_of
+from tutelage.students.saved.own_code import OtherCode
 from tutelage.students.saved.version import AGAIN, OURS, STUDENT_SCHEMA, check_schema
 from tutelage.training.student import TorchStudent
 
@@ -141,7 +142,7 @@ def filled_network(
         BadInput: there is no factory, or it builds another network. DamagedFile: not such a file.
 
     Warns:
-        UserWarning: its code has changed.
+        OtherCode: its code has changed.
     """
     try:
         expected, content = [str(line) for line in about["network"]], about["content"]
@@ -173,8 +174,8 @@ def filled_network(
     if content not in (None, _content(network, output)):
         warnings.warn(
             f"the network that network= builds has the layers and weights of the one in {path}, but other code, another hook or output=. "
-            "Check its answers, and save it again.",
-            UserWarning,
+            + OtherCode.REMEDY,
+            OtherCode,
             stacklevel=4,
         )
     return network

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+
+class OtherCode(UserWarning):
+    """A network has the layers and weights of the one that was saved, but other code."""
+
+    REMEDY: ClassVar[str] = "Check its answers, and save it again."
 
 
 class OwnCode:
@@ -25,6 +31,6 @@ class OwnCode:
             BadInput: it builds another network than the one that was saved. DamagedFile: not such a file.
 
         Warns:
-            UserWarning: its code has changed.
+            OtherCode: its code has changed.
         """
         raise NotImplementedError

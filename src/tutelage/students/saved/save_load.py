@@ -145,8 +145,6 @@ def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any
     if output is not None:
         raise BadInput(f"{path} is no file of a network (.safetensors); leave output= out.")
     student, about = _load_estimator(path)
-    if network is not None and not _incomplete(student):
-        raise BadInput(f"{path} holds no network whose layers it does not describe; leave network= out.")
     student = _completed(student, path, network)
     if _CASCADE in about:
         return stored_cascade(student, about[_CASCADE], teacher, path)
@@ -159,13 +157,18 @@ def _refuse_teacher(path: Path, teacher: Any) -> None:
         raise BadInput(f"{path} holds a student and no cascade; leave teacher= out, or calibrate it: tl.Cascade(student, teacher).fit(X).")
 
 
-def loaded_student(path: Path, module: Any = None) -> Any:
-    """The student of a .skops file, as `load_student` reads it; `module` is used where the file needs it.
+def loaded_student(path: Path, module: Any = None, *, if_needed: bool = False) -> Any:
+    """The student of a .skops file, as `load_student` reads it.
+
+    Args:
+        path: the file.
+        module: builds its torch network.
+        if_needed: whether a module may be given where the file describes the layers itself; otherwise that is an error.
 
     Raises:
         as `load_student`.
     """
-    return _completed(_load_estimator(path)[0], path, module)
+    return _completed(_load_estimator(path)[0], path, module, if_needed=if_needed)
 
 
 def student_without_code(path: Path) -> Any:
@@ -191,8 +194,11 @@ def _incomplete(student: Any) -> list[OwnCode]:
     return [one for one in instances_in(student, OwnCode) if one.needs_code]
 
 
-def _completed(student: Any, path: Path, module: Any) -> Any:
-    for one in _incomplete(student):
+def _completed(student: Any, path: Path, module: Any, *, if_needed: bool = False) -> Any:
+    incomplete = _incomplete(student)
+    if module is not None and not incomplete and not if_needed:
+        raise BadInput(f"{path} holds no network whose layers it does not describe; leave network= out.")
+    for one in incomplete:
         one.fill(path, module)
     return student
 

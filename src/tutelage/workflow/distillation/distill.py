@@ -306,7 +306,7 @@ def distilled(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on: A
     record = distillation(problem, plan, into, stages, on=on)
     shipped = record.arm(record.chosen)
     module = next((family.module(shipped.settings) for family in plan.families if family.name == shipped.student), None)
-    return Distillation(into, record, open_trained(into, module)[0])
+    return Distillation(into, record, open_trained(into, module, if_needed=True)[0])
 
 
 def plan_of(

@@ -147,7 +147,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     write_student(folder, problem, drawn, shipped, found)
     if not problem.inputs:  # of which drift is not measured
         write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them
-    loading = how_to_load(folder, exports, problem.schema, text=isinstance(answered.test.rows, list), inputs=problem.inputs)
+    loading = how_to_load(folder, exports, problem.schema, problem.given.rows)
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)
     playground = playground_of_run(

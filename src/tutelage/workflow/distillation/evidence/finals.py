@@ -38,7 +38,7 @@ class StoredStudents(Sequence[Any]):
 
     def __getitem__(self, place: Any) -> Any:
         path = self._folder.check_file(*self._files[place])
-        return loaded_student(path, self._module)
+        return loaded_student(path, self._module, if_needed=True)
 
 
 @dataclass(frozen=True, eq=False)

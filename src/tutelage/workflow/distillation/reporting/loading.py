@@ -6,9 +6,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tutelage.core.records import Export
 from tutelage.data.schema import Schema
+from tutelage.data.structures.structured import StructuredRows
+from tutelage.exporters.arrays.graph import ARRAY
 from tutelage.report.distillation.figures import Loading
 from tutelage.students.saved.save_load import needs_network
 from tutelage.workflow.distillation.folder import RunFolder
@@ -19,24 +22,23 @@ MOST_INPUTS = 200
 NUMPY = {"tensor(float)": "float32", "tensor(double)": "float64", "tensor(int64)": "int64"}
 
 
-def how_to_load(
-    folder: RunFolder, exports: Sequence[Export], schema: Schema | None, *, text: bool, inputs: Sequence[str] = ()
-) -> tuple[Loading, ...]:
+def how_to_load(folder: RunFolder, exports: Sequence[Export], schema: Schema | None, given: Any) -> tuple[Loading, ...]:
     """Lines for each exported file, and for the student itself.
 
     Args:
         folder: with the files.
         exports: the files.
         schema: the columns of the student; None for a matrix or texts.
-        text: whether rows are texts.
-        inputs: the names of the inputs of rows of several.
+        given: the rows of the student: texts are a list, several inputs `StructuredRows`.
     """
+    text = isinstance(given, list)
+    inputs = given if isinstance(given, StructuredRows) else None
     rows = _rows(schema, text, inputs)
     written = []
     for one in exports:
         path = folder.path / one.file
         if path.suffix in _LANGUAGES:
-            lines = _arrays(path, rows) if inputs else _LANGUAGES[path.suffix](path, schema, text, not one.columns)
+            lines = _arrays(path, rows) if inputs is not None else _LANGUAGES[path.suffix](path, schema, text, not one.columns)
             written.append(lines if one.cascade is None else replace(lines, note=f"{lines.note} {_DEFERS[path.suffix]}"))
     return (*written, _student(folder.path / STUDENT_FILE, rows))
 
@@ -49,11 +51,12 @@ def _student(path: Path, rows: str) -> Loading:
     return Loading(path.name, code, f"In Python, with tutelage and scikit-learn; {what}.")
 
 
-def _rows(schema: Schema | None, text: bool, inputs: Sequence[str] = ()) -> str:
+def _rows(schema: Schema | None, text: bool, inputs: StructuredRows | None = None) -> str:
     """Lines that read new rows as the student takes them."""
-    if inputs:
-        names = ", ".join(map(json.dumps, inputs))
-        return f'import numpy as np\narrays = np.load("rows.npz")\nrows = {{name: arrays[name] for name in [{names}]}}'
+    if inputs is not None:
+        names = ", ".join(json.dumps(name if inputs.named else f"{ARRAY}_{name}") for name in inputs.fields)
+        taken = f"{{name: arrays[name] for name in [{names}]}}" if inputs.named else f"tuple(arrays[name] for name in [{names}])"
+        return f'import numpy as np\narrays = np.load("rows.npz")\nrows = {taken}'
     if text:
         return 'rows = ["the first text", "the second text"]'
     if schema is None:

@@ -15,7 +15,7 @@ import tutelage
 
 ROOT = Path(__file__).parents[1]
 BUILD = "import sys; from hatchling import build; build.build_wheel(sys.argv[1]); build.build_sdist(sys.argv[1])"
-MOST_BYTES = 2_000_000
+MOST_BYTES = 2_500_000
 DATA_SUFFIXES = {".gz", ".npy", ".npz", ".parquet", ".csv", ".zip", ".safetensors", ".skops", ".onnx"}
 
 

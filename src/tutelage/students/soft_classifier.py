@@ -18,7 +18,7 @@ from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, reported_as_ours
 from tutelage.data.row_arrays import array_of, target_array
-from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.softlabels.streaming.parts import Parts
 from tutelage.students.by_parts.blocks import Blocks
@@ -129,7 +129,7 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Rows as this family takes them; `reset` notes their features, otherwise they must be those noted."""
-        if isinstance(X, Mapping | StructuredRows):
+        if isinstance(X, Mapping | StructuredRows) and is_structure(X):
             names = ", ".join(map(str, X.fields if isinstance(X, StructuredRows) else X))
             raise BadInput(
                 f"the rows are several inputs ({names}), and a {type(self).__name__} takes a table or an array; give it columns of its "

@@ -323,16 +323,16 @@ def of_tokens(name: str, field: NDArray[Any]) -> bool:
     """Whether an array of a mask's shape says something of each token, rather than of a row that has as many tokens by chance."""
     if field.ndim > 2:
         return True
-    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     if field.dtype.kind == "f":
-        return any(word.startswith(OF_SIGNALS) for word in words)
+        return any(word in name.lower() for word in OF_SIGNALS)
+    words = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     return any(word == "id" or word.endswith("ids") or word.startswith(("mask", "token", "pos", "word")) for word in words)
 
 
 def is_structure(data: Any) -> bool:
     """Whether rows are a mapping of arrays, or a tuple of arrays or tensors with one entry of each for every row."""
     if isinstance(data, StructuredRows | Mapping):
-        return True
+        return not hasattr(data, "tocsr")  # SciPy's dictionaries of keys are sparse matrices
     return isinstance(data, tuple) and len(data) > 0 and all(getattr(value, "ndim", 0) >= 1 and hasattr(value, "dtype") for value in data)
 
 

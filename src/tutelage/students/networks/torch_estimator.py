@@ -18,7 +18,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line, require, shown
 from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.network_answers import tensors_of
-from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.students.checked import Check, a_number, a_whole, optional, random_seed
 from tutelage.students.networks.building import FILLED_IN, NOT_GIVEN, arguments_of, name_of, plain_or_not_given, takes_any
 from tutelage.students.saved.own_code import OwnCode
@@ -150,7 +150,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
         Raises:
             BadInput: several inputs for a student of other rows, or the reverse, or other inputs. ShapeError: inputs of another shape.
         """
-        several = isinstance(X, Mapping | StructuredRows)
+        several = isinstance(X, Mapping | StructuredRows) and is_structure(X)
         learnt = None if reset else self.row_inputs
         if learnt is not None:
             return learnt.arranged(X)

@@ -11,21 +11,30 @@ from tutelage.cli.options import FOLDER, debug_option, echo
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.running.progress import DisplayedStages
+from tutelage.experiments import PAPERS
 
 
-@click.command()
+@click.command(epilog=f"Papers: {', '.join(PAPERS)}.")
 @click.argument("recipe")
 @click.option("--quick", is_flag=True, help="Use fewer rows and seeds, for a preview within a minute.")
 @click.option("--as-published", is_flag=True, help="mnist only: also run the protocol of the original demo, mistakes included.")
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="First seed.")
 @click.option(
-    "--seeds", type=click.IntRange(2, 1000), help="Number of seeds; by default 20 for moons, 10 for friedman and 5 for the others."
+    "--seeds",
+    type=click.IntRange(2, 1000),
+    help="Number of seeds; by default that of the experiment: 20 for moons, 5 to 10 for most others.",
 )
 @click.option(
     "--data", type=FOLDER, help="Folder of the four Fashion-MNIST files, for runs that read them; unlabelled reads 20 newsgroups there too."
 )
 @click.option("--out", type=FOLDER, help="Folder to write; runs/RECIPE by default. An earlier run there is replaced.")
-@click.option("--json", "json_path", type=FOLDER, metavar="PATH", help="Also write results.json to this file; - for standard output.")
+@click.option(
+    "--json",
+    "json_path",
+    type=FOLDER,
+    metavar="PATH",
+    help="Also write results.json, or a paper's paper.json, to this file; - for standard output.",
+)
 @click.option("--fresh", is_flag=True, help="Compute everything again instead of using the cache.")
 @click.option("--cache", type=FOLDER, envvar="TUTELAGE_CACHE", help="Folder of cached teachers and answers; the user's cache by default.")
 @debug_option
@@ -46,11 +55,11 @@ def run(
     """Run a whole experiment: moons, mnist, friedman, tiny, tiny-fashion, or the tables of a paper.
 
     The experiment trains a teacher, records its answers, trains students on them, and measures everything. It
-    prints a table and writes results.json, report.html and the students; a paper's run keeps no students. The papers are
-    hinton2015 and those that an unknown name lists.
+    prints a table and writes results.json, report.html and the students. A paper's run writes paper.json and report.html, and
+    keeps no students.
     """
     from tutelage.core.records import dumps
-    from tutelage.experiments import PAPERS, paper_named, recipe_named
+    from tutelage.experiments import paper_named, recipe_named
     from tutelage.experiments.cache import Store
     from tutelage.experiments.papers.paper import Paper
     from tutelage.experiments.papers.running import run_paper

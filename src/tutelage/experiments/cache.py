@@ -72,7 +72,7 @@ class Store:
     def _has(self, entry: Path) -> bool:
         """Whether there is an entry to be used: in a fresh run, one of this run."""
         try:
-            return not self.fresh or entry.stat().st_mtime >= self.started if entry.exists() else False
+            return entry.exists() and (not self.fresh or entry.stat().st_mtime >= self.started)
         except OSError:  # removed in between
             return False
 

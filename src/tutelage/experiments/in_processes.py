@@ -9,6 +9,7 @@ from typing import TypeVar
 from joblib import Parallel, cpu_count, delayed
 
 from tutelage.core import torch_runtime
+from tutelage.core.running.stages import Stages
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -50,3 +51,9 @@ def in_processes(
 def _numbered(train: Callable[[Task], Result], place: int, task: Task) -> tuple[int, Result]:
     torch_runtime.reuse_freed_memory()
     return place, train(task)
+
+
+def in_stage(stages: Stages, name: str, train: Callable[[Task], Result], tasks: Sequence[Task], *, parallel: bool) -> list[Result]:
+    """The same as a stage of a run, which goes on by a step with each task."""
+    with stages.stage(name, len(tasks)) as advance:
+        return in_processes(train, tasks, parallel=parallel, done=lambda _: advance())

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from tutelage.core.arrays import Floats
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import compare, errors_of
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.stacked import Arm, Students
@@ -126,8 +126,7 @@ def _drawn(rng: np.random.Generator, count: int) -> tuple[NDArray[np.float32], F
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Ask every question and count the verdicts."""
     size = Size(rows=200, test_rows=1000, epochs=10, parallel=False) if plan.quick else Size()
-    with stages.stage("questions", len(plan.seeds)) as advance:
-        found = in_processes(_Question(size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "questions", _Question(size, store), plan.seeds, parallel=size.parallel)
     verdicts = np.stack(found)
     count = len(plan.seeds)
     beats, worse = (verdicts == 1).sum(axis=0), (verdicts == -1).sum(axis=0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.hinton.settings import QUICK, TEMPERATURE, Size, large, small_on_answers, small_on_labels
 from tutelage.experiments.papers.measures import claim_better, claim_way, compare, errors_of
@@ -42,8 +42,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        predicted = np.stack(in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance()))
+    predicted = np.stack(in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel))
     truth, full = pictures.test_labels, not plan.quick
     meanings = (
         f"784-{size.units}-{size.units}-10, dropout, bounded weights, pictures moved by up to two pixels",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.measures import claim_better, claim_way, compare, errors_of
 from tutelage.experiments.papers.paper import Findings, Paper
@@ -70,8 +70,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        found = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     predicted = np.stack(found)
     layers = f"784-{size.units}-{size.units}-10"
     single, ensemble, distilled = (

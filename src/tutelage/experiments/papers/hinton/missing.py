@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.hinton.settings import QUICK, TEMPERATURE, Size, large, small_network
 from tutelage.experiments.papers.measures import Scored, claim_better, claim_within, compare, errors_of
@@ -71,8 +71,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        found = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     predicted, shifts = np.stack([one for one, _ in found]), np.stack([one for _, one in found])
     truth, threes = pictures.test_labels, pictures.test_labels == 3
     published = {"without 3s": (206.0, 109.0), "7s and 8s alone": (4730.0, 1320.0)}

@@ -14,7 +14,7 @@ from tutelage.core.running.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.views import Views
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.hinton.settings import QUICK, TEMPERATURE, Size, large, large_network, small_network, soft_objective
 from tutelage.experiments.papers.measures import claim_better, claim_way, compare, errors_of
@@ -66,27 +66,24 @@ class _Seed:
         views_from = {**rows_from, "views": views.determined_by()}
         small, regular = (partial(build, self.size.small) for build in (small_network, large_network))
         soft = soft_objective(TEMPERATURE)
-        labelled = Lessons(rows, rows_from, truth)
+        labelled = Lessons(rows, rows_from)
         students = [
-            self._stopped_early(small, self.student, labelled, seed=seed, moved=False),
-            self._stopped_early(regular, replace(self.student, max_norm=2.0), labelled, seed=seed, moved=True),
+            self._stopped_early(small, self.student, labelled, truth, seed=seed, moved=False),
+            self._stopped_early(regular, replace(self.student, max_norm=2.0), labelled, truth, seed=seed, moved=True),
             trained(self.store, small, soft, self.student, Lessons(rows, rows_from, truth, answers), seed=seed)[0],
             trained(self.store, small, soft, self.student, Lessons(views, views_from, truth, view_answers), seed=seed)[0],
         ]
         return np.stack([one.predict(pictures.test_inputs) for one in (teacher, *students)])
 
     def _stopped_early(
-        self, build: Callable[[], nn.Module], schedule: Schedule, labelled: Lessons, *, seed: int, moved: bool
+        self, build: Callable[[], nn.Module], schedule: Schedule, given: Lessons, truth: NDArray[np.int64], *, seed: int, moved: bool
     ) -> TorchStudent:
         """A student on all labelled rows, with as many epochs as were best on a sixth of them, which it did not see then."""
-        rows, truth = labelled.rows, labelled.truth
-        if truth is None:
-            raise TypeError("labelled rows have labels")
-        held = len(rows) // HELD_OUT
+        rows, held = given.rows, len(given.rows) // HELD_OUT
 
         def learnt(first: int, epochs: int) -> TorchStudent:
             views = Views(rows[first:], Jitter(), count=epochs, seed=seed)
-            own_from = {**labelled.rows_from, "first": first, "views": views.determined_by() if moved else None}
+            own_from = {**given.rows_from, "first": first, "views": views.determined_by() if moved else None}
             lessons = Lessons(views if moved else rows[first:], own_from, truth[first:])
             return trained(self.store, build, hard_cross_entropy(), replace(schedule, epochs=epochs), lessons, seed=seed)[0]
 
@@ -100,9 +97,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size, student, share = (QUICK, QUICK_STUDENT, 0.1) if plan.quick else (Size(), STUDENT, SHARE)
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        task = _Seed(pictures, size, student, share, store)
-        predicted = np.stack(in_processes(task, plan.seeds, parallel=size.parallel, done=lambda _: advance()))
+    task = _Seed(pictures, size, student, share, store)
+    predicted = np.stack(in_stage(stages, "networks", task, plan.seeds, parallel=size.parallel))
     teacher, hard, regular, soft, moved = (
         errors_of(name, meaning, predicted[:, place], pictures.test_labels) for place, (name, meaning) in enumerate(ARMS)
     )

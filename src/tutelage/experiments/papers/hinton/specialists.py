@@ -17,7 +17,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.running.stages import Stages
 from tutelage.data.datasets import load_fashion_mnist, load_mnist
 from tutelage.experiments.cache import Store, key_of
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.hinton.clusters import Opinion, clusters, combined, dustbin_correction, specialist_rows
 from tutelage.experiments.papers.measures import Scored, claim_better, compare
@@ -157,8 +157,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
         pictures = _pictures(plan.data, size)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        found = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     layers = f"784-{size.units}-{size.units}-10"
 
     def scored(key: str, name: str, meaning: str) -> Scored:

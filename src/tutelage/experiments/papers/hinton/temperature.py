@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
 from tutelage.experiments.papers.hinton.settings import QUICK, Size, large
 from tutelage.experiments.papers.measures import Scored, claim_alike, claim_better, compare
@@ -79,8 +79,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     widths = Widths(units=(10, 60), repeats=(2, 1), epochs=(10, 10), batch_size=64) if plan.quick else Widths()
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        tables = in_processes(_Seed(pictures, size, widths, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    tables = in_stage(stages, "networks", _Seed(pictures, size, widths, store), plan.seeds, parallel=size.parallel)
     narrow, wide = (
         {
             t: _errors(units, t, np.stack([table[place][:, at] for table in tables]), pictures.test_labels)

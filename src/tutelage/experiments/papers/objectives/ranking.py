@@ -14,7 +14,7 @@ from scipy.stats import kendalltau
 from tutelage.core.running.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, compare, errors_of
 from tutelage.experiments.papers.networks import Lessons, Schedule, trained
 from tutelage.experiments.papers.objectives.candidates import BASELINE, CLASSES, PLAIN, PURE, UNSMOOTHED, network
@@ -159,11 +159,9 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     teachers: list[Scored] = []
     for job, pictures in jobs.items():
         task = _Job(pictures, size, store)
-        with stages.stage("teachers", len(plan.seeds)) as advance:
-            of_teachers = in_processes(task.of_teacher, plan.seeds, parallel=size.parallel, done=lambda _: advance())
+        of_teachers = in_stage(stages, "teachers", task.of_teacher, plan.seeds, parallel=size.parallel)
         teachers.append(errors_of(f"{job}, teacher", "on labels, one for each seed", np.stack(of_teachers), pictures.test_labels))
-        with stages.stage("students", len(tasks)) as advance:
-            found = in_processes(task, tasks, parallel=size.parallel, done=lambda _: advance())
+        found = in_stage(stages, "students", task, tasks, parallel=size.parallel)
         arms[job] = {name: _chosen(job, name, dict(zip(tasks, found, strict=True)), plan, pictures) for name in names}
     comparisons = [
         compare(arms[job][name], arms[job][BASELINE], f"{job}: is {name} better than labels with tuned smoothing?")

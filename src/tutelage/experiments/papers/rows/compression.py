@@ -14,7 +14,7 @@ from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.running.stages import Stages
 from tutelage.data.transfer import Munge, Transfer, UniformNoise
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, claim_way, compare
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.rows.tables import TABLES, Table, ensemble, split
@@ -150,8 +150,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train the students of every seed, table, way of making rows and number of rows."""
     size = QUICK if plan.quick else Size()
     tasks = [(name, seed) for name in size.tables for seed in plan.seeds]
-    with stages.stage("students", len(tasks)) as advance:
-        found = in_processes(_Seed(size, store), tasks, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "students", _Seed(size, store), tasks, parallel=size.parallel)
     tables = dict(zip(tasks, found, strict=True))
     arms = {key: _scored(key, tables, plan, size) for key in found[0]}
     most = max(size.counts)

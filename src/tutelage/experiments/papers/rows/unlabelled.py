@@ -14,7 +14,7 @@ from tutelage.core.records import Comparison
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.few_labels import FewLabels, labelled_rows
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_alike, claim_better, compare
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.rows.problems import SETTINGS, Problem, Size, Teacher, Training, counts_of, sources
@@ -123,10 +123,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     with stages.stage("data"):
         problems, left_out = sources(plan.data, size)
     tasks = [(name, seed) for name in problems for seed in plan.seeds]
-    with stages.stage("students", len(tasks)) as advance:
-        found = dict(
-            zip(tasks, in_processes(_Seed(problems, size, store), tasks, parallel=size.parallel, done=lambda _: advance()), strict=True)
-        )
+    found = dict(zip(tasks, in_stage(stages, "students", _Seed(problems, size, store), tasks, parallel=size.parallel), strict=True))
     tables = {name: _table(name, [found[name, seed] for seed in plan.seeds]) for name in problems}
     same = {name: _against_labels(name, table, "taught") for name, table in tables.items()}
     both = {name: _against_labels(name, table, "both") for name, table in tables.items()}

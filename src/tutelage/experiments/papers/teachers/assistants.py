@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, compare, mean_errors_of
 from tutelage.experiments.papers.networks import Schedule
 from tutelage.experiments.papers.paper import Findings, Paper
@@ -99,8 +99,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        tables = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    tables = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     arms = {arm: _scored(arm, size, np.stack([table[arm] for table in tables])) for arm in tables[0]}
     on_labels, direct, assisted = arms["labels", 0], arms["direct", 0], arms["assisted", size.claimed]
     gain = compare(assisted, direct, f"Is a student better with an assistant of {size.claimed} units in between?")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, claim_no_gain, compare, mean_errors_of
 from tutelage.experiments.papers.networks import Schedule
 from tutelage.experiments.papers.paper import Findings, Paper
@@ -95,8 +95,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        tables = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    tables = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     arms = {arm: _scored(arm, size, np.stack([table[arm] for table in tables])) for arm in tables[0]}
     on_labels, widest, middle = arms["labels", 0], size.widths[-1], size.widths[-1 - len(size.widths) // 2]
     larger = compare(arms["student", widest], arms["student", middle], f"Is the teacher of {widest} units better than that of {middle}?")

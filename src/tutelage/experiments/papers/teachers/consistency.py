@@ -12,7 +12,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.running.stages import Stages
 from tutelage.data.views import Views
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton.settings import Size as Large
 from tutelage.experiments.papers.hinton.settings import large, large_network, small_network
 from tutelage.experiments.papers.measures import Scored, claim_better, compare, errors_of
@@ -159,11 +159,9 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick, rows=1500, test_rows=1000)
     student = _Student(pictures, size, store)
-    with stages.stage("teachers", len(plan.seeds)) as advance:
-        of_teachers = in_processes(student.teacher, plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    of_teachers = in_stage(stages, "teachers", student.teacher, plan.seeds, parallel=size.parallel)
     tasks = [(seed, arm, epochs) for epochs in reversed(size.epochs) for seed in plan.seeds for arm in ARMS]
-    with stages.stage("students", len(tasks)) as advance:
-        found = in_processes(student, tasks, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "students", student, tasks, parallel=size.parallel)
     predicted, truth = dict(zip(tasks, found, strict=True)), pictures.test_labels
     teacher = errors_of("teacher", f"784-{size.teacher.units}-{size.teacher.units}-10, dropout", np.stack(of_teachers), truth)
     arms: dict[tuple[str, int], Scored] = {}

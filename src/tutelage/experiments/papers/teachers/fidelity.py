@@ -15,7 +15,7 @@ from tutelage.core.running.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.data.views import Views
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton.settings import small_network
 from tutelage.experiments.papers.measures import Scored, claim_at_least, claim_at_most, claim_better, compare, errors_of
 from tutelage.experiments.papers.networks import Lessons, Schedule, lenet, trained
@@ -139,8 +139,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick, test_rows=1000)
     tasks = [(seed, rows) for seed in plan.seeds for rows in (None, *size.sets)]
-    with stages.stage("networks", len(tasks)) as advance:
-        found = in_processes(_Student(pictures, size, store), tasks, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "networks", _Student(pictures, size, store), tasks, parallel=size.parallel)
     predicted = dict(zip(tasks, found, strict=True))
     agreement, errors = {}, {}
     for rows in size.sets:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import claim_better, compare, errors_of
 from tutelage.experiments.papers.networks import Schedule
 from tutelage.experiments.papers.paper import Findings, Paper
@@ -80,8 +80,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else FULL
     with stages.stage("data"):
         pictures = fashion_mnist(plan.data, quick=plan.quick)
-    with stages.stage("networks", len(plan.seeds)) as advance:
-        tables = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    tables = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     layers = f"784-{size.units}-{size.units}-10"
     names = {"labels 0": ("first teacher", f"{layers} on labels")}
     for place in range(1, GENERATIONS + 1):

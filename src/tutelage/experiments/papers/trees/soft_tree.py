@@ -13,7 +13,7 @@ from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.running.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.experiments.cache import Store
-from tutelage.experiments.in_processes import in_processes
+from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_at_least, claim_better, compare, errors_of
 from tutelage.experiments.papers.networks import Lessons, Schedule, trained
 from tutelage.experiments.papers.paper import Findings, Paper
@@ -128,8 +128,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    with stages.stage("networks and trees", len(plan.seeds)) as advance:
-        found = in_processes(_Seed(pictures, size, store), plan.seeds, parallel=size.parallel, done=lambda _: advance())
+    found = in_stage(stages, "networks and trees", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     predicted = np.stack(found)
     teacher, hard, soft, decided = (
         errors_of(name, meaning, predicted[:, place], pictures.test_labels) for place, (name, meaning) in enumerate(ARMS)

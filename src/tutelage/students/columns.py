@@ -21,11 +21,10 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.cells import is_missing
 from tutelage.data.days import days_of
 from tutelage.data.row_arrays import array_of
+from tutelage.data.structures.scale import Scale
 
 RARE = 10
 """Categories with fewer rows than this share a single column."""
-BLOCK = 1024
-"""Rows of pictures that are searched for fractions at a time."""
 
 
 def with_columns(student: Any, rows: Any, *, scaled: bool, max_words: int | None = None) -> Pipeline:
@@ -123,8 +122,8 @@ class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if rows.ndim < 2:
             raise ShapeError(f"the rows have shape {rows.shape}; expected (rows, ...).")
         self.row_shape_ = tuple(map(int, rows.shape[1:]))
-        self.fractions_ = bool(rows.dtype.kind == "f" and _has_fractions(rows))
-        self.largest_ = _largest(rows)
+        scale = Scale.of(rows)
+        self.fractions_, self.largest_ = scale.fractions, scale.largest
         return self
 
     def transform(self, X: Any) -> NDArray[Any]:
@@ -139,25 +138,15 @@ class RowShape(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             shaped = ", ".join(map(str, (-1, *expected)))
             remedy = f"Pass X.reshape({shaped})" if of_size else "Pass rows like those of training"
             raise ShapeError(f"the rows have shape {rows.shape}; this student expects (rows, {shaped[4:]}). {remedy}.")
-        if self.fractions_ and rows.dtype.kind in "biu":
-            seen, trained = f"whole numbers ({rows.dtype})", f"fractions up to {self.largest_:g}"
-            raise BadInput(f"the rows hold {seen}, and this student was trained on {trained}. Scale them as in training.")
+        if self.scale.refuses(rows.dtype):
+            seen = f"whole numbers ({rows.dtype})"
+            raise BadInput(f"the rows hold {seen}, and this student was trained on {self.scale}. Scale them as in training.")
         return rows.reshape(len(rows), -1) if self.flat else rows
 
-    def difference_of_scale(self, rows: Any) -> tuple[str, str] | None:
-        """What another set of rows holds, and what the rows of training held, where type or values prove another scale; otherwise None.
-
-        Such are whole numbers more than twice as large as the fractions of training, and fractions up to 1 after larger whole numbers.
-        """
-        rows = _row_array(rows)
-        fractions, largest = rows.dtype.kind == "f" and _has_fractions(rows), _largest(rows)
-        seen = f"fractions up to {largest:g}" if fractions else f"whole numbers up to {largest:g}"
-        trained = f"fractions up to {self.largest_:g}" if self.fractions_ else f"whole numbers up to {self.largest_:g}"
-        if self.fractions_:
-            differs = rows.dtype.kind in "biu" or (not fractions and largest > 2 * max(1.0, self.largest_))
-        else:
-            differs = fractions and largest <= 1 < self.largest_
-        return (seen, trained) if differs else None
+    @property
+    def scale(self) -> Scale:
+        """That of the numbers of training."""
+        return Scale(self.fractions_, self.largest_)
 
 
 def check_scale(student: Pipeline, rows: Any, name: str) -> None:
@@ -176,7 +165,7 @@ def check_scale(student: Pipeline, rows: Any, name: str) -> None:
     shape = next((step for step in steps if isinstance(step, RowShape)), None)
     if shape is None or np.shape(rows)[1:] != tuple(shape.row_shape_):
         return
-    difference = shape.difference_of_scale(rows)
+    difference = shape.scale.difference(_row_array(rows))
     if difference:
         raise BadInput(f"{name} holds {difference[0]}, and the student was trained on {difference[1]}. Scale them as in training.")
 
@@ -186,17 +175,6 @@ def _row_array(rows: Any) -> NDArray[Any]:
     if array.dtype.kind not in "biuf":
         raise BadInput(f"the rows are an array of {array.dtype}; expected numbers.")
     return array
-
-
-def _has_fractions(rows: NDArray[Any]) -> bool:
-    parts = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
-    return any(bool(((part != np.rint(part)) & np.isfinite(part)).any()) for part in parts)
-
-
-def _largest(rows: NDArray[Any]) -> float:
-    """The largest absolute number; 0 if there is none."""
-    ends = [float(end.reduce(rows, axis=None)) for end in (np.fmin, np.fmax)] if rows.size else [0.0]
-    return max(0.0, *(abs(end) for end in ends if not np.isnan(end)))
 
 
 class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]

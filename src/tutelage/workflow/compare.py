@@ -21,7 +21,6 @@ from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
-from tutelage.students.columns import check_scale
 from tutelage.students.saved.save_load import loaded_student, needs_network
 from tutelage.students.saved.trained_folder import read_trained, student_file
 from tutelage.workflow.evaluate import (
@@ -121,8 +120,8 @@ def compare_folders(
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
     asked, rows, truth = _asked(teacher, file, places)
-    for student in (first, second) if not (file.columns or file.inputs) else ():
-        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
+    for student in (first, second) if not file.columns or file.inputs else ():
+        student.check_scale(rows.part(0, rows.count), str(file.path))
     (of_a, name), (of_b, _) = (_scores(one.students[:count], asked, rows, truth, target, metric) for one in (a, b))
     names = (str(a.folder), str(b.folder))
     about = f"differ in {name} against the {target}, on the same {of_a.shape[1]:,} rows"

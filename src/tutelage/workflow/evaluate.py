@@ -23,7 +23,6 @@ from tutelage.data.table_file import TableFile
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
-from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.workflow.open_answers import OF_A_CHAT, OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
@@ -244,8 +243,8 @@ def measure(
     if source is not None and file.columns and not file.inputs:
         columns = columns_known_to(source, file)
         teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
-    if not file.columns and not file.inputs:
-        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
+    if not file.columns or file.inputs:
+        student.check_scale(rows.part(0, rows.count), str(file.path))
     read = student.columns if set(student.columns) <= set(file.columns) else ()
     as_read = some_rows(file.rows_of(read or file.features), places)
     known = rows_trained_on(record, as_read, folder)

@@ -18,7 +18,6 @@ from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
 from tutelage.exporters.subject.threshold import deferred_rows
-from tutelage.students.columns import check_scale
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
 from tutelage.teachers.files.open import open_teacher
@@ -98,8 +97,8 @@ def predictions(
         role = "to be copied" if missing[0] in keep else "which the student reads"
         raise BadInput(f"{file.path} has no column {missing[0]!r}, {role}; it has {', '.join(map(repr, file.names)) or 'no names'}.")
     rows = file.rows_of((student.columns or file.features) if file.text is None else file.features)
-    if not file.columns and not file.inputs:
-        check_scale(student.student_, rows.part(0, rows.count), str(file.path))
+    if not file.columns or file.inputs:
+        student.check_scale(rows.part(0, rows.count), str(file.path))
     kept = {name: pa.array(file.values(name)) for name in keep} if file.source is None else file.source.part(list(keep), 0, rows.count)
     weights = class_weights_of_run(record) if probabilities else ""
     if weights:

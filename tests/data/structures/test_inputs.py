@@ -42,7 +42,11 @@ def test_rows_are_arranged_in_the_order_that_was_learnt():
             ShapeError,
             r"input 'size' of the rows has shape \(1,\); expected \(2,\)",
         ),
-        ({"ids": [[0.5, 1, 1], [2]], "attention_mask": MASK, "size": SIZES}, BadInput, "'ids' of the rows holds float64; expected whole"),
+        (
+            {"ids": [[0.5, 1, 1], [2]], "attention_mask": MASK, "size": SIZES},
+            BadInput,
+            "'ids' of the rows holds float64, such as 0.5; expected whole",
+        ),
         (
             {"ids": np.ones((2, 3, 2), int), "attention_mask": MASK, "size": SIZES},
             ShapeError,
@@ -97,3 +101,29 @@ def test_numbers_of_a_row_that_has_as_many_as_tokens_by_chance_are_no_tokens(nam
     assert not isinstance(rows.fields[name], Ragged)
     whole = StructuredRows.of({"ids": np.ones((2, 4), int), "attention_mask": np.ones((2, 4), int), name: np.ones((2, 4), int)})
     assert RowInputs.of(whole).sizes == {"ids": None, "attention_mask": None, name: 4}
+
+
+def test_whole_numbers_held_as_floats_are_ids():
+    found = LEARNT.arranged({"ids": [[5.0, 7.0, 1.0], [4.0]], "attention_mask": np.array([[1.0, 1, 1], [1, 0, 0]]), "size": SIZES})
+    assert {name: array.dtype for name, array in found.padded().items()} == {"ids": np.int64, "attention_mask": np.int64, "size": float}
+    assert found.padded()["ids"].tolist() == [[5, 7, 1], [4, 0, 0]]
+    for wrong in (np.nan, np.inf, 1e300):
+        with pytest.raises(BadInput, match="'ids' of the rows holds float64, such as .*; expected whole numbers"):
+            LEARNT.arranged({"ids": [[5.0, wrong, 1.0], [4.0]], "attention_mask": MASK, "size": SIZES})
+
+
+def test_pictures_of_another_scale_are_refused_by_their_type_or_their_values():
+    pixels = np.arange(32, dtype=np.uint8).reshape(2, 4, 4) * 8
+    learnt = RowInputs.of(StructuredRows.of({"picture": pixels / 255, "age": np.array([30.5, 4])}))
+    with pytest.raises(
+        BadInput, match=r"'picture' of the rows holds whole numbers \(uint8\); expected fractions up to 0.9725\d*, scaled alike"
+    ):
+        learnt.arranged({"picture": pixels, "age": [1, 2]})
+    assert learnt.arranged({"picture": pixels.astype(float), "age": [1, 2]}).fields["age"].dtype == float  # one row is too little to tell
+    with pytest.raises(
+        BadInput, match="'picture' of new.npz holds whole numbers up to 248, and the student was trained on fractions up to"
+    ):
+        learnt.check_scale({"picture": pixels.astype(float), "age": [1, 2]}, "new.npz")
+    learnt.check_scale({"picture": pixels / 255, "age": [1000.0, 2000.0]}, "new.npz")  # numbers have no scale of their own
+    assert learnt.sound
+    assert not RowInputs({"picture": (4, 4)}, (), scales={"other": learnt.scales["picture"]}).sound

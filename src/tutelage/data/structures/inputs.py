@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from dataclasses import field as attribute
 from math import prod
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.structures.scale import Scale
 from tutelage.data.structures.structured import Field, Ragged, StructuredRows, is_structure, mask_of, of_tokens
 
 TOKEN = 32
@@ -29,6 +31,7 @@ class RowInputs:
         shapes: of a row of each input, by name, in order.
         whole: the names of the inputs that are whole numbers or truth values, such as ids.
         named: whether a network takes them by name; otherwise in their order.
+        scales: that of the inputs of fractions whose rows have more axes, such as pictures.
 
     Example:
         >>> rows = StructuredRows.of({"ids": [[5, 7], [4]], "attention_mask": [[1, 1], [1]], "size": [[1.5, 2.0, 3.0], [0.5, 1.0, 2.0]]})
@@ -39,12 +42,15 @@ class RowInputs:
     shapes: Mapping[str, Shape]
     whole: tuple[str, ...]
     named: bool = True
+    scales: Mapping[str, Scale] = attribute(default_factory=dict)
 
     @classmethod
     def of(cls, rows: StructuredRows) -> RowInputs:
         """Those of some rows."""
         whole = tuple(name for name, field in rows.fields.items() if _values(field).dtype.kind in "biu")
-        return cls({name: _shape(name, rows) for name in rows.fields}, whole, rows.named)
+        shapes = {name: _shape(name, rows) for name in rows.fields}
+        scales = {name: Scale.of(_values(rows.fields[name])) for name, shape in shapes.items() if len(shape) > 1}
+        return cls(shapes, whole, rows.named, scales)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,17 +71,19 @@ class RowInputs:
             and bool(self.shapes)
             and all(type(name) is str for name in (*self.shapes, *self.whole))
             and all(length is None or (type(length) is int and length >= 0) for length in lengths)
+            and all(name in self.shapes and type(scale) is Scale and scale.sound for name, scale in self.scales.items())
         )
 
     def arranged(self, rows: Any, what: str = "the rows") -> StructuredRows:
-        """Rows with these inputs, in this order; whole numbers as fractions, where fractions were learnt.
+        """Rows with these inputs, in this order; whole numbers as floats, where floats were learnt, and floats as whole numbers.
 
         Args:
             rows: several inputs, of any container that `StructuredRows.of` takes.
             what: they are, in the plural, for messages.
 
         Raises:
-            BadInput: rows of one input, or with other inputs, or fractions where whole numbers are expected.
+            BadInput: rows of one input, or with other inputs, or fractions where whole numbers are expected, or whole numbers in pictures
+                that held fractions.
             ShapeError: an input of another shape.
         """
         expected = f"expected the inputs {', '.join(self.names)}"
@@ -86,17 +94,50 @@ class RowInputs:
             raise BadInput(f"{what} have the inputs {', '.join(found.fields)}; {expected}, and no others.")
         for name, shape in self.shapes.items():
             kind, seen = _values(found.fields[name]).dtype, _shape(name, found)
-            if name in self.whole and kind.kind == "f":
-                raise BadInput(f"the input {name!r} of {what} holds {kind}; expected whole numbers.")
+            if name in self.scales and self.scales[name].refuses(kind):
+                expected = f"expected {self.scales[name]}, scaled alike"
+                raise BadInput(f"the input {name!r} of {what} holds whole numbers ({kind}); {expected}.")
             if len(seen) != len(shape) or seen[1:] != shape[1:] or (seen != shape and None not in (seen[0], shape[0])):
                 raise ShapeError(f"each row of the input {name!r} of {what} has shape {_shown(seen)}; expected {_shown(shape)}.")
             if seen[:1] == (None,) and shape[0] is not None:
                 _check_lengths(name, found.fields[name], shape[0], what)
-        counted = [name for name in self.names if name not in self.whole and _values(found.fields[name]).dtype.kind in "biu"]
-        if tuple(found.fields) == self.names and found.named == self.named and not counted:
+        fields = {name: self._typed(name, found.fields[name], what) for name in self.names}
+        if tuple(found.fields) == self.names and found.named == self.named and all(found.fields[name] is fields[name] for name in fields):
             return found
-        fields = {name: _as_floats(found.fields[name]) if name in counted else found.fields[name] for name in self.names}
         return replace(found, fields=fields, named=self.named)
+
+    def check_scale(self, rows: Any, name: str) -> None:
+        """Refuse a set of rows whose pictures, or other arrays of more axes, are of another scale; one row is too little to tell.
+
+        Args:
+            rows: the whole set, as for `arranged`.
+            name: what they are, for the message.
+
+        Raises:
+            BadInput: numbers of another scale. Others as `arranged`.
+        """
+        found = self.arranged(rows, f"the rows of {name}")
+        for one, scale in self.scales.items():
+            difference = scale.difference(_values(found.fields[one]))
+            if difference:
+                hold = f"holds {difference[0]}, and the student was trained on {difference[1]}"
+                raise BadInput(f"the input {one!r} of {name} {hold}. Scale them as in training.")
+
+    def _typed(self, name: str, field: Field, what: str) -> Field:
+        """An input of the kind of numbers that was learnt: tables hold ids as floats beside gaps, and prices as whole numbers.
+
+        Raises:
+            BadInput: fractions where whole numbers were learnt.
+        """
+        values = _values(field)
+        if (name in self.whole) == (values.dtype.kind in "biu"):
+            return field
+        if name not in self.whole:
+            return _as_type(field, np.float64)
+        whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2.0**53)
+        if not whole.all():
+            raise BadInput(f"the input {name!r} of {what} holds {values.dtype}, such as {values[~whole][0]:g}; expected whole numbers.")
+        return _as_type(field, np.int64)
 
     def ones(self, rows: int) -> StructuredRows:
         """Made rows, of ones, from which the layers of a network read their sizes."""
@@ -124,8 +165,8 @@ def _values(field: Field) -> NDArray[Any]:
     return field.values if isinstance(field, Ragged) else field
 
 
-def _as_floats(field: Field) -> Field:
-    return replace(field, values=field.values.astype(np.float64)) if isinstance(field, Ragged) else field.astype(np.float64)
+def _as_type(field: Field, dtype: type[Any]) -> Field:
+    return replace(field, values=field.values.astype(dtype)) if isinstance(field, Ragged) else field.astype(dtype)
 
 
 def _shape(name: str, rows: StructuredRows) -> Shape:

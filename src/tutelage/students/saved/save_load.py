@@ -25,6 +25,7 @@ TRUSTED = [
     "tutelage.data.schema.Column",
     "tutelage.data.schema.Schema",
     "tutelage.data.structures.inputs.RowInputs",
+    "tutelage.data.structures.scale.Scale",
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
     "tutelage.students.columns.RowShape",

@@ -17,6 +17,7 @@ from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.identity.hashing import content_hash
 from tutelage.data.schema import Schema, columns_of
 from tutelage.data.structures.inputs import RowInputs
+from tutelage.students.columns import check_scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +127,21 @@ class TrainedStudent:
         if self.task == "multilabel":
             return np.asarray(answers > 0.5, dtype=np.intp)
         return np.asarray(self.classes_[answers.argmax(axis=1)])
+
+    def check_scale(self, rows: Any, name: str) -> None:
+        """Refuse a set of pictures, series or several inputs whose numbers are of another scale than those of training.
+
+        Args:
+            rows: the whole set; other kinds are left to `answer`.
+            name: what they are, for the message.
+
+        Raises:
+            BadInput: numbers of another scale.
+        """
+        if self.inputs is not None:
+            self.inputs.check_scale(rows, name)
+        else:
+            check_scale(self.student_, rows, name)
 
     def _input_rows(self, inputs: Any) -> Any:
         if self.inputs is not None:

@@ -97,7 +97,7 @@ def test_rows_without_ground_truth_join_the_pool(problem):
         (
             {"picture": np.full((2, 3, 3), 255), "size": np.ones((2, 2))},
             BadInput,
-            "the input 'picture' of pool holds whole numbers up to 255, and that of the rows holds fractions up to",
+            "the input 'picture' of the rows of pool holds whole numbers .int64.; expected fractions up to",
         ),
         ((np.ones((2, 3, 3)), np.ones((2, 2))), BadInput, "the rows are several inputs, and pool is several inputs without names"),
         (["a text", "another"], BadInput, "the rows are several inputs, and pool is a list of texts"),

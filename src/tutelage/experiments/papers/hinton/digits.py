@@ -11,7 +11,16 @@ from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
-from tutelage.experiments.papers.hinton.settings import QUICK, TEMPERATURE, Size, large, small_on_answers, small_on_labels
+from tutelage.experiments.papers.hinton.settings import (
+    DROPPED,
+    DROPPED_INPUTS,
+    QUICK,
+    TEMPERATURE,
+    Size,
+    large,
+    small_on_answers,
+    small_on_labels,
+)
 from tutelage.experiments.papers.measures import claim_better, claim_way, compare, errors_of
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import Pictures, mnist
@@ -75,8 +84,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "Adam with a one-cycle schedule in place of stochastic gradient descent with momentum; the paper does not state its schedule.",
-            "The paper does not state its dropout rates; here 0.2 of the inputs and 0.5 of the hidden units, and a bound of "
-            f"{size.teacher.max_norm:g} on the weights into a unit.",
+            f"The paper does not state its dropout rates; here {DROPPED_INPUTS:g} of the inputs and {DROPPED:g} of the hidden units, and a "
+            f"bound of {size.teacher.max_norm:g} on the weights into a unit.",
             "The paper reports one network of each kind, without an interval.",
         ),
         data=pictures.described(),

@@ -1,7 +1,8 @@
 """What all runs of the paper have in common: its large network, its small one, and how they are trained.
 
-The schedules were chosen before the runs, on the last 10 000 training pictures, with networks trained on the first 50 000; the
-test pictures chose nothing.
+The schedules were chosen before the runs, on the last 10 000 training pictures, with networks trained on the first 50 000 for 40
+epochs (`benchmarks/paper_schedules.py`); the test pictures chose nothing. Of the large network, 0.82 % errors with 0.1 of the inputs and
+0.3 of the hidden units dropped, at a peak rate of 0.001 as of 0.002; 1.01 and 1.10 % with 0.2 and 0.5.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ TEMPERATURE = 20.0
 """The paper's temperature for its small network of 800 units."""
 
 
-TEACHER, STUDENT = Schedule(epochs=100, max_norm=2.0), Schedule(epochs=40)
+DROPPED_INPUTS, DROPPED = 0.1, 0.3
+"""Shares of the inputs, and of the hidden units, that the large network drops."""
+TEACHER, STUDENT = Schedule(epochs=80, max_norm=2.0), Schedule(epochs=40)
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,8 @@ QUICK = Size(
 
 
 def large_network(units: int) -> nn.Sequential:
-    """The paper's large network: two hidden layers, dropout of a fifth of the inputs and half of the hidden units."""
-    return layered((784, units, units, CLASSES), dropped_inputs=0.2, dropped=0.5)
+    """The paper's large network: two hidden layers, with dropout of inputs and hidden units."""
+    return layered((784, units, units, CLASSES), dropped_inputs=DROPPED_INPUTS, dropped=DROPPED)
 
 
 def small_network(units: int) -> nn.Sequential:

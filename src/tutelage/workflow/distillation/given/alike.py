@@ -12,8 +12,8 @@ from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.inputs import RowInputs
+from tutelage.data.structures.scale import Scale
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.students.columns import RowShape
 from tutelage.workflow.distillation.given.problem import RowSet
 
 
@@ -69,7 +69,7 @@ def _check_scale(rows: Any, others: Any, name: str, hold: str) -> None:
         BadInput: they are.
     """
     if isinstance(rows, np.ndarray) and isinstance(others, np.ndarray) and rows.ndim > 2:
-        difference = RowShape().fit(rows).difference_of_scale(others)
+        difference = Scale.of(rows).difference(others)
         if difference:
             raise BadInput(f"{name} holds {difference[0]}, and {hold} {difference[1]}; pass both in the same scale.")
 

@@ -108,7 +108,7 @@ def test_whole_numbers_held_as_floats_are_ids():
     assert {name: array.dtype for name, array in found.padded().items()} == {"ids": np.int64, "attention_mask": np.int64, "size": float}
     assert found.padded()["ids"].tolist() == [[5, 7, 1], [4, 0, 0]]
     for wrong in (np.nan, np.inf, 1e300):
-        with pytest.raises(BadInput, match="'ids' of the rows holds float64, such as .*; expected whole numbers"):
+        with pytest.raises(BadInput, match=r"'ids' of the rows holds float64, such as .*; expected whole numbers"):
             LEARNT.arranged({"ids": [[5.0, wrong, 1.0], [4.0]], "attention_mask": MASK, "size": SIZES})
 
 
@@ -121,7 +121,7 @@ def test_pictures_of_another_scale_are_refused_by_their_type_or_their_values():
         learnt.arranged({"picture": pixels, "age": [1, 2]})
     assert learnt.arranged({"picture": pixels.astype(float), "age": [1, 2]}).fields["age"].dtype == float  # one row is too little to tell
     with pytest.raises(
-        BadInput, match="'picture' of new.npz holds whole numbers up to 248, and the student was trained on fractions up to"
+        BadInput, match=r"'picture' of new\.npz holds whole numbers up to 248, and the student was trained on fractions up to"
     ):
         learnt.check_scale({"picture": pixels.astype(float), "age": [1, 2]}, "new.npz")
     learnt.check_scale({"picture": pixels / 255, "age": [1000.0, 2000.0]}, "new.npz")  # numbers have no scale of their own

@@ -1,12 +1,13 @@
-"""The pages in docs/papers are those of their records."""
+"""The pages in docs/papers, and the tables that lead to them, are those of their records."""
 
 from pathlib import Path
 
 import pytest
 
-from tutelage.report.papers.page import write_pages
+from tutelage.report.papers.page import read_records, with_table, write_pages
 
-PAGES = Path(__file__).parents[3] / "docs" / "papers"
+ROOT = Path(__file__).parents[3]
+PAGES = ROOT / "docs" / "papers"
 
 
 def test_the_pages_are_what_the_records_give(tmp_path):
@@ -16,3 +17,12 @@ def test_the_pages_are_what_the_records_give(tmp_path):
     assert sorted(path.name for path in PAGES.iterdir() if path.is_file()) == sorted(path.name for path in written)
     different = [path.name for path in written if path.read_text() != (PAGES / path.name).read_text()]
     assert not different, "run scripts/papers"
+
+
+@pytest.mark.parametrize(("name", "pages"), [("README.md", "docs/papers"), ("docs/index.md", "papers")])
+def test_the_tables_that_lead_are_what_the_records_give(name, pages):
+    if not PAGES.is_dir():
+        pytest.skip("the documentation is not here")
+    records, text = read_records(PAGES / "records"), (ROOT / name).read_text()
+    assert text.count("| reproduced |") > 1
+    assert with_table(text, records, pages) == text, "run scripts/papers"

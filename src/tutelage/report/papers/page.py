@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.whole_files import write_text
 from tutelage.report.papers import words
 from tutelage.report.papers.charts import curve_chart, curve_file
@@ -16,6 +18,8 @@ from tutelage.report.shell import Drawn, render
 
 STYLES = {"reproduced": "bold green", "not reproduced": "bold red", "undecided": "dim"}
 BADGES = {"reproduced": "beats", "not reproduced": "worse", "undecided": "even"}
+TABLE, END_OF_TABLE = "<!-- papers -->\n", "<!-- end of papers -->"
+"""Between which a text has the table of all papers."""
 
 
 def render_paper(record: PaperRecord) -> str:
@@ -57,7 +61,7 @@ def write_pages(records: Path, pages: Path) -> list[Path]:
     Raises:
         DamagedFile: a record is damaged. CannotWrite: a page cannot be written.
     """
-    found = [read_record(path) for path in sorted(records.glob("*.json"))]
+    found = read_records(records)
     files = {"index.md": render("papers/index.md.j2", title="Papers", records=found, words=words)} if found else {}
     for record in found:
         names = [f"{record.name}-{number}.svg" for number in range(1, len(record.curves) + 1)]
@@ -67,3 +71,31 @@ def write_pages(records: Path, pages: Path) -> list[Path]:
     for name, text in files.items():
         write_text(pages / name, text)
     return [pages / name for name in files]
+
+
+def read_records(folder: Path) -> list[PaperRecord]:
+    """The records in a folder, by the years of the papers.
+
+    Raises:
+        DamagedFile: one is damaged.
+    """
+    return sorted((read_record(path) for path in folder.glob("*.json")), key=lambda record: (record.source.year, record.name))
+
+
+def with_table(text: str, records: Sequence[PaperRecord], pages: str) -> str:
+    """A text with the table of the first claim of each paper that is not our own, between its two marks.
+
+    Args:
+        text: has the lines `TABLE` and `END_OF_TABLE`.
+        records: of the papers.
+        pages: where their pages are, as the text refers to them.
+
+    Raises:
+        BadInput: a mark is missing.
+    """
+    if TABLE not in text or END_OF_TABLE not in text.partition(TABLE)[2]:
+        raise BadInput(f"the text has no lines {TABLE.strip()!r} and {END_OF_TABLE!r}, between which the table stands.")
+    before, _, rest = text.partition(TABLE)
+    shown = [record for record in records if not record.claims[0].ours]
+    table = render("papers/table.md.j2", title="Papers", records=shown, pages=pages, words=words)
+    return f"{before}{TABLE}\n{table}\n{END_OF_TABLE}{rest.partition(END_OF_TABLE)[2]}"

@@ -33,7 +33,7 @@ def test_arrays_are_read_by_name(archive, save):
 def test_the_rows_are_x_or_the_only_array_without_a_role(archive):
     np.testing.assert_array_equal(archive(images=PICTURES, y=TRUTH).rows(["y"]), PICTURES)
     np.testing.assert_array_equal(archive(X=TRUTH, images=PICTURES).rows(["X"]), PICTURES)
-    with pytest.raises(BadInput, match="does not say which of its arrays 'images', 'ids' holds the rows; call it 'X'"):
+    with pytest.raises(BadInput, match=r"which of its arrays 'images', 'ids' holds the rows; call it 'X'.* name them: --inputs images,ids"):
         archive(images=PICTURES, ids=np.arange(6), y=TRUTH).rows(["y"])
     with pytest.raises(BadInput, match="does not say which array holds the rows"):
         archive(y=TRUTH).rows(["y"])

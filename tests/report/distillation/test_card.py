@@ -22,6 +22,11 @@ def test_the_metadata_are_those_of_the_record(binary, figures):
     assert result.metric_value == pytest.approx(binary.arm("answers").mean("accuracy"))
 
 
+@pytest.mark.parametrize(("rows", "tag"), [("text", "text"), ("picture", "image"), ("inputs", "multimodal")])
+def test_the_tag_says_what_the_rows_are(rows, tag, binary, figures):
+    assert read(model_card(binary, replace(figures, rows=rows))).data.tags[-1] == f"{tag}-classification"
+
+
 def test_test_rows_of_their_own_are_not_named_by_the_file_of_the_others(binary, figures):
     card = read(model_card(replace(binary, provenance={**binary.provenance, "test data": "600 rows"}), figures))
     assert card.data.eval_results[0].dataset_name == "test rows of their own"

@@ -139,7 +139,8 @@ class ArrayArchive:
         if ROWS in left or len(left) == 1:
             return ROWS if ROWS in left else left[0]
         found = f"which of its arrays {', '.join(map(repr, left))} holds" if left else "which array holds"
-        raise BadInput(f"{self.path} does not say {found} the rows; call it {ROWS!r}: np.savez(path, {ROWS}=rows, y=truth).")
+        several = f" If each row consists of several, name them: --inputs {','.join(left)}." if left else ""
+        raise BadInput(f"{self.path} does not say {found} the rows; call it {ROWS!r}: np.savez(path, {ROWS}=rows, y=truth).{several}")
 
     def read(self, name: str) -> NDArray[Any]:
         """One array; it is read once.

@@ -10,7 +10,8 @@ from tutelage.core.stored.checksums import with_checksum
 
 SCHEMA = 1
 
-RowKind = Literal["table", "text", "picture"]
+RowKind = Literal["table", "text", "picture", "inputs"]
+"""Of rows: columns, texts, pictures, or several inputs."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ class Figures:
         shown: single rows; empty unless they were asked for.
         loading: how to load each of the student's files.
         weighted: whether the test rows have weights, which these figures leave out: rows count alike.
+        rows: what the rows are.
     """
 
     student: str
@@ -143,6 +145,7 @@ class Figures:
     shown: tuple[ShownRow, ...] = ()
     loading: tuple[Loading, ...] = ()
     weighted: bool = False
+    rows: RowKind = "table"
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, with a checksum."""
@@ -170,6 +173,7 @@ class Figures:
             tuple(ShownRow(**one) for one in plain["shown"]),
             tuple(Loading(**one) for one in plain["loading"]),
             plain["weighted"],
+            plain.get("rows", "table"),
         )
 
 

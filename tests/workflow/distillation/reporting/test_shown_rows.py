@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.workflow.distillation.reporting.shown_rows import shown_rows
+from tutelage.workflow.distillation.reporting.shown_rows import row_kind, shown_rows
 
 ALIGNED = AlignedAnswers(
     "binary",
@@ -89,3 +90,13 @@ def test_gaps_and_infinite_numbers_are_the_darkest_and_brightest_pixels():
 def test_series_are_numbers():
     (first,) = shown_rows(np.arange(3 * 50 * 2.0).reshape(3, 50, 2), ALIGNED, most=1)
     assert (first.kind, len(first.content)) == ("table", 40)
+
+
+def test_rows_are_columns_texts_pictures_or_several_inputs():
+    kinds = {
+        "table": (np.ones((3, 5)), pd.DataFrame({"a": [1, 2]}), np.ones((2, 3, 4))),
+        "text": (["a text", "another"],),
+        "picture": (np.ones((2, 28, 28)), np.ones((2, 3, 16, 16)), np.ones((2, 64))),
+        "inputs": (StructuredRows.of({"a": np.ones((2, 3)), "b": np.ones((2, 1))}),),
+    }
+    assert {kind: {row_kind(rows) for rows in each} for kind, each in kinds.items()} == {kind: {kind} for kind in kinds}

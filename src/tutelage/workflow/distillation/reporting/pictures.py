@@ -14,7 +14,7 @@ from tutelage.evaluation.metrics.calibration import expected_calibration_error, 
 from tutelage.evaluation.records import AlignedAnswers
 from tutelage.report.distillation.figures import ClassDisagreement, Confusion, Disagreement, Figures, Loading, Reliability
 from tutelage.workflow.distillation.given.part import Part
-from tutelage.workflow.distillation.reporting.shown_rows import shown_rows
+from tutelage.workflow.distillation.reporting.shown_rows import row_kind, shown_rows
 
 BINS = 10
 SHARES = (0.5, 0.9, 0.99, 1.0)
@@ -44,6 +44,7 @@ def figures_of(
         shown_rows(test.rows, aligned, most=show_rows),
         loading,
         weighted=test.weights is not None,
+        rows=row_kind(test.rows),
     )
 
 

@@ -38,6 +38,13 @@ def shown_rows(rows: Any, aligned: AlignedAnswers, *, most: int) -> tuple[ShownR
     return tuple(_shown(rows, aligned, int(place), float(difference[place]), pixels) for place in places)
 
 
+def row_kind(rows: Any) -> RowKind:
+    """What rows are, as `shown_rows` takes them."""
+    if isinstance(rows, StructuredRows):
+        return "inputs"
+    return "text" if isinstance(rows, list) else "table" if _pixels(rows[:1]) is None else "picture"
+
+
 def _shown(rows: Any, aligned: AlignedAnswers, place: int, difference: float, pixels: Any) -> ShownRow:
     kind, content = _content(rows, place, pixels)
     student, teacher, truth = (said(aligned, answers, place) for answers in (aligned.student, aligned.named("teacher"), aligned.truth))
@@ -63,7 +70,7 @@ def _content(rows: Any, place: int, pixels: Any) -> tuple[RowKind, Any]:
         return "picture", pixels[place].tolist()
     row = taken(rows, np.array([place]))
     if isinstance(row, StructuredRows):
-        return "table", {name: _short(" ".join(_cell(one) for one in field.ravel()), 200) for name, field in row.padded().items()}
+        return "inputs", {name: _short(" ".join(_cell(one) for one in field.ravel()), 200) for name, field in row.padded().items()}
     if isinstance(row, list):
         return "text", _short(str(row[0]), LONGEST_TEXT)
     if is_frame(row):

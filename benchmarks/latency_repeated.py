@@ -15,8 +15,8 @@ import numpy as np
 from sklearn.datasets import make_classification
 
 import tutelage as tl
-from tutelage.exporters.bench import measure
 from tutelage.exporters.bench.repeats import Repeats
+from tutelage.exporters.bench.shipped import shipped_file
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def main() -> None:
     found, medians = [], []
     for _ in range(times):
         calls.clear()
-        latency = measure.time_file(student, X, ".onnx", seconds=1.0)
+        latency = shipped_file(student, "onnx", check_on=X).latency(seconds=1.0)
         assert latency.ci95_us is not None
         found.append((latency.ci95_us[0], latency.p50_us, latency.ci95_us[1]))
         medians.append(float(np.median(np.concatenate(calls))) * 1e6)

@@ -27,7 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import tutelage as tl
-from tutelage.exporters.bench.measure import time_file
+from tutelage.exporters.bench.shipped import shipped_file
 
 Data = tuple[pd.DataFrame, np.ndarray[Any, Any]]
 
@@ -94,7 +94,7 @@ def latency_of(case: Case, rows: pd.DataFrame, truth: Any) -> str:
     if not case.latency.endswith("x"):
         return case.latency
     stump = tl.SoftTree(max_leaf_nodes=2).fit(rows, truth)
-    least = time_file(stump, rows, f".{case.end}", seconds=1.0)
+    least = shipped_file(stump, case.end, check_on=rows).latency(seconds=1.0)
     return f"{float(case.latency[:-1]) * least.p50_us:.1f}us"
 
 

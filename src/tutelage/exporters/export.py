@@ -15,7 +15,7 @@ from tutelage.core.file_systems.paths import check_local
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
-from tutelage.exporters.arrays.export import LONG_NUMBER, largest, written
+from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
@@ -108,7 +108,8 @@ def export(
     if takes_arrays(student, check_on):
         content, record = written(student, path.name, check_on, settings, unproven=unproven, compared_rows=compared_rows)
         return _stored(path, {path.name: content}, record)
-    name, target, job = _job_of(student, path, check_on, settings)
+    name, module = TARGETS[path.suffix]
+    target, job = import_module(module), job_of(student, path.stem, check_on, settings)
     program = job.program
     if settings.is_rounded and program.guarantee is not None:
         raise BadInput(
@@ -141,45 +142,48 @@ def _stored(path: Path, files: dict[str, bytes], record: Export) -> Export:
     return record
 
 
-def shipped_size(student: Any, end: str, *, check_on: Any) -> int:
-    """The most bytes that the file of `export` has, without proving it: the record of the proof is taken to be as long as they get.
+def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
+    """The files of a student, by name, without a comparison.
 
     Args:
-        student: as for `export`.
-        end: of the file, such as ".onnx".
-        check_on: as for `export`.
+        job: the student.
+        end: of the file.
+        longest: with the record of a proof as long as they get, so that they are not larger once they are proven.
 
     Raises:
         BadInput: the student cannot be written as such a file. MissingExtra: a package that writes it is not installed.
     """
-    if takes_arrays(student, check_on):
-        return len(largest(student, end, check_on))
-    path = Path(f"student{end}")
-    name, target, job = _job_of(student, path, check_on, Settings())
-    refused = (*edge_cases(job.rows[: min(2, len(job.rows))], job.program), MISREAD, OVERFLOWED)
-    proof = Parity(
-        rows=ROWS,
-        edge_rows=ROWS,
-        worst_difference=LONG_NUMBER,
-        tolerance=LONG_NUMBER,
-        decisions_changed=0,
-        refused=refused,
-        worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",
-        runtime="-" * 30,
-        made_rows=ROWS,
-        deferrals_changed=None if job.program.guarantee is None else 0,
+    (name, module), proven = TARGETS[end], [_NOT_PROVEN]
+    if longest:
+        refused = (*edge_cases(job.rows[: min(2, len(job.rows))], job.program), MISREAD, OVERFLOWED)
+        proof = Parity(
+            rows=ROWS,
+            edge_rows=ROWS,
+            worst_difference=LONG_NUMBER,
+            tolerance=LONG_NUMBER,
+            decisions_changed=0,
+            refused=refused,
+            worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",
+            runtime="-" * 30,
+            made_rows=ROWS,
+            deferrals_changed=None if job.program.guarantee is None else 0,
+        )
+        job = replace(job, proofs=(proof,) * _RUNTIMES.get(end, 1))
+        proven = list(map(str, job.proofs))
+    files: dict[str, bytes] = import_module(module).write(
+        job, [f"{name}, written by tutelage.", *proven, *about_threshold(job.program.guarantee)]
     )
-    job = replace(job, proofs=(proof,) * _RUNTIMES.get(end, 1))
-    header = [f"{name}, written by tutelage.", *map(str, job.proofs), *about_threshold(job.program.guarantee)]
-    return len(target.write(job, header)[path.name])
+    return files
 
 
-def _job_of(student: Any, path: Path, check_on: Any, settings: Settings) -> tuple[str, Any, Job]:
-    """The name of a target, its module, and what it is given to write."""
-    name, module = TARGETS[path.suffix]
-    check_student(student)
+def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:
+    """What a target is given to write of a student of one input with one answer per row.
+
+    Raises:
+        BadInput: the student cannot be written. Others as `subject_of`.
+    """
     subject, rows = subject_of(student, check_on)
-    return name, import_module(module), Job(subject, rows, program_of(subject, rows), path.stem, settings)
+    return Job(subject, rows, program_of(subject, rows), stem, settings)
 
 
 def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:

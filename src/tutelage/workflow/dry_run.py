@@ -277,7 +277,7 @@ def _fit_and_file(family: Family, arm: Arm, few: Prepared, judge: Judge) -> tupl
     started = perf_counter()
     student = few.fit(arm, family, settings, seed=0)
     fitted = perf_counter()
-    judge.size(student, few.validation.take(np.arange(min(200, few.validation.count))).rows)
+    judge.file(student, few.validation.take(np.arange(min(200, few.validation.count))).rows)
     return fitted - started, perf_counter() - fitted, numbers_in_a_row(few.encoded(family, settings, "train"))
 
 

@@ -5,10 +5,12 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.truth.position_truth import names_of_positions
 
 IDS, MASK = [[5, 7, 3], [4], [8, 9]], [[1, 1, 1], [1], [1, 1]]
 
@@ -77,7 +79,7 @@ def test_zeros_in_front_of_a_row_and_inside_stay():
     counting = rows.counting()
     assert counting is not None
     assert counting.values.tolist() == [False, True, True, True, False, True]
-    assert rows.width == 4
+    assert rows.widths.tolist() == [4, 4]
 
 
 def test_a_row_of_which_nothing_counts_is_padded_to_one_position():
@@ -189,6 +191,31 @@ def test_no_rows_are_refused_where_rows_are_needed():
         as_rows({"input_ids": np.zeros((0, 3), int)})
 
 
+PADDED_BY_BATCH = {  # a tokenizer pads each batch of a Dataset to a length of its own
+    "input_ids": [[5, 7, 1, 1], [6, 1, 1, 1], [5, 7], [6, 1], []],
+    "attention_mask": [[1, 1, 0, 0], [1, 0, 0, 0], [1, 1], [1, 0], []],
+    "token_type_ids": [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0], [0, 0], []],
+}
+
+
+def test_lists_that_are_padded_to_different_lengths_are_the_same_rows():
+    rows = StructuredRows.of(PADDED_BY_BATCH)
+    assert rows.lengths.tolist() == [2, 1, 2, 1, 0]
+    assert rows.widths.tolist() == [4, 4, 2, 2, 0]
+    assert rows.padded()["input_ids"].tolist() == [[5, 7], [6, 1], [5, 7], [6, 1], [1, 1]]
+    assert data_name(rows[[0, 1]]) == data_name(rows[[2, 3]])
+    kept = StructuredRows.of({**PADDED_BY_BATCH, "input_ids": [[5, 7, 1, 2], *PADDED_BY_BATCH["input_ids"][1:]]})
+    assert kept.lengths.tolist() == [4, 4, 2, 2, 0]  # nothing says which of the numbers that do not count are padding
+
+
+def test_the_truth_of_each_token_may_be_padded_as_its_row_was():
+    rows, form = StructuredRows.of(PADDED_BY_BATCH), AnswerForm("logits", "multiclass", (0, 1), positions="tokens")
+    truth = [[0, 1, -100, -100], [1, -100, -100, -100], [0, 1], [1], []]
+    assert names_of_positions(truth, form, rows).values.tolist() == [0, 1, 1, 0, 1, 1]
+    with pytest.raises(ShapeError, match="row 2 of y has 4 labels, and the row has 2 positions"):
+        names_of_positions([*truth[:2], truth[0], *truth[3:]], form, rows)
+
+
 def test_a_decoder_has_a_mask_of_its_own():
     rows = StructuredRows.of(
         {
@@ -201,7 +228,7 @@ def test_a_decoder_has_a_mask_of_its_own():
     counting = rows.counting()
     assert counting is not None
     assert counting.lengths.tolist() == [2, 5]
-    assert rows.width == 5
+    assert rows.widths.tolist() == [5, 5]
     assert {name: array.shape[1] for name, array in rows.padded().items()} == {
         "input_ids": 3,
         "attention_mask": 3,

@@ -12,8 +12,7 @@ from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.network_answers import tensors_of
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.subject import subject_of_arrays, takes_arrays
-from tutelage.exporters.bench.measure import time_file
-from tutelage.exporters.export import shipped_size
+from tutelage.exporters.bench.shipped import shipped_file
 from tutelage.students.saved.trained import TrainedStudent
 
 RANDOM = np.random.default_rng(0)
@@ -88,13 +87,8 @@ def test_its_file_is_proven_and_no_larger_than_was_said(name, tmp_path):
     record = tl.export(student, tmp_path / "student.onnx", check_on=ROWS)
     assert (record.columns, record.proven) == (("ids", "attention_mask", "size"), True)
     np.testing.assert_allclose(tl.open_teacher(str(tmp_path / "student.onnx")).answer(ROWS), student.answer(ROWS), rtol=1e-5, atol=1e-5)
-    assert 0 <= shipped_size(student, ".onnx", check_on=ROWS) - record.size_bytes < 1000
+    file = shipped_file(student, ".onnx", check_on=ROWS)
+    assert 0 <= file.size_bytes - record.size_bytes < 1000
+    assert file.latency(seconds=0.05).batch_rows == 1  # row by row, in its own length
     with pytest.raises(BadInput, match=r"exported as \.onnx only; student\.c is not"):
-        shipped_size(student, ".c", check_on=ROWS)
-
-
-@pytest.mark.exhaustive
-def test_its_file_is_timed_row_by_row_in_its_own_length():
-    assert time_file(STUDENTS["classes"](), ROWS, ".onnx", seconds=0.05).batch_rows == 1
-    with pytest.raises(BadInput, match=r"exported as \.onnx only; student\.py is not"):
-        time_file(STUDENTS["classes"](), ROWS, ".py", seconds=0.05)
+        shipped_file(student, ".c", check_on=ROWS)

@@ -8,8 +8,9 @@ from tutelage.core.records import Latency
 from tutelage.exporters.bench import measure as module
 from tutelage.exporters.bench import repeats
 from tutelage.exporters.bench.display import bench_table
-from tutelage.exporters.bench.measure import bench, time_file
+from tutelage.exporters.bench.measure import bench
 from tutelage.exporters.bench.repeats import AGREEING, Repeats
+from tutelage.exporters.bench.shipped import shipped_file
 from tutelage.students.trees import SoftTree
 
 RNG = np.random.default_rng(0)
@@ -27,7 +28,7 @@ def no_more_processes_than_have_to_agree():
 
 @pytest.fixture(scope="module")
 def result():
-    forest = RandomForestClassifier(3, random_state=0).fit(X, X[:, 0] > 0)
+    forest = RandomForestClassifier(9, random_state=0).fit(X, X[:, 0] > 0)
     return bench(TREE, X, to=["py"], teacher=forest, seconds=0.2)
 
 
@@ -84,13 +85,14 @@ def test_files_are_timed_by_several_processes_as_bench_times_them(monkeypatch):
     monkeypatch.setattr(
         Repeats, "measure", lambda self, child, seconds: shares.append((self.rows, seconds)) or measure(self, child, seconds)
     )
-    alone = time_file(TREE, X, "py", seconds=0.04)
+    file = shipped_file(TREE, "py", check_on=X)
+    alone = file.latency(seconds=0.04)
     assert set(shares) == {(1, 0.01)}
     assert len(shares) == AGREEING
     assert alone.calls > 2 * AGREEING
     assert alone.ci95_us[0] <= alone.p50_us <= alone.ci95_us[1]
     shares.clear()
-    assert time_file(TREE, X, "py", seconds=0.02, agreeing=2).ci95_us is None
+    assert file.latency(seconds=0.02, agreeing=2).ci95_us is None
     assert set(shares) == {(1, 0.01)}
     assert len(shares) >= 2
     shares.clear()

@@ -12,7 +12,8 @@ from sklearn.ensemble import RandomForestClassifier
 import tutelage as tl
 from tutelage.core.arrays import confidence_of
 from tutelage.core.errors import BadInput, ParityError
-from tutelage.exporters.export import TARGETS, export, shipped_size
+from tutelage.exporters.bench.shipped import shipped_file
+from tutelage.exporters.export import TARGETS, export
 from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.subject.threshold import with_any_threshold, with_threshold
 from tutelage.students.cascade import Cascade, Guarantee
@@ -154,4 +155,4 @@ def test_a_threshold_that_is_not_known_yet_takes_as_many_bytes(tmp_path):
     student, rows = STUDENTS["classes"]()
     for end in (".py", ".onnx"):
         record = export(with_threshold(student, guarantee(0.7123456789012345)), tmp_path / f"student{end}", check_on=rows)
-        assert record.size_bytes <= shipped_size(with_any_threshold(student, guarantee(0.7).teacher), end, check_on=rows)
+        assert record.size_bytes <= shipped_file(with_any_threshold(student, guarantee(0.7).teacher), end, check_on=rows).size_bytes

@@ -22,9 +22,9 @@ from tutelage.workflow.distillation.searching.judge import Judge
 LATENCY = Judge.latency
 
 
-def latency_if_limited(self, student, rows, **options):
+def latency_if_limited(self, file, **options):
     """The latency of a file where it is limited: every other measurement starts a process."""
-    return LATENCY(self, student, rows, **options) if self.limits.latency is not None else None
+    return LATENCY(self, file, **options) if self.limits.latency is not None else None
 
 
 def no_findings(teacher, rows, *given, seed, **options):

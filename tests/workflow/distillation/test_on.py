@@ -19,10 +19,10 @@ import tutelage as tl
 from tutelage.core.engines.engines import search_path
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Latency
+from tutelage.exporters.bench.shipped import ShippedFile
 from tutelage.workflow.distillation.evidence import finals
 from tutelage.workflow.distillation.evidence.finals import trained
 from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.distillation.searching import judge
 from tutelage.workflow.distillation.searching.search import tried
 
 pytestmark = pytest.mark.usefixtures("unchecked")
@@ -118,7 +118,7 @@ def test_latencies_are_measured_by_this_process_while_no_other_trains(half_moons
         finally:
             training.pop()
 
-    monkeypatch.setattr(judge, "time_file", timed)
+    monkeypatch.setattr(ShippedFile, "latency", timed)
     monkeypatch.setattr("tutelage.workflow.distillation.searching.search.tried", noted)
     given = {**SETTINGS, "limits": tl.Limits(latency="20us")}
     half_moons.distill(tmp_path / "alone", **given)

@@ -34,20 +34,23 @@ def checked_answers(form: AnswerForm, answers: Any, rows: Any, count: int, what:
     found = [real_numbers(row, what) for row in answers]
     if any(array.ndim != 2 for array in found):
         return checked(form, answers, count, what)  # which says what is expected
-    kept = [without_padding(array, counting, row, (longest, rows.width), what, "answers") for row, array in enumerate(found)]
+    kept = [without_padding(array, counting, row, (longest, *width_of(rows, row)), what, "answers") for row, array in enumerate(found)]
     return checked(form, PositionAnswers.of_rows(kept), count, what)
 
 
-def without_padding(
-    values: NDArray[Any], counting: Ragged, row: int, widths: tuple[int | None, ...], what: str, things: str
-) -> NDArray[Any]:
+def width_of(rows: StructuredRows, row: int) -> tuple[int, ...]:
+    """How many positions a row had with its padding; nothing if it had none."""
+    return () if rows.widths is None else (int(rows.widths[row]),)
+
+
+def without_padding(values: NDArray[Any], counting: Ragged, row: int, widths: tuple[int, ...], what: str, things: str) -> NDArray[Any]:
     """What belongs to the positions of a row that count.
 
     Args:
         values: (tokens, ...) one for each position that the row has, or counts, or has with its padding.
         counting: which positions of each row count.
         row: the row.
-        widths: how many positions the rows may have with their padding.
+        widths: how many positions the row may have with its padding.
         what: the subject of the error.
         things: what the values are.
 

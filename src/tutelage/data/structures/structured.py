@@ -92,14 +92,14 @@ Field = NDArray[Any] | Ragged
 class StructuredRows:
     """Rows of several arrays: a mapping is passed to a network as keyword arguments, a tuple as arguments in its order.
 
-    Where an attention mask ends in zeros, and what they leave out is padding (one number in each input of the mask's shape), these
+    Where the mask of a row ends in zeros, and what they leave out is padding (one number in each input of the mask's shape), these
     positions are left out: the same rows are equal however far they are padded. The mask of inputs whose names begin with decoder_ is
     decoder_attention_mask. Padding in front of a row stays, since most networks count positions from there.
 
     Attributes:
         fields: the array of each input, by name, with one entry for each row; the inputs of a tuple are named 0, 1, ...
         named: whether the inputs have names, that is, whether they were given as a mapping.
-        width: the number of positions that the rows had with their padding; None if they had none.
+        widths: (rows,) the number of positions that each row had with its padding; None if none had any.
         fill: what a position is filled with where rows of different lengths are padded to one, by name; 0 if not named.
 
     Raises:
@@ -114,7 +114,7 @@ class StructuredRows:
 
     fields: Mapping[str, Field]
     named: bool = True
-    width: int | None = None
+    widths: NDArray[np.int64] | None = None
     fill: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -174,9 +174,10 @@ class StructuredRows:
         if odd is not None:
             raise BadInput(f"some rows have the inputs {', '.join(odd.fields)}; expected {', '.join(first.fields)}, as the first.")
         fields = {name: _joined([part.fields[name] for part in parts], name) for name in first.fields}
-        widths = {part.width for part in parts}
+        padded = any(part.widths is not None for part in parts)
+        widths = np.concatenate([part.lengths if part.widths is None else part.widths for part in parts]) if padded else None
         fill = {name: number for part in reversed(parts) for name, number in (part.fill or {}).items()}
-        return replace(first, fields=fields, width=first.width if len(widths) == 1 else None, fill=fill or None)
+        return replace(first, fields=fields, widths=widths, fill=fill or None)
 
     def _trimmed(self) -> StructuredRows:
         """The same without the padding at the end of each mask, in every input of the mask's shape."""
@@ -190,24 +191,25 @@ class StructuredRows:
         if not np.isin(values, (0, 1)).all():
             raise BadInput(f"{name_of_mask} holds numbers other than 0 and 1; expected 1 for each position that counts, and 0 for padding.")
         self._check_length(name_of_mask, mask)
-        if isinstance(mask, Ragged) or mask.ndim != 2 or not mask.size:
+        widths = _lengths(mask)
+        if widths is None or not values.size:
             return self
-        lengths: NDArray[np.int64] = mask.shape[1] - (mask[:, ::-1] != 0).argmax(axis=1).astype(np.int64)
-        lengths[~(mask != 0).any(axis=1)] = 0
-        if (lengths == mask.shape[1]).all():
+        lengths = _ends(mask)
+        if (lengths == widths).all():
             return self
-        inside = np.arange(mask.shape[1]) < lengths[:, None]
+        inside = np.arange(mask.shape[1]) < lengths[:, None] if isinstance(mask, np.ndarray) else _positions(mask) < lengths.repeat(widths)
         fill: dict[str, float] = {}
         cut: dict[str, Field] = {}
         for name, field in self.fields.items():
-            if mask_of(name) != name_of_mask or isinstance(field, Ragged) or field.shape[:2] != mask.shape:
+            if mask_of(name) != name_of_mask or not _of_the_same_positions(field, mask):
                 continue
-            left_out = np.unique(field[~inside]) if field.ndim == 2 else np.zeros(1)
-            if len(left_out) > 1 or not of_tokens(name, field):
+            values = field.values if isinstance(field, Ragged) else field
+            left_out = np.unique(values[~inside]) if values.ndim == inside.ndim else np.zeros(1)
+            if len(left_out) > 1 or not (isinstance(field, Ragged) or of_tokens(name, field)):
                 return self  # no padding, or numbers of the row, which has as many tokens by chance: nothing says which
-            fill[name], cut[name] = left_out[0].item(), Ragged(field[inside], lengths)
-        width = mask.shape[1] if name_of_mask == self._mask_of_answers else self.width
-        return replace(self, fields={**self.fields, **cut}, width=width, fill={**(self.fill or {}), **fill})
+            fill[name], cut[name] = left_out[0].item(), Ragged(values[inside], lengths)
+        widths = widths if name_of_mask == self._mask_of_answers else self.widths
+        return replace(self, fields={**self.fields, **cut}, widths=widths, fill={**(self.fill or {}), **fill})
 
     def _check_length(self, name_of_mask: str, mask: Field) -> None:
         """Check that there is a mask for each token.
@@ -242,7 +244,8 @@ class StructuredRows:
         """Some of the rows, by a slice or an array; one row is a structure of one."""
         if isinstance(rows, int | np.integer):
             rows = [range(len(self))[rows]]
-        return replace(self, fields={name: field[rows] for name, field in self.fields.items()})
+        widths = None if self.widths is None else self.widths[rows]
+        return replace(self, fields={name: field[rows] for name, field in self.fields.items()}, widths=widths)
 
     @cached_property
     def lengths(self) -> NDArray[np.int64]:
@@ -310,6 +313,29 @@ class StructuredRows:
 def mask_of(name: str) -> str:
     """The name of the mask of an input."""
     return DECODER_MASK if name.startswith(DECODER) else MASK
+
+
+def _ends(mask: Field) -> NDArray[np.int64]:
+    """(rows,) how many positions of each row there are up to the last that counts."""
+    if isinstance(mask, np.ndarray):
+        ends: NDArray[np.int64] = mask.shape[1] - (mask[:, ::-1] != 0).argmax(axis=1).astype(np.int64)
+        ends[~(mask != 0).any(axis=1)] = 0
+        return ends
+    ends, filled = np.zeros(len(mask), np.int64), mask.lengths > 0
+    ends[filled] = np.maximum.reduceat(np.where(mask.values != 0, _positions(mask) + 1, 0), mask.starts[filled])
+    return ends
+
+
+def _positions(field: Ragged) -> NDArray[np.int64]:
+    """(positions,) the place of each in its row."""
+    return ranges(np.zeros_like(field.lengths), field.lengths)
+
+
+def _of_the_same_positions(field: Field, mask: Field) -> bool:
+    """Whether an input has a number, or several, for each position of a mask."""
+    if isinstance(mask, Ragged):
+        return isinstance(field, Ragged) and np.array_equal(field.lengths, mask.lengths)
+    return isinstance(field, np.ndarray) and field.shape[:2] == mask.shape
 
 
 def _lengths(field: Field | None) -> NDArray[np.int64] | None:

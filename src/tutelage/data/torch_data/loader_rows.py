@@ -174,15 +174,6 @@ def collated(items: list[Any]) -> Any:
     return rows if truth[0] is None else (rows, list(truth))
 
 
-def _unpadded(truth: list[Any], batches: Sequence[StructuredRows]) -> list[Any]:
-    """The truth of every row, without the padding of its batch where that is cut off its inputs: each batch has a width of its own."""
-    lengths = [(batch.width, length) for batch in batches for length in batch.lengths.tolist()]
-    return [
-        each[:length] if width is not None and np.shape(each) == (width,) else each
-        for each, (width, length) in zip(truth, lengths, strict=True)
-    ]
-
-
 def joined_batches(batches: Sequence[Any], *, by_position: bool = False) -> tuple[Any, Any]:
     """The inputs of several batches as those of one, and their ground truth, or None; that of positions without the padding of a batch.
 
@@ -196,7 +187,7 @@ def joined_batches(batches: Sequence[Any], *, by_position: bool = False) -> tupl
     truth = None if truths[0] is None else [one for each in truths for one in (tensor_array(each) if hasattr(each, "detach") else each)]
     if isinstance(pairs[0][0], Mapping | tuple | StructuredRows):
         structures = [StructuredRows.of(inputs) for inputs, _ in pairs]
-        return StructuredRows.joined(structures), _unpadded(truth, structures) if by_position and truth is not None else truth
+        return StructuredRows.joined(structures), truth
     arrays = [tensor_array(inputs) if hasattr(inputs, "detach") else np.asarray(inputs) for inputs, _ in pairs]
     try:
         return np.concatenate(arrays), truth

@@ -12,7 +12,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import AXES
-from tutelage.data.structures.given_answers import without_padding
+from tutelage.data.structures.given_answers import width_of, without_padding
 from tutelage.data.structures.structured import Ragged, StructuredRows
 
 IGNORED = -100
@@ -34,7 +34,7 @@ def names_of_positions(y: Any, form: AnswerForm, rows: Any, shapes: NDArray[np.i
         raise ShapeError(f"y has {len(given)} rows and X has {count}; expected the same rows in the same order.")
     counting = rows.counting() if isinstance(rows, StructuredRows) else None
     if counting is not None and form.positions == "tokens":
-        given = [without_padding(labels, counting, row, (rows.width,), "y", "labels") for row, labels in enumerate(given)]
+        given = [without_padding(labels, counting, row, width_of(rows, row), "y", "labels") for row, labels in enumerate(given)]
     sizes = np.array([labels.shape for labels in given], np.int64) if axes == 2 and all(labels.ndim == 2 for labels in given) else None
     lengths = np.array([labels.size for labels in given], dtype=np.int64)
     found = Ragged(_joined([labels.reshape(-1) for labels in given]), lengths, sizes)

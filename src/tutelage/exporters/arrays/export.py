@@ -38,52 +38,54 @@ def written(
         BadInput: another target than ONNX, a setting that it does not have, or a network without a form. ParityError: the file differs.
             MissingExtra: onnx or onnxruntime is not installed.
     """
-    _check_end(name)
-    if settings.precision is not None or settings.target_opset is not None:
-        raise BadInput("precision= and target_opset= are for networks of one input with one answer per row; leave them out.")
+    _check_target(name, settings)
     subject = subject_of_arrays(student)
     form, rows = subject.form, subject.rows(check_on)
     model = model_of(subject.network, subject.output, form, rows)
-    content = _described(model, form, ["Not compared yet."], ())
+    content = _described(model, form, ())
     proofs = () if unproven else (proof_of(content, subject, rows, compared_rows),)
-    header = ["ONNX, written by tutelage.", *(map(str, proofs) if proofs else ["Not proven: it was never compared with its student."])]
-    content = _described(model, form, header, proofs)
+    content = _described(model, form, proofs)
     columns = tuple(one.name for one in model.graph.input)
     digest = hashlib.sha256(content).hexdigest()
     return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), None)
 
 
-def largest(student: Any, end: str, check_on: Any) -> bytes:
-    """The content of the file, with a record of its proof as long as they get.
+def unproven_content(student: Any, name: str, check_on: Any, settings: Settings, *, longest: bool) -> bytes:
+    """The content of the file without a comparison.
 
     Args:
         student: as `subject_of_arrays` takes it.
-        end: of the file.
+        name: of the file.
         check_on: some rows.
+        settings: of the export.
+        longest: with the record of a proof, as long as they get.
 
     Raises:
         BadInput, MissingExtra: as `written`.
     """
-    _check_end(f"student{end}")
+    _check_target(name, settings)
     subject = subject_of_arrays(student)
     model = model_of(subject.network, subject.output, subject.form, subject.rows(check_on))
     proof = Parity(ROWS, ROWS, LONG_NUMBER, LONG_NUMBER, 0, (), max(COMPARISONS, key=len), "-" * 30)
-    return _described(model, subject.form, ["ONNX, written by tutelage.", str(proof)], (proof,))
+    return _described(model, subject.form, (proof,) if longest else ())
 
 
-def _check_end(name: str) -> None:
-    """Refuse another target than ONNX.
+def _check_target(name: str, settings: Settings) -> None:
+    """Refuse another target than ONNX, and settings that it does not have.
 
     Raises:
-        BadInput: it is one. MissingExtra: onnx is not installed.
+        BadInput: either. MissingExtra: onnx is not installed.
     """
     require("onnx")
     if not name.endswith(".onnx"):
         raise BadInput(f"a network of several inputs, or with an answer for each token or pixel, is exported as .onnx only; {name} is not.")
+    if settings.precision is not None or settings.target_opset is not None:
+        raise BadInput("precision= and target_opset= are for networks of one input with one answer per row; leave them out.")
 
 
-def _described(model: Any, form: AnswerForm, header: list[str], proofs: tuple[Parity, ...]) -> bytes:
+def _described(model: Any, form: AnswerForm, proofs: tuple[Parity, ...]) -> bytes:
     """The model with what it says of itself."""
+    header = ["ONNX, written by tutelage.", *(map(str, proofs) if proofs else ["Not proven: it was never compared with its student."])]
     model.producer_name, model.producer_version = PRODUCER, ""
     model.doc_string = "\n".join(header)
     del model.metadata_props[:]

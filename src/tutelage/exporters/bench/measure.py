@@ -8,29 +8,19 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tutelage.core.arguments import number
-from tutelage.core.errors import BadInput, TutelageError, require
+from tutelage.core.errors import BadInput, TutelageError
 from tutelage.core.records import Bench, Contender, Latency
-from tutelage.data.structures.structured import StructuredRows
-from tutelage.evaluation.cost import BATCH_ROWS
-from tutelage.exporters.arrays.export import written
-from tutelage.exporters.arrays.subject import subject_of_arrays, takes_arrays
-from tutelage.exporters.arrays.timing import timing_command
-from tutelage.exporters.bench.multiply_adds import multiply_adds
-from tutelage.exporters.bench.repeats import AGREEING, Repeats
+from tutelage.exporters.bench.repeats import Repeats
+from tutelage.exporters.bench.shipped import ShippedFile, asked
 from tutelage.exporters.export import TARGETS, check_target
-from tutelage.exporters.program.build import program_of
 from tutelage.exporters.subject.student_answers import check_student
-from tutelage.exporters.subject.subject import subject_of
-from tutelage.exporters.targets.job import Job, Settings
+from tutelage.exporters.targets.job import Settings
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP, Child
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
@@ -74,7 +64,7 @@ def bench(
     seconds = number("seconds", seconds, above=0)
     chosen = list(TARGETS) if to is None else [check_target(name) for name in to]
     check_student(student)
-    asked = _asked(student, X, settings or Settings())
+    model = asked(student, X, settings or Settings())
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         entries: list[_Entry] = []
         skipped: list[str] = []
@@ -84,15 +74,14 @@ def bench(
             entry.measure(seconds)
             entries.append(entry)
 
-        given, count = asked.given, asked.count
         if isinstance(teacher, ChatTeacher):
             skipped.append("teacher: answers of a language model are stored, and take no time here; a distillation reports its requests")
         elif teacher is not None:
-            enter(_of_model("teacher", teacher, given, Path(folder), (1, count)))
-        enter(_of_model("student", asked.student, given, Path(folder), (1, count), asked.multiply_adds))
+            enter(_of_model("teacher", teacher, model.given, Path(folder), (1, model.count)))
+        enter(_of_model("student", model.student, model.given, Path(folder), (1, model.count), model.multiply_adds))
         for end in chosen:
             try:
-                enter(asked.file(end, Path(folder), (Repeats(1), Repeats(count))))
+                enter(_of_file(model.file(end), Path(folder), (Repeats(1), Repeats(model.count)), model.multiply_adds))
             except TutelageError as error:
                 if to is not None:
                     raise
@@ -102,60 +91,6 @@ def bench(
                 if not entry.settled:
                     entry.measure(seconds)
     return Bench(_contenders(entries), platform.machine(), tuple(skipped))
-
-
-def time_file(student: Any, X: Any, to: str, *, seconds: float, agreeing: int = AGREEING) -> Latency:
-    """The latency of single rows in an exported file of the student, as `bench` measures it.
-
-    Args:
-        student: fitted.
-        X: rows that it is asked.
-        to: the target.
-        seconds: time for the measurement, about, besides that in which processes start.
-        agreeing: processes that have to agree; fewer than four, as many as of `bench`, are a figure without an interval.
-
-    Raises:
-        as `bench`.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        entry = _asked(student, X, Settings()).file(check_target(to), Path(folder), (Repeats(1, agreeing),))
-        try:
-            while not entry.settled:
-                entry.measure(seconds)
-        finally:
-            entry.end()
-    return entry.calls[0].latency
-
-
-@dataclass(frozen=True, eq=False)
-class _Asked:
-    """A student, and the rows that it and its files are asked: drawn from all, since a block of slow calls has few of them.
-
-    Attributes:
-        student: the student.
-        given: the rows as it takes them.
-        count: their number.
-        file: the end of a file, a folder, and the numbers of rows of a call -> the contender.
-        multiply_adds: for each row; None where they are not counted.
-    """
-
-    student: Any
-    given: Any
-    count: int
-    file: Callable[[str, Path, tuple[Repeats, ...]], _Entry]
-    multiply_adds: int | None = None
-
-
-def _asked(student: Any, X: Any, settings: Settings) -> _Asked:
-    if takes_arrays(student, X):
-        arrays = subject_of_arrays(student)
-        every = arrays.rows(X)
-        some = every[np.random.default_rng(0).permutation(len(every))[:BATCH_ROWS]]
-        return _Asked(student, arrays.taken(some), len(some), partial(_of_arrays, student, some, settings))
-    subject, rows = subject_of(student, X)
-    job = Job(subject, rows, program_of(subject, rows), "student", settings)
-    job = replace(job, rows=job.drawn(BATCH_ROWS))
-    return _Asked(subject.student, subject.given(job.rows), len(job.rows), partial(_of_file, job), multiply_adds(job.program))
 
 
 @dataclass
@@ -224,26 +159,9 @@ def _of_model(name: str, model: Any, given: Any, folder: Path, counts: Sequence[
     return _Entry(name, f"Python {platform.python_version()}", start, size, multiply_adds, tuple(map(Repeats, counts)), stays=True)
 
 
-def _of_arrays(student: Any, rows: StructuredRows, settings: Settings, end: str, folder: Path, calls: tuple[Repeats, ...]) -> _Entry:
-    """An exported file of several inputs, in onnxruntime."""
-    path = folder / f"student{end}"
-    content, _ = written(student, path.name, rows, settings, unproven=True, compared_rows=None)
-    path.write_bytes(content)
-    runtime = f"onnxruntime {require('onnxruntime').__version__}"
-    start = partial(Child, timing_command(path, rows, folder), path.name)
-    return _Entry(path.name, runtime, start, len(content), None, calls)
-
-
-def _of_file(job: Job, end: str, folder: Path, calls: tuple[Repeats, ...]) -> _Entry:
+def _of_file(file: ShippedFile, folder: Path, calls: tuple[Repeats, ...], multiply_adds: int | None) -> _Entry:
     """An exported file, in its runtime."""
-    target = import_module(TARGETS[end][1])
-    runtime = target.runtimes(job)[0].name
-    files = target.write(job, ["Written to be timed."])
-    for name, content in files.items():
-        (folder / name).write_bytes(content)
-    path = folder / f"{job.stem}{end}"
-    start = partial(Child, target.timed(path, job, folder), path.name)
-    return _Entry(path.name, runtime, start, len(files[path.name]), multiply_adds(job.program), calls)
+    return _Entry(file.name, file.runtime(), file.started(folder), file.size_bytes, multiply_adds, calls)
 
 
 def _contenders(entries: Sequence[_Entry]) -> tuple[Contender, ...]:

@@ -14,7 +14,6 @@ from sklearn.preprocessing import OneHotEncoder
 
 import tutelage as tl
 from tutelage.core.errors import DamagedFile
-from tutelage.exporters.bench.measure import time_file
 from tutelage.report.distillation.page import render_distillation
 from tutelage.workflow.distillation.reporting.write import stored_figures, stored_playground
 from tutelage.workflow.distillation.searching.judge import Judge
@@ -45,7 +44,7 @@ def distil(into, *, show_rows):
 def run(untimed, tmp_path_factory):
     """A run with its rows shown, whose files are timed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Judge, "latency", lambda self, student, rows, **options: time_file(student, rows, self.end, seconds=0.02))
+        patch.setattr(Judge, "latency", lambda self, file, **options: file.latency(seconds=0.02))
         return distil(tmp_path_factory.mktemp("runs") / "run", show_rows=True)
 
 

@@ -7,10 +7,12 @@ import pytest
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.core.records import Latency
+from tutelage.exporters.bench import shipped
+from tutelage.exporters.bench.shipped import ShippedFile
+from tutelage.exporters.export import unproven_files
 from tutelage.search.families import family_named
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.given.part import Part
-from tutelage.workflow.distillation.searching import judge as judging
 from tutelage.workflow.distillation.searching.arms import Arm
 from tutelage.workflow.distillation.searching.judge import Judge, upper_end
 from tutelage.workflow.distillation.searching.search import FamilySearch
@@ -45,8 +47,8 @@ def searched(of, trials=5, *, rows=None, found=()):
         results = {}
         Here(shared).run(trainings, results.__setitem__)
         for place in range(len(trainings)):
-            trial, student = results[place]
-            search.found[trial.number] = search.timed(trial, student)
+            trial, file = results[place]
+            search.found[trial.number] = search.timed(trial, file)
     return tuple(search.found[number] for number in range(trials))
 
 
@@ -54,11 +56,11 @@ def searched(of, trials=5, *, rows=None, found=()):
 def timed(monkeypatch):
     calls = []
 
-    def time_file(*given, **options):
-        calls.append(given)
+    def latency(file, **options):
+        calls.append(file)
         return Latency(10.0, 12.0, (9.0, 11.0), 99, 1)
 
-    monkeypatch.setattr(judging, "time_file", time_file)
+    monkeypatch.setattr(ShippedFile, "latency", latency)
     return calls
 
 
@@ -70,6 +72,14 @@ def test_a_latency_is_measured_only_of_trials_that_could_win(timed):
     for trial in found:
         beaten = [one for one in measured if one.number < trial.number and one.loss <= trial.loss and one.size_bytes <= trial.size_bytes]
         assert bool(beaten) == (trial.latency_us is None)
+
+
+def test_the_file_of_a_trial_is_written_once_for_its_size_and_its_latency(timed, monkeypatch):
+    written = []
+    monkeypatch.setattr(shipped, "unproven_files", lambda *given, **options: written.append(1) or unproven_files(*given, **options))
+    found = searched(judge(latency="20us", size=10_000))
+    assert len(written) == len(found)
+    assert {file.size_bytes for file in timed} <= {trial.size_bytes for trial in found}
 
 
 def test_no_latency_is_measured_without_a_limit_or_beyond_another(timed):

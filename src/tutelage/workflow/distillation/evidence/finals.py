@@ -12,6 +12,7 @@ import numpy as np
 from tutelage.core.errors import CannotWrite, DamagedFile, TutelageError
 from tutelage.core.records import Latency
 from tutelage.core.stored.checksums import sha256_of
+from tutelage.exporters.bench.shipped import ShippedFile
 from tutelage.search.limits import distance
 from tutelage.search.study import Trial, ranked
 from tutelage.students.saved.save_load import loaded_student, save_student
@@ -103,13 +104,18 @@ class Trained:
         student: the student.
         validation: its figures on the validation rows of its seed.
         drop: against the teacher.
-        size_bytes: of the exported file, of the first seed.
+        file: that is exported, of the first seed; None if there is none.
     """
 
     student: Any
     validation: dict[str, float]
     drop: float
-    size_bytes: int | None
+    file: ShippedFile | None
+
+    @property
+    def size_bytes(self) -> int | None:
+        """Of its file."""
+        return None if self.file is None else self.file.size_bytes
 
 
 @dataclass(frozen=True)
@@ -145,8 +151,8 @@ def trained(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], se
     try:
         rows, family, judge = shared.rows.prepared(seed), shared.families[name], shared.judge
         student, figures = judge.taught(rows, arm, family, settings, seed=seed)
-        size = judge.size(student, _some(rows)) if seed == 0 else None
-        return Trained(student, figures, judge.drop(figures, rows), size)
+        file = judge.file(student, _some(rows)) if seed == 0 else None
+        return Trained(student, figures, judge.drop(figures, rows), file)
     except TutelageError as error:
         return str(error)
 
@@ -283,8 +289,7 @@ class Finals:
     def _measured(self, one: Trained) -> tuple[Latency | None, dict[str, float]]:
         judge = self.place.shared.judge
         seconds = SECONDS if judge.limits.latency is not None else SECONDS_IF_NO_LIMIT
-        some = _some(self.place.shared.rows.prepared(0))
-        latency = None if one.size_bytes is None else judge.latency(one.student, some, seconds=seconds)
+        latency = judge.latency(one.file, seconds=seconds)
         return latency, judge.limits.excess(size=one.size_bytes, latency=upper_end(latency), drop=one.drop)
 
     def _written(self, stem: str, one: Trained, latency: Latency | None, excess: Mapping[str, float]) -> Mapping[str, Any]:

@@ -11,9 +11,8 @@ import numpy as np
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import TutelageError
 from tutelage.core.records import Latency
-from tutelage.exporters.bench.measure import time_file
 from tutelage.exporters.bench.repeats import AGREEING
-from tutelage.exporters.export import shipped_size
+from tutelage.exporters.bench.shipped import ShippedFile, shipped_file
 from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family
 from tutelage.search.limits import Limits
@@ -82,27 +81,27 @@ class Judge:
         """A student as it is exported: that of a cascade with a threshold, which is not known yet."""
         return student if self.teacher is None else with_any_threshold(student, self.teacher)
 
-    def size(self, student: Any, rows: Any) -> int | None:
-        """The most bytes of the exported file; None if there is none and its size does not matter.
+    def file(self, student: Any, rows: Any) -> ShippedFile | None:
+        """The exported file, whose size and latency count; None if there is none and neither matters.
 
         Raises:
             TutelageError: the student cannot be exported, and its file is limited.
         """
         try:
-            return shipped_size(self.shipped(student), self.end, check_on=rows)
+            return shipped_file(self.shipped(student), self.end, check_on=rows)
         except TutelageError:
             if self.limits.size is not None or self.limits.latency is not None:
                 raise
             return None
 
-    def latency(self, student: Any, rows: Any, *, seconds: float, agreeing: int = AGREEING) -> Latency | None:
-        """The latency of the exported file; None if it cannot be measured and is not limited. See `time_file`.
+    def latency(self, file: ShippedFile | None, *, seconds: float, agreeing: int = AGREEING) -> Latency | None:
+        """The latency of the exported file; None if it cannot be measured and is not limited. See `ShippedFile.latency`.
 
         Raises:
             TutelageError: it cannot be measured, and is limited.
         """
         try:
-            return time_file(self.shipped(student), rows, self.end, seconds=seconds, agreeing=agreeing)
+            return None if file is None else file.latency(seconds=seconds, agreeing=agreeing)
         except TutelageError:
             if self.limits.latency is not None:
                 raise

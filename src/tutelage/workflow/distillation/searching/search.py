@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import TutelageError
+from tutelage.exporters.bench.shipped import ShippedFile
 from tutelage.search.families import Family
 from tutelage.search.limits import distance
 from tutelage.search.study import Trial, propose, round_of
@@ -69,20 +70,19 @@ class FamilySearch:
             for number in numbers
         ]
 
-    def timed(self, trial: Trial, student: Any) -> Trial:
+    def timed(self, trial: Trial, file: ShippedFile | None) -> Trial:
         """A trial with the latency of its file, where that is limited and the trial may win; nothing may run beside it.
 
         Args:
             trial: of which all before it are there.
-            student: of the trial; None if it has none.
+            file: of its student; None if it has none.
         """
         judge, before = self.shared.judge, [one for number, one in self.found.items() if number < trial.number]
-        if student is None or _is_beaten(trial, before):
+        if file is None or _is_beaten(trial, before):
             return trial
         started = perf_counter()
         try:
-            some = _some(self.shared.rows.prepared(SEARCHED))
-            latency = upper_end(judge.latency(student, some, seconds=SECONDS_OF_A_TRIAL, agreeing=PROCESSES_OF_A_TRIAL))
+            latency = upper_end(judge.latency(file, seconds=SECONDS_OF_A_TRIAL, agreeing=PROCESSES_OF_A_TRIAL))
             beyond = judge.limits.excess(size=None, latency=latency, drop=None)["latency"]
             trial = replace(trial, latency_us=latency, excess={**trial.excess, "latency": beyond})
         except TutelageError as error:
@@ -90,8 +90,8 @@ class FamilySearch:
         return replace(trial, seconds=trial.seconds + perf_counter() - started)
 
 
-def tried(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], number: int, seed: int) -> tuple[Trial, Any]:
-    """One trial, and its student if a latency has to be measured.
+def tried(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], number: int, seed: int) -> tuple[Trial, ShippedFile | None]:
+    """One trial, and the file of its student if a latency has to be measured.
 
     Args:
         shared: the rows, and by what trials are judged.
@@ -102,18 +102,19 @@ def tried(shared: Shared, arm: Arm, name: str, settings: Mapping[str, Any], numb
         seed: of the student.
     """
     judge, family, started = shared.judge, shared.families[name], perf_counter()
-    trial, student = Trial(number, name, dict(settings), None), None
+    trial, file = Trial(number, name, dict(settings), None), None
     try:
         prepared = shared.rows.prepared(SEARCHED)
         student, scores = judge.taught(prepared, arm, family, settings, seed=seed)
-        size, drop = judge.size(student, _some(prepared)), judge.drop(scores, prepared)
+        file, drop = judge.file(student, _some(prepared)), judge.drop(scores, prepared)
+        size = None if file is None else file.size_bytes
         excess = judge.limits.excess(size=size, latency=0.0, drop=drop)
         excess = {name: value for name, value in excess.items() if name != "latency"}  # which is measured later, if at all
         trial = replace(trial, loss=judge.loss(scores), scores=scores, size_bytes=size, excess=excess)
     except TutelageError as error:
-        trial, student = replace(trial, loss=None, error=str(error)), None
+        trial, file = replace(trial, loss=None, error=str(error)), None
     trial = replace(trial, seconds=perf_counter() - started)
-    return trial, None if judge.limits.latency is None else student
+    return trial, None if judge.limits.latency is None else file
 
 
 def _some(prepared: Prepared) -> Any:

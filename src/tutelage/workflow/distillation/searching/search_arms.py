@@ -55,9 +55,9 @@ class ArmSearch:
 
         def measure() -> None:
             for place in sorted(waiting):
-                trial, student = waiting.pop(place)
+                trial, file = waiting.pop(place)
                 if all(number in searches[place].found for number in range(trial.number)):  # where one failed, none after it
-                    self._keep(searches[place], searches[place].timed(trial, student))
+                    self._keep(searches[place], searches[place].timed(trial, file))
 
         self.place.run(trainings, done, measure)
 

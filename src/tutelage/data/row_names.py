@@ -25,7 +25,8 @@ from tutelage.core.errors import BadInput, shown
 from tutelage.data.cells import is_missing, large_whole_cells
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
-from tutelage.data.structures.structured import Field, Ragged, StructuredRows, is_structure
+from tutelage.data.structures.ragged import Field, Ragged
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.tables.arrow_frames import frame_of
 
 Names = NDArray[np.uint64]

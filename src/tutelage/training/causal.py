@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput
-from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.data.truth.position_truth import IGNORED
 
 

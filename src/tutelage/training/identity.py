@@ -18,7 +18,8 @@ from tutelage.core.identity.hashing import content_hash
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.row_names import Names, row_names
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.streaming.parts import Parts

@@ -22,7 +22,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in
-from tutelage.data.structures.structured import Ragged
+from tutelage.data.structures.ragged import Ragged
 from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels

@@ -3,7 +3,8 @@ import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.structures.inputs import TOKEN, RowInputs, numbers_of
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 
 IDS, MASK = [[5, 7, 1], [4]], [[1, 1, 1], [1]]
 SIZES = [[0.5, 1.0], [1.5, 2.0]]

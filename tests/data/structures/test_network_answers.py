@@ -6,7 +6,8 @@ from torch import nn
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in, answers_to, by_batch, tensors_of, valid_positions
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 
 LENGTHS = [3, 1, 2, 3]
 ROWS = StructuredRows.of({"ids": [[row + 1] * length for row, length in enumerate(LENGTHS)], "attention_mask": [[1] * n for n in LENGTHS]})

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.tables.input_columns import inputs_of
 
 PATH = Path("rows.parquet")

@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.structures.structured import Ragged
+from tutelage.data.structures.ragged import Ragged
 from tutelage.data.truth.position_truth import IGNORED
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.hidden_terms import attention_transfer, contrastive, cosine_distance, hint, similarity_preserving

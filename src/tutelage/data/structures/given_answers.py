@@ -11,7 +11,8 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import real_numbers
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 
 
 def checked_answers(form: AnswerForm, answers: Any, rows: Any, count: int, what: str = "the teacher's answers") -> Answers:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.structures.ragged import Field, Ragged
 from tutelage.data.structures.scale import Scale
-from tutelage.data.structures.structured import Field, Ragged, StructuredRows, is_structure, mask_of, of_tokens
+from tutelage.data.structures.structured import StructuredRows, is_structure, mask_of, of_tokens
 
 TOKEN = 32
 """Numbers that a token counts as: a network makes a vector of it."""

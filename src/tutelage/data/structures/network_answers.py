@@ -13,7 +13,8 @@ from tutelage.core.answer_kinds import Positions
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import ShapeError, require
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

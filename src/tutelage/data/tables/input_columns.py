@@ -8,7 +8,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import AnyPath
-from tutelage.data.structures.structured import Field, Ragged
+from tutelage.data.structures.ragged import Field, Ragged
 
 
 def inputs_of(table: Any, path: AnyPath) -> dict[str, Field | list[Any]]:

@@ -13,7 +13,8 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import AXES
 from tutelage.data.structures.given_answers import width_of, without_padding
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 
 IGNORED = -100
 """The code of a position that does not count, in the habit of torch."""

@@ -11,7 +11,8 @@ import numpy as np
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, require
 from tutelage.data.structures.network_answers import answers_in, tensors_of
-from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.exporters.program.foreign import quiet_exporter, without_origins
 
 if TYPE_CHECKING:

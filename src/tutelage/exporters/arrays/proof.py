@@ -14,7 +14,8 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import ParityError, require
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import Parity
-from tutelage.data.structures.structured import MASK, Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
 from tutelage.exporters.proof.compare import TOLERANCE
 from tutelage.teachers.adapt import as_teacher

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import require
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 from tutelage.teachers.adapters.onnx_inputs import typed
 

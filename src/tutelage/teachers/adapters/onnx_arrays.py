@@ -11,7 +11,8 @@ from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.structures.network_answers import by_batch
-from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure, mask_of
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows, is_structure, mask_of
 from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
 

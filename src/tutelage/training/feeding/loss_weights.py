@@ -15,7 +15,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, check_weights
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.data.structures.structured import Ragged
+from tutelage.data.structures.ragged import Ragged
 from tutelage.data.truth.position_truth import IGNORED
 from tutelage.losses.class_weights import checked_class_weight, weights_of_totals
 from tutelage.training.feeding.positions import Layout

@@ -14,7 +14,8 @@ from tutelage.core.answer_kinds import Positions
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers, ranges
 from tutelage.data.structures.network_answers import valid_positions
-from tutelage.data.structures.structured import DECODER, DECODER_MASK, MASK, Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import DECODER, DECODER_MASK, MASK, StructuredRows
 from tutelage.data.truth.position_truth import IGNORED, check_same_positions, size_remedy
 from tutelage.training.feeding.feeds import Batch
 

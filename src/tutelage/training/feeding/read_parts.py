@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, PositionAnswers
-from tutelage.data.structures.structured import Ragged
+from tutelage.data.structures.ragged import Ragged
 from tutelage.data.truth.position_truth import IGNORED, REPEATED, repeats_tokens, truth_of_positions
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.streaming.part import Part

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.errors import BadInput
-from tutelage.data.structures.structured import DECODER, Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import DECODER, StructuredRows
 from tutelage.data.truth.given_truth import in_words
 from tutelage.data.truth.position_truth import IGNORED, REPEATED, repeats_tokens, truth_of_positions
 from tutelage.training.feeding.loader_feed import LoaderFeed

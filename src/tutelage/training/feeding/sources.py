@@ -22,7 +22,8 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import Names
 from tutelage.data.rows import as_rows
-from tutelage.data.structures.structured import Ragged, StructuredRows
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position
 from tutelage.data.views import Views
 from tutelage.losses.objective import Objective

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from tutelage.core.answers import AnswerForm
 from tutelage.data.rows import as_rows, is_hugging_face
-from tutelage.data.structures.structured import Ragged, StructuredRows, is_structure
+from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.loader_rows import is_loader
 from tutelage.data.truth.given_truth import by_position, given_truth, in_words
 from tutelage.data.truth.position_truth import truth_of_positions

@@ -6,6 +6,9 @@ from tutelage.core.records import Comparison
 from tutelage.report.papers.records import Claim, Measure, PaperRecord
 from tutelage.report.words import counted
 
+MOST_OPEN = 16
+"""Figures of a run that a page shows at once: of more, each point of a curve is one."""
+
 
 def amount(value: float, digits: int) -> str:
     """A figure with its decimals; thousands are separated."""

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
+from tutelage.data.row_names import row_names
 from tutelage.data.structures.inputs import TOKEN, RowInputs, numbers_of
 from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.scale import Scale
 from tutelage.data.structures.structured import StructuredRows
 
 IDS, MASK = [[5, 7, 1], [4]], [[1, 1, 1], [1]]
@@ -104,27 +106,43 @@ def test_numbers_of_a_row_that_has_as_many_as_tokens_by_chance_are_no_tokens(nam
     assert RowInputs.of(whole).sizes == {"ids": None, "attention_mask": None, name: 4}
 
 
-def test_whole_numbers_held_as_floats_are_ids():
-    found = LEARNT.arranged({"ids": [[5.0, 7.0, 1.0], [4.0]], "attention_mask": np.array([[1.0, 1, 1], [1, 0, 0]]), "size": SIZES})
+def test_whole_numbers_held_as_floats_are_ids_and_say_what_is_padding():
+    given = {"ids": [[5.0, 7.0, 1.0], [4.0]], "attention_mask": [[1.0, 1, 1], [1]], "size": SIZES}
+    found = LEARNT.arranged(given)
     assert {name: array.dtype for name, array in found.padded().items()} == {"ids": np.int64, "attention_mask": np.int64, "size": float}
-    assert found.padded()["ids"].tolist() == [[5, 7, 1], [4, 0, 0]]
-    for wrong in (np.nan, np.inf, 1e300):
-        with pytest.raises(BadInput, match=r"'ids' of the rows holds float64, such as .*; expected whole numbers"):
-            LEARNT.arranged({"ids": [[5.0, wrong, 1.0], [4.0]], "attention_mask": MASK, "size": SIZES})
+    padded = {"ids": np.array([[5.0, 7, 1], [4, 0, 0]]), "attention_mask": np.array([[1.0, 1, 1], [1, 0, 0]]), "size": SIZES}
+    assert LEARNT.arranged(padded).lengths.tolist() == found.lengths.tolist() == [3, 1]
+    assert np.array_equal(row_names(LEARNT.arranged(padded)), row_names(TEXTS))
+    for wrong, said in ((np.nan, "nan"), (np.inf, "inf"), (1e300, "1e\\+300"), (1.0000001, "1.0000001")):
+        with pytest.raises(BadInput, match=f"'ids' of the rows holds float64, such as {said}; expected whole numbers"):
+            LEARNT.arranged({**given, "ids": [[5.0, wrong, 1.0], [4.0]]})
+    with pytest.raises(ShapeError, match="row 0 has 3 ids and 2 numbers of attention_mask"):
+        LEARNT.arranged({**given, "attention_mask": [[1, 1], [1]]})
+
+
+def test_truth_values_stay_truth_values():
+    learnt = RowInputs.of(StructuredRows.of({"keep": np.array([[True, False], [True, True]]), "count": np.array([[1, 2], [3, 4]])}))
+    found = learnt.arranged({"keep": np.array([[1.0, 0.0]]), "count": np.array([[True, False]])})
+    assert {name: array.dtype.kind for name, array in found.padded().items()} == {"keep": "b", "count": "i"}
+    assert {name: array.dtype.kind for name, array in learnt.ones(2).padded().items()} == {"keep": "b", "count": "i"}
+    with pytest.raises(BadInput, match="'keep' of the rows holds int64, with numbers other than 0 and 1; expected truth values"):
+        learnt.arranged({"keep": [[2, 1]], "count": [[1, 2]]})
 
 
 def test_pictures_of_another_scale_are_refused_by_their_type_or_their_values():
     pixels = np.arange(32, dtype=np.uint8).reshape(2, 4, 4) * 8
     learnt = RowInputs.of(StructuredRows.of({"picture": pixels / 255, "age": np.array([30.5, 4])}))
-    with pytest.raises(
-        BadInput, match=r"'picture' of the rows holds whole numbers \(uint8\); expected fractions up to 0.9725\d*, scaled alike"
-    ):
+    with pytest.raises(BadInput, match=r"'picture' of the rows holds whole numbers \(uint8\); expected fractions up to 0.97\d*, scaled"):
         learnt.arranged({"picture": pixels, "age": [1, 2]})
     assert learnt.arranged({"picture": pixels.astype(float), "age": [1, 2]}).fields["age"].dtype == float  # one row is too little to tell
-    with pytest.raises(
-        BadInput, match=r"'picture' of new\.npz holds whole numbers up to 248, and the student was trained on fractions up to"
-    ):
-        learnt.check_scale({"picture": pixels.astype(float), "age": [1, 2]}, "new.npz")
-    learnt.check_scale({"picture": pixels / 255, "age": [1000.0, 2000.0]}, "new.npz")  # numbers have no scale of their own
+    with pytest.raises(BadInput, match=r"'picture' of new\.npz holds whole numbers up to 248; expected fractions up to 0.97\d*, scaled"):
+        learnt.alike({"picture": pixels.astype(float), "age": [1, 2]}, "new.npz")
+    assert len(learnt.alike({"picture": pixels / 255, "age": [1000.0, 2000.0]}, "new.npz")) == 2  # numbers have no scale of their own
+    of_bytes = RowInputs.of(StructuredRows.of({"picture": pixels, "age": [1, 2]}))
+    with pytest.raises(BadInput, match=r"such as 0.0313.*; expected whole numbers up to 248, scaled alike"):
+        of_bytes.arranged({"picture": pixels / 255, "age": [1, 2]})
+    boxes = RowInputs.of(StructuredRows.of({"boxes": [np.full((2, 4), 0.5), np.full((1, 4), 0.25)]}))
+    with pytest.raises(BadInput, match=r"'boxes' of new holds whole numbers up to 200; expected fractions up to 0\.5"):
+        boxes.alike({"boxes": [np.full((3, 4), 200.0), np.full((1, 4), 100.0)]}, "new")
     assert learnt.sound
-    assert not RowInputs({"picture": (4, 4)}, (), scales={"other": learnt.scales["picture"]}).sound
+    assert not RowInputs({"picture": (4, 4)}, (), scales=(("other", Scale(fractions=True, largest=1.0)),)).sound

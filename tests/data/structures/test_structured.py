@@ -208,6 +208,26 @@ def test_lists_that_are_padded_to_different_lengths_are_the_same_rows():
     assert kept.lengths.tolist() == [4, 4, 2, 2, 0]  # nothing says which of the numbers that do not count are padding
 
 
+def test_numbers_of_rows_that_are_as_long_as_the_mask_by_chance_are_not_cut():
+    given = {"input_ids": [[5, 1], [6]], "attention_mask": [[1, 0], [1]]}
+    prices = StructuredRows.of({**given, "prices": [[9.5, 3.0], [2.0]]})
+    assert prices.fields["prices"].values.tolist() == [9.5, 3.0, 2.0]
+    sounds = StructuredRows.of({**given, "input_values": [[9.5, 0.0], [2.0]]})
+    assert sounds.fields["input_values"].values.tolist() == [9.5, 2.0]
+    two_axes = [np.ones((3, 2)), np.ones((1, 2))]
+    assert StructuredRows.of({"attention_mask": two_axes}).lengths.tolist() == [3, 1]
+
+
+def test_rows_without_padding_keep_their_own_width_beside_those_with_it():
+    mask = {"decoder_attention_mask": [[1, 1, 0]], "decoder_input_ids": [[4, 5, 0]], "input_ids": [[1] * 8], "attention_mask": [[1] * 8]}
+    whole = {**mask, "decoder_attention_mask": [[1, 1, 1]], "decoder_input_ids": [[4, 5, 6]]}
+    found = StructuredRows.joined([StructuredRows.of(each) for each in (whole, mask)])
+    assert found.widths.tolist() == [3, 3]
+    form = AnswerForm("logits", "multiclass", (0, 1), positions="tokens")
+    with pytest.raises(ShapeError, match="row 0 of y has 8 labels, and the row has 3 positions"):
+        names_of_positions([[0] * 8, [0, 1]], form, found)
+
+
 def test_the_truth_of_each_token_may_be_padded_as_its_row_was():
     rows, form = StructuredRows.of(PADDED_BY_BATCH), AnswerForm("logits", "multiclass", (0, 1), positions="tokens")
     truth = [[0, 1, -100, -100], [1, -100, -100, -100], [0, 1], [1], []]

@@ -2,9 +2,9 @@ import dataclasses
 
 import pytest
 
-from tutelage.core.errors import DamagedFile
+from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.records import Comparison, Interval, dumps
-from tutelage.report.papers.page import render_paper, write_pages
+from tutelage.report.papers.page import render_paper, with_table, write_pages
 from tutelage.report.papers.records import Claim, Curve, Measure, PaperRecord, Point, Series, Source, read_record
 
 RECORD = PaperRecord(
@@ -79,3 +79,27 @@ def test_the_page_of_a_run_is_html_that_loads_nothing_and_escapes_what_it_shows(
     assert "84 (74 to 94)" in page
     assert "A quick run" not in page
     assert "A quick run" in render_paper(dataclasses.replace(RECORD, options={**RECORD.options, "quick": True}))
+
+
+def test_a_text_gets_the_table_between_its_marks_and_no_claim_of_our_own():
+    text = "Before.\n\n<!-- papers -->\nold\n<!-- end of papers -->\n\nAfter.\n"
+    own = dataclasses.replace(RECORD, name="own2026", claims=RECORD.claims[1:])
+    found = with_table(text, [RECORD, own], "docs/papers")
+    assert found.startswith("Before.\n\n<!-- papers -->\n\n| Paper |")
+    assert found.endswith("<!-- end of papers -->\n\nAfter.\n")
+    assert "| [someone2020](docs/papers/someone2020.md) | Fewer errors. | 74 against 146 | -60.4 | reproduced |" in found
+    assert "own2026" not in found
+    assert "old" not in found
+    assert with_table(found, [RECORD, own], "docs/papers") == found
+    with pytest.raises(BadInput, match="the text has no lines '<!-- papers -->'"):
+        with_table("Before.", [RECORD], "docs/papers")
+
+
+def test_the_points_of_curves_are_folded(tmp_path):
+    assert "<details>" not in render_paper(RECORD)
+    many = dataclasses.replace(RECORD, measures=RECORD.measures * 10)
+    assert render_paper(many).count("<details>") == 1
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "someone2020.json").write_text(dumps(many.to_json()))
+    write_pages(tmp_path / "records", tmp_path)
+    assert "<summary>All 20 figures</summary>" in (tmp_path / "someone2020.md").read_text()

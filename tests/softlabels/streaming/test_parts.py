@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
 from recorded_rows import ROWS, Linear
+from torch.utils.data import DataLoader, Dataset
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, DamagedFile, LabelMismatch, ShapeError
+from tutelage.core.identity.hashing import content_hash
 
 NAMES = np.array(["ä", 'b"', "c"], dtype=object)
 TRUTH = NAMES[ROWS.argmax(axis=1)]
@@ -206,3 +209,43 @@ def test_rows_that_are_held_out_are_in_no_epoch(folder):
     assert sorted(found.tolist()) == [row for row in range(25) if row not in (0, 7, 24)]
     with pytest.raises(BadInput, match="all 25 rows would be left out"):
         data.without(np.arange(25))
+
+
+@pytest.mark.parametrize("of_loader", [False, True])
+def test_what_tells_rows_from_others_holds_the_truth_of_positions_without_its_padding(of_loader):
+    ids = [[5, 7, 3], [4], [8, 9], [6, 2]]
+
+    class Texts(Dataset):
+        def __init__(self, last):
+            self.truth = [[0, 1, 1], [1], [0, 0], last]
+
+        def __len__(self):
+            return len(ids)
+
+        def __getitem__(self, row):
+            inputs = {"input_ids": torch.tensor(ids[row]), "attention_mask": torch.ones(len(ids[row]), dtype=torch.int64)}
+            return inputs, torch.tensor(self.truth[row])
+
+    teacher = tl.as_teacher(
+        lambda rows: np.stack([rows["input_ids"], -rows["input_ids"]], axis=2).astype(float),
+        kind="logits",
+        classes=[0, 1],
+        positions="tokens",
+    )
+    labels = tl.record(teacher, {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids]})
+    rows = Texts([1, 0])
+    given = DataLoader(rows, batch_size=2, collate_fn=padded_batch) if of_loader else rows
+    identity = content_hash(tl.parts(given, labels).identity())
+    assert content_hash(tl.parts(rows, labels).identity()) == identity
+    assert content_hash(tl.parts(Texts([0, 0]), labels).identity()) != identity
+
+
+def padded_batch(items):
+    """A batch as a tokenizer pads it, with its truth."""
+    longest = max(len(truth) for _, truth in items)
+
+    def padded(values, fill):
+        return torch.stack([torch.nn.functional.pad(each, (0, longest - len(each)), value=fill) for each in values])
+
+    inputs = {name: padded([one[name] for one, _ in items], 0) for name in items[0][0]}
+    return inputs, padded([truth for _, truth in items], -100)

@@ -150,10 +150,10 @@ def test_a_stopped_run_of_torch_networks_goes_on_to_the_same_results(half_moons,
         calls.append(1)
         if len(calls) in (3, 11):
             raise Stopped
-        return size(self, student, rows)
+        return file(self, student, rows)
 
-    size = Judge.size
-    monkeypatch.setattr(Judge, "size", stopping)
+    file = Judge.file
+    monkeypatch.setattr(Judge, "file", stopping)
     for _ in range(2):
         with pytest.raises(Stopped):
             half_moons.distill(tmp_path / "stopped", **settings)

@@ -115,7 +115,7 @@ def test_numbers_beside_pictures_are_learnt_as_values_and_measured_on_their_file
     as_bytes = (pictures * 255).astype(np.uint8)
     with pytest.raises(BadInput, match=r"'0' of the rows holds whole numbers \(uint8\); expected fractions up to"):
         found.student.answer((as_bytes, numbers))
-    with pytest.raises(BadInput, match=r"'0' of rows\.npz holds whole numbers up to 25\d, and the student was trained on fractions up to"):
+    with pytest.raises(BadInput, match=r"'0' of rows\.npz holds whole numbers up to 25\d; expected fractions up to"):
         found.student.check_scale((as_bytes.astype(np.float32), numbers), "rows.npz")
     with pytest.raises(BadInput, match="several inputs without names"):
         tl.distill(teacher, X, pool=({"0": pictures, "1": numbers}, None), students={"both": estimator}, trials=1, seeds=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from dataclasses import field as attribute
 from math import prod
 from typing import Any
 
@@ -30,9 +29,10 @@ class RowInputs:
 
     Attributes:
         shapes: of a row of each input, by name, in order.
-        whole: the names of the inputs that are whole numbers or truth values, such as ids.
+        whole: the names of the inputs that are whole numbers, such as ids.
         named: whether a network takes them by name; otherwise in their order.
-        scales: that of the inputs of fractions whose rows have more axes, such as pictures.
+        truth_values: the names of the inputs that are truth values.
+        scales: that of each input whose rows have more axes, such as pictures, by name.
 
     Example:
         >>> rows = StructuredRows.of({"ids": [[5, 7], [4]], "attention_mask": [[1, 1], [1]], "size": [[1.5, 2.0, 3.0], [0.5, 1.0, 2.0]]})
@@ -43,15 +43,17 @@ class RowInputs:
     shapes: Mapping[str, Shape]
     whole: tuple[str, ...]
     named: bool = True
-    scales: Mapping[str, Scale] = attribute(default_factory=dict)
+    truth_values: tuple[str, ...] = ()
+    scales: tuple[tuple[str, Scale], ...] = ()
 
     @classmethod
     def of(cls, rows: StructuredRows) -> RowInputs:
         """Those of some rows."""
-        whole = tuple(name for name, field in rows.fields.items() if _values(field).dtype.kind in "biu")
+        kinds = {name: _values(field).dtype.kind for name, field in rows.fields.items()}
+        whole, truth_values = (tuple(name for name in kinds if kinds[name] in of) for of in ("iu", "b"))
         shapes = {name: _shape(name, rows) for name in rows.fields}
-        scales = {name: Scale.of(_values(rows.fields[name])) for name, shape in shapes.items() if len(shape) > 1}
-        return cls(shapes, whole, rows.named, scales)
+        scales = tuple((name, Scale.of(_values(rows.fields[name]))) for name, shape in shapes.items() if len(shape) > 1)
+        return cls(shapes, whole, rows.named, truth_values, scales)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,21 +72,21 @@ class RowInputs:
         return (
             type(self.named) is bool
             and bool(self.shapes)
-            and all(type(name) is str for name in (*self.shapes, *self.whole))
+            and all(type(name) is str for name in (*self.shapes, *self.whole, *self.truth_values))
             and all(length is None or (type(length) is int and length >= 0) for length in lengths)
-            and all(name in self.shapes and type(scale) is Scale and scale.sound for name, scale in self.scales.items())
+            and all(name in self.shapes and type(scale) is Scale and scale.sound for name, scale in self.scales)
         )
 
     def arranged(self, rows: Any, what: str = "the rows") -> StructuredRows:
-        """Rows with these inputs, in this order; whole numbers as floats, where floats were learnt, and floats as whole numbers.
+        """Rows with these inputs, in this order, of the kinds of numbers that were learnt: tables hold ids as floats, and prices as ids.
 
         Args:
             rows: several inputs, of any container that `StructuredRows.of` takes.
             what: they are, in the plural, for messages.
 
         Raises:
-            BadInput: rows of one input, or with other inputs, or fractions where whole numbers are expected, or whole numbers in pictures
-                that held fractions.
+            BadInput: rows of one input, or with other inputs, fractions where whole numbers are expected, numbers other than 0 and 1 where
+                truth values are, or whole numbers in pictures that held fractions.
             ShapeError: an input of another shape.
         """
         expected = f"expected the inputs {', '.join(self.names)}"
@@ -93,59 +95,62 @@ class RowInputs:
         found = StructuredRows.of(rows)
         if set(found.fields) != set(self.names):
             raise BadInput(f"{what} have the inputs {', '.join(found.fields)}; {expected}, and no others.")
+        fields = {name: self._typed(name, found.fields[name], what) for name in self.names}
+        if tuple(found.fields) != self.names or found.named != self.named or any(found.fields[name] is not fields[name] for name in fields):
+            found = replace(found, fields=fields, named=self.named).trimmed()  # ids that were floats say now what is padding
         for name, shape in self.shapes.items():
-            kind, seen = _values(found.fields[name]).dtype, _shape(name, found)
-            if name in self.scales and self.scales[name].refuses(kind):
-                expected = f"expected {self.scales[name]}, scaled alike"
-                raise BadInput(f"the input {name!r} of {what} holds whole numbers ({kind}); {expected}.")
+            seen = _shape(name, found)
             if len(seen) != len(shape) or seen[1:] != shape[1:] or (seen != shape and None not in (seen[0], shape[0])):
                 raise ShapeError(f"each row of the input {name!r} of {what} has shape {_shown(seen)}; expected {_shown(shape)}.")
             if seen[:1] == (None,) and shape[0] is not None:
                 _check_lengths(name, found.fields[name], shape[0], what)
-        fields = {name: self._typed(name, found.fields[name], what) for name in self.names}
-        if tuple(found.fields) == self.names and found.named == self.named and all(found.fields[name] is fields[name] for name in fields):
-            return found
-        return replace(found, fields=fields, named=self.named)
+        return found
 
-    def check_scale(self, rows: Any, name: str) -> None:
-        """Refuse a set of rows whose pictures, or other arrays of more axes, are of another scale; one row is too little to tell.
+    def alike(self, rows: Any, name: str) -> StructuredRows:
+        """A set of rows, arranged, whose pictures and other arrays of more axes are of the same scale; one row is too little to tell.
 
         Args:
             rows: the whole set, as for `arranged`.
-            name: what they are, for the message.
+            name: what they are, for messages.
 
         Raises:
             BadInput: numbers of another scale. Others as `arranged`.
         """
         found = self.arranged(rows, f"the rows of {name}")
-        for one, scale in self.scales.items():
+        for one, scale in self.scales:
             difference = scale.difference(_values(found.fields[one]))
             if difference:
-                hold = f"holds {difference[0]}, and the student was trained on {difference[1]}"
-                raise BadInput(f"the input {one!r} of {name} {hold}. Scale them as in training.")
+                raise BadInput(f"the input {one!r} of {name} holds {difference[0]}; expected {difference[1]}, scaled alike.")
+        return found
 
     def _typed(self, name: str, field: Field, what: str) -> Field:
-        """An input of the kind of numbers that was learnt: tables hold ids as floats beside gaps, and prices as whole numbers.
+        """An input of the kind of numbers that was learnt: whole numbers, truth values or others.
 
         Raises:
-            BadInput: fractions where whole numbers were learnt.
+            BadInput: numbers that are not of this kind.
         """
-        values = _values(field)
-        if (name in self.whole) == (values.dtype.kind in "biu"):
-            return field
+        values, scale = _values(field), dict(self.scales).get(name)
+        holds, expected = f"the input {name!r} of {what} holds", "whole numbers" if scale is None else f"{scale}, scaled alike"
+        if name in self.truth_values:
+            if values.dtype.kind != "b" and not np.isin(values, (0, 1)).all():
+                raise BadInput(f"{holds} {values.dtype}, with numbers other than 0 and 1; expected truth values.")
+            return _as_type(field, np.bool_)
         if name not in self.whole:
-            return _as_type(field, np.float64)
+            if scale is not None and values.size and scale.refuses(values.dtype):
+                raise BadInput(f"{holds} whole numbers ({values.dtype}); expected {expected}.")
+            return _as_type(field, np.float64) if values.dtype.kind in "biu" else field
+        if values.dtype.kind != "f":
+            return _as_type(field, np.int64) if values.dtype.kind == "b" else field
         whole = np.isfinite(values) & (values == np.rint(values)) & (np.abs(values) < 2.0**53)
         if not whole.all():
-            raise BadInput(f"the input {name!r} of {what} holds {values.dtype}, such as {values[~whole][0]:g}; expected whole numbers.")
+            raise BadInput(f"{holds} {values.dtype}, such as {float(values[~whole][0])!r}; expected {expected}.")
         return _as_type(field, np.int64)
 
     def ones(self, rows: int) -> StructuredRows:
         """Made rows, of ones, from which the layers of a network read their sizes."""
+        types = {**dict.fromkeys(self.whole, np.int64), **dict.fromkeys(self.truth_values, np.bool_)}
         fields: dict[str, Field] = {
-            name: np.ones(
-                (rows, *(SHORT if length is None else length for length in shape)), np.int64 if name in self.whole else np.float32
-            )
+            name: np.ones((rows, *(SHORT if length is None else length for length in shape)), types.get(name, np.float32))
             for name, shape in self.shapes.items()
         }
         return StructuredRows(fields, self.named)
@@ -167,6 +172,8 @@ def _values(field: Field) -> NDArray[Any]:
 
 
 def _as_type(field: Field, dtype: type[Any]) -> Field:
+    if _values(field).dtype == dtype:
+        return field
     return replace(field, values=field.values.astype(dtype)) if isinstance(field, Ragged) else field.astype(dtype)
 
 

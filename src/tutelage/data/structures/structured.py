@@ -78,7 +78,7 @@ class StructuredRows:
         fields = {str(name): _field(value, str(name)) for name, value in items if not (named and name in TRUTH)}
         if not fields:
             raise BadInput("the rows are a structure without inputs; expected at least one array, such as input_ids.")
-        return cls(fields, named)._trimmed()
+        return cls(fields, named).trimmed()
 
     @classmethod
     def of_items(cls, items: Iterable[Any]) -> StructuredRows:
@@ -113,12 +113,16 @@ class StructuredRows:
             raise BadInput(f"some rows have the inputs {', '.join(odd.fields)}; expected {', '.join(first.fields)}, as the first.")
         fields = {name: _joined([part.fields[name] for part in parts], name) for name in first.fields}
         padded = any(part.widths is not None for part in parts)
-        widths = np.concatenate([part.lengths if part.widths is None else part.widths for part in parts]) if padded else None
+        widths = np.concatenate([part._padded_widths() for part in parts]) if padded else None
         fill = {name: number for part in reversed(parts) for name, number in (part.fill or {}).items()}
         return replace(first, fields=fields, widths=widths, fill=fill or None)
 
-    def _trimmed(self) -> StructuredRows:
-        """The same without the padding at the end of each mask, in every input of the mask's shape."""
+    def trimmed(self) -> StructuredRows:
+        """The same without the padding at the end of each mask, in every input of the mask's shape.
+
+        Raises:
+            BadInput, ShapeError: as `of`, of masks.
+        """
         return self._cut(MASK)._cut(DECODER_MASK)
 
     def _cut(self, name_of_mask: str) -> StructuredRows:
@@ -129,7 +133,7 @@ class StructuredRows:
         if not np.isin(values, (0, 1)).all():
             raise BadInput(f"{name_of_mask} holds numbers other than 0 and 1; expected 1 for each position that counts, and 0 for padding.")
         self._check_length(name_of_mask, mask)
-        widths = _lengths(mask)
+        widths = _lengths(mask) if values.ndim == (1 if isinstance(mask, Ragged) else 2) else None
         if widths is None or not values.size:
             return self
         lengths = _ends(mask)
@@ -143,7 +147,7 @@ class StructuredRows:
                 continue
             values = field.values if isinstance(field, Ragged) else field
             left_out = np.unique(values[~inside]) if values.ndim == inside.ndim else np.zeros(1)
-            if len(left_out) > 1 or not (isinstance(field, Ragged) or of_tokens(name, field)):
+            if len(left_out) > 1 or not _says_of_tokens(name, field):
                 return self  # no padding, or numbers of the row, which has as many tokens by chance: nothing says which
             fill[name], cut[name] = left_out[0].item(), Ragged(values[inside], lengths)
         widths = widths if name_of_mask == self._mask_of_answers else self.widths
@@ -158,14 +162,19 @@ class StructuredRows:
         of_mask = _lengths(mask)
         for name, field in self.fields.items():
             values = field.values if isinstance(field, Ragged) else field
-            ragged = isinstance(field, Ragged) and values.ndim == 1 and values.dtype.kind in "biu"
-            if name == name_of_mask or mask_of(name) != name_of_mask or not (ragged or (values.ndim <= 2 and of_tokens(name, values))):
+            several = values.ndim > (1 if isinstance(field, Ragged) else 2)
+            if name == name_of_mask or mask_of(name) != name_of_mask or several or not _says_of_tokens(name, field):
                 continue
             found = _lengths(field)
             if found is None or of_mask is None or np.array_equal(found, of_mask) or len(found) != len(of_mask):
                 continue
             row = int((found != of_mask).argmax())
             raise ShapeError(f"row {row} has {found[row]} {name} and {of_mask[row]} numbers of {name_of_mask}; expected one for each.")
+
+    def _padded_widths(self) -> NDArray[np.int64]:
+        """(rows,) the number of positions of each row that are answered, with the padding that it had."""
+        counting = self.counting()
+        return self.widths if self.widths is not None else self.lengths if counting is None else counting.lengths
 
     @property
     def _mask_of_answers(self) -> str:
@@ -276,6 +285,13 @@ def _lengths(field: Field | None) -> NDArray[np.int64] | None:
     if isinstance(field, Ragged):
         return field.lengths
     return None if field is None or field.ndim != 2 else np.full(len(field), field.shape[1], np.int64)
+
+
+def _says_of_tokens(name: str, field: Field) -> bool:
+    """Whether an input of a mask's positions says something of each token; numbers of rows that differ in length as the mask does, do."""
+    if isinstance(field, np.ndarray):
+        return of_tokens(name, field)
+    return field.values.ndim > 1 or field.values.dtype.kind in "biu" or of_tokens(name, field.values)
 
 
 def of_tokens(name: str, field: NDArray[Any]) -> bool:

@@ -175,7 +175,7 @@ def collated(items: list[Any]) -> Any:
 
 
 def joined_batches(batches: Sequence[Any], *, by_position: bool = False) -> tuple[Any, Any]:
-    """The inputs of several batches as those of one, and their ground truth, or None; that of positions without the padding of a batch.
+    """The inputs of several batches as those of one, and their ground truth, or None; that of positions with the padding of its batch.
 
     Raises:
         ShapeError: no rows, or batches of different shapes. BadInput: as `inputs_and_truth`.

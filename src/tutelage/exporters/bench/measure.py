@@ -17,7 +17,7 @@ from tutelage.core.arguments import number
 from tutelage.core.errors import BadInput, TutelageError
 from tutelage.core.records import Bench, Contender, Latency
 from tutelage.exporters.bench.repeats import Repeats
-from tutelage.exporters.bench.shipped import ShippedFile, asked
+from tutelage.exporters.bench.shipped import ShippedFile, sampled
 from tutelage.exporters.export import TARGETS, check_target
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.targets.job import Settings
@@ -64,7 +64,8 @@ def bench(
     seconds = number("seconds", seconds, above=0)
     chosen = list(TARGETS) if to is None else [check_target(name) for name in to]
     check_student(student)
-    model = asked(student, X, settings or Settings())
+    model = sampled(student, X, settings or Settings())
+    given, multiply_adds = model.given(), model.multiply_adds()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         entries: list[_Entry] = []
         skipped: list[str] = []
@@ -77,11 +78,11 @@ def bench(
         if isinstance(teacher, ChatTeacher):
             skipped.append("teacher: answers of a language model are stored, and take no time here; a distillation reports its requests")
         elif teacher is not None:
-            enter(_of_model("teacher", teacher, model.given, Path(folder), (1, model.count)))
-        enter(_of_model("student", model.student, model.given, Path(folder), (1, model.count), model.multiply_adds))
+            enter(_of_model("teacher", teacher, given, Path(folder), (1, model.count)))
+        enter(_of_model("student", model.student, given, Path(folder), (1, model.count), multiply_adds))
         for end in chosen:
             try:
-                enter(_of_file(model.file(end), Path(folder), (Repeats(1), Repeats(model.count)), model.multiply_adds))
+                enter(_of_file(model.file(end), Path(folder), (Repeats(1), Repeats(model.count)), multiply_adds))
             except TutelageError as error:
                 if to is not None:
                     raise

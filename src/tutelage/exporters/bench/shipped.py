@@ -37,7 +37,7 @@ class ShippedFile:
     Attributes:
         name: of the file.
         files: its content, and that of files beside it, by name.
-        runtime: the name of the program that it runs in; a BadInput if that is not installed.
+        runtime: -> the name of the program that it runs in; a BadInput or MissingExtra if that is not installed.
         command: the file and a folder -> the command of a process that times calls, as `Child` runs it.
     """
 
@@ -55,7 +55,7 @@ class ShippedFile:
         """Write the files, and return what starts a process that times calls.
 
         Raises:
-            BadInput: its runtime is not installed.
+            BadInput, MissingExtra: its runtime is not installed.
         """
         for name, content in self.files.items():
             (folder / name).write_bytes(content)
@@ -69,7 +69,7 @@ class ShippedFile:
             agreeing: processes that have to agree; fewer than four, as many as of `bench`, are a figure without an interval.
 
         Raises:
-            BadInput: its runtime is not installed, or cannot answer.
+            BadInput: its runtime is not installed, or cannot answer. MissingExtra: as it says.
         """
         repeats = Repeats(1, agreeing)
         with tempfile.TemporaryDirectory() as folder:
@@ -96,30 +96,30 @@ def shipped_file(student: Any, to: str, *, check_on: Any) -> ShippedFile:
     """
     end = check_target(to)
     check_student(student)
-    return asked(student, check_on, Settings()).file(end, longest=True)
+    return sampled(student, check_on, Settings()).file(end, longest=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """A student, and the rows that it and its files are asked: drawn from all, since a block of slow calls has few of them.
+class Sampled:
+    """A student, and the rows that it and its files are timed with: drawn from all, since a block of slow calls has few of them.
 
     Attributes:
         student: the student.
-        given: the rows as it takes them.
-        count: their number.
+        count: the number of rows.
+        given: -> the rows as the student takes them.
         file: the end of a file, and whether it has the record of a proof -> the file.
-        multiply_adds: for each row; None where they are not counted.
+        multiply_adds: -> for each row; None where they are not counted.
     """
 
     student: Any
-    given: Any
     count: int
+    given: Callable[[], Any]
     file: Callable[..., ShippedFile]
-    multiply_adds: int | None = None
+    multiply_adds: Callable[[], int | None]
 
 
-def asked(student: Any, X: Any, settings: Settings) -> Asked:
-    """A student and what it is asked.
+def sampled(student: Any, X: Any, settings: Settings) -> Sampled:
+    """A student and the rows that it is timed with.
 
     Args:
         student: fitted, as `check_student` takes it.
@@ -133,10 +133,11 @@ def asked(student: Any, X: Any, settings: Settings) -> Asked:
         arrays = subject_of_arrays(student)
         every = arrays.rows(X)
         some = every[np.random.default_rng(0).permutation(len(every))[:MOST_ROWS]]
-        return Asked(student, arrays.taken(some), len(some), partial(_of_arrays, student, some, settings))
+        return Sampled(student, len(some), partial(arrays.taken, some), partial(_of_arrays, student, some, settings), lambda: None)
     job = job_of(student, "student", X, settings)
     job = replace(job, rows=job.drawn(MOST_ROWS))
-    return Asked(job.subject.student, job.subject.given(job.rows), len(job.rows), partial(_of_job, job), multiply_adds(job.program))
+    given, counted = partial(job.subject.given, job.rows), partial(multiply_adds, job.program)
+    return Sampled(job.subject.student, len(job.rows), given, partial(_of_job, job), counted)
 
 
 def _of_arrays(student: Any, rows: StructuredRows, settings: Settings, end: str, *, longest: bool = False) -> ShippedFile:

@@ -17,8 +17,8 @@ from tutelage.report.distillation.view import view_of
 from tutelage.report.distillation.words import SHARES
 
 TAGS = {"binary": "classification", "multiclass": "classification", "multilabel": "classification", "regression": "regression"}
-ROWS = {"table": "tabular", "text": "text", "picture": "image", "inputs": "multimodal"}
-"""What the rows are called in the names of tasks."""
+ROWS = {"table": "tabular-", "text": "text-", "picture": "image-", "inputs": ""}
+"""What the names of tasks begin with."""
 METRICS = {"mse": "mse", "accuracy": "accuracy", "nll_nats": "log_loss", "brier": "brier_score"}
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~$])")
 
@@ -36,7 +36,7 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
     """
     hub = require("huggingface_hub")
     view, chosen = view_of(record, figures), record.arm(record.chosen)
-    kind = f"{ROWS[figures.rows]}-{TAGS[record.task]}"
+    kind = f"{ROWS[figures.rows]}{TAGS[record.task]}"
     result = hub.EvalResult(
         task_type=kind,
         dataset_type="own",

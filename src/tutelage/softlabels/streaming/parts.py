@@ -9,6 +9,7 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import flag, seed_of, whole
@@ -18,6 +19,7 @@ from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import RunningName, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.truth.given_truth import by_position, given_truth
+from tutelage.data.truth.position_truth import names_of_positions
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.options import SHARD_ROWS
@@ -210,10 +212,19 @@ class Parts:
         if self.column is not None or (self.y is None and self.source.paired is not None):
             running = RunningName()
             for part in self.in_order():
-                running.add(row_names(np.asarray(part.y)) if part.y is not None else np.zeros(0, np.uint64))
+                running.add(self._truth_names(part))
             truth = running.value
         order = self.order(1)
         return len(self), data, truth, self.column, order.block_rows, order.window_blocks, order.seed, order.streams, self.held_out
+
+    def _truth_names(self, part: Part) -> NDArray[np.uint64]:
+        """Names of the ground truth of some rows: that of positions without the padding of its batch."""
+        if part.y is None:
+            return np.zeros(0, np.uint64)
+        if self.form.positions is None:
+            return row_names(np.asarray(part.y))
+        truth = names_of_positions(part.y, self.form, part.rows, whole=False)
+        return np.concatenate([row_names(truth.values[:, None]), truth.lengths.astype(np.uint64)])
 
 
 def parts(

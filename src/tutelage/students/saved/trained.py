@@ -139,7 +139,7 @@ class TrainedStudent:
             BadInput: numbers of another scale.
         """
         if self.inputs is not None:
-            self.inputs.check_scale(rows, name)
+            self.inputs.alike(rows, name)
         else:
             check_scale(self.student_, rows, name)
 

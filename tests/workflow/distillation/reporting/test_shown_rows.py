@@ -94,7 +94,7 @@ def test_series_are_numbers():
 
 def test_rows_are_columns_texts_pictures_or_several_inputs():
     kinds = {
-        "table": (np.ones((3, 5)), pd.DataFrame({"a": [1, 2]}), np.ones((2, 3, 4))),
+        "table": (np.ones((3, 5)), pd.DataFrame({"a": [1, 2]}), np.ones((2, 3, 4)), np.stack([np.ones(64), -np.ones(64)])),
         "text": (["a text", "another"],),
         "picture": (np.ones((2, 28, 28)), np.ones((2, 3, 16, 16)), np.ones((2, 64))),
         "inputs": (StructuredRows.of({"a": np.ones((2, 3)), "b": np.ones((2, 1))}),),

@@ -50,19 +50,17 @@ def in_columns(given: RowSet, other: RowSet | None, name: str, *, teacher_too: b
     shapes = [() if isinstance(one.rows, list) else np.shape(one.rows)[1:] for one in (other, given)]
     if shapes[0] != shapes[1]:
         raise ShapeError(f"each row of {name} has shape {shapes[0]}; expected {shapes[1]}, as in the rows.")
-    _check_scale(given.rows, other.rows, name, "the rows hold")
+    _check_scale(given.rows, other.rows, name)
     return other
 
 
 def _with_inputs(rows: StructuredRows, other: RowSet, name: str, *, teacher_too: bool) -> RowSet:
     """Rows of another source with the same inputs, in the same order."""
-    found = RowInputs.of(rows).arranged(other.rows, f"the rows of {name}")
-    for one, field in rows.fields.items():
-        _check_scale(field, found.fields[one], f"the input {one!r} of {name}", "that of the rows holds")
+    found = RowInputs.of(rows).alike(other.rows, name)
     return other if found is other.rows else replace(other, rows=found, asked=as_rows(found) if teacher_too else other.asked)
 
 
-def _check_scale(rows: Any, others: Any, name: str, hold: str) -> None:
+def _check_scale(rows: Any, others: Any, name: str) -> None:
     """Refuse pictures and other arrays of more axes whose numbers are of another scale.
 
     Raises:
@@ -71,7 +69,7 @@ def _check_scale(rows: Any, others: Any, name: str, hold: str) -> None:
     if isinstance(rows, np.ndarray) and isinstance(others, np.ndarray) and rows.ndim > 2:
         difference = Scale.of(rows).difference(others)
         if difference:
-            raise BadInput(f"{name} holds {difference[0]}, and {hold} {difference[1]}; pass both in the same scale.")
+            raise BadInput(f"{name} holds {difference[0]}, and the rows hold {difference[1]}; pass both in the same scale.")
 
 
 def _check_comparable(times: NDArray[Any], others: NDArray[Any], name: str) -> None:

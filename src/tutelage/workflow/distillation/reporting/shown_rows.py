@@ -42,7 +42,7 @@ def row_kind(rows: Any) -> RowKind:
     """What rows are, as `shown_rows` takes them."""
     if isinstance(rows, StructuredRows):
         return "inputs"
-    return "text" if isinstance(rows, list) else "table" if _pixels(rows[:1]) is None else "picture"
+    return "text" if isinstance(rows, list) else "table" if _as_pictures(rows) is None else "picture"
 
 
 def _shown(rows: Any, aligned: AlignedAnswers, place: int, difference: float, pixels: Any) -> ShownRow:
@@ -88,7 +88,20 @@ def _short(text: str, most: int) -> str:
 
 
 def _pixels(rows: Any) -> Any:
-    """(rows, height, width) or (rows, height, width, 3) whole numbers from 0 to 255, of rows that are pictures; None for others.
+    """(rows, height, width) or (rows, height, width, 3) whole numbers from 0 to 255, of rows that are pictures; None for others."""
+    array = _as_pictures(rows)
+    if array is None:
+        return None
+    every = -(-max(array.shape[1:3]) // LARGEST_SIDE)
+    array = array[:, ::every, ::every].astype(np.float64)
+    finite = array[np.isfinite(array)]
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    shown = np.nan_to_num(array, nan=low, posinf=high, neginf=low)
+    return np.round((shown - low) * (255 / (high - low or 1.0))).astype(np.uint8)
+
+
+def _as_pictures(rows: Any) -> Any:
+    """(rows, height, width) or (rows, height, width, 3), of rows that are pictures; None for others.
 
     An array of three axes is one of grey pictures, unless one of them is short, as in a series. One of four with 1 or 3 channels, first or
     last, is one of pictures; a matrix of numbers is if no number is below 0 and their count is a square, as of 28 x 28 pixels.
@@ -107,9 +120,4 @@ def _pixels(rows: Any) -> Any:
         array = array.reshape(-1, side, side)
     if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[-1] != 3):
         return None
-    every = -(-max(array.shape[1:3]) // LARGEST_SIDE)
-    array = array[:, ::every, ::every].astype(np.float64)
-    finite = array[np.isfinite(array)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-    shown = np.nan_to_num(array, nan=low, posinf=high, neginf=low)
-    return np.round((shown - low) * (255 / (high - low or 1.0))).astype(np.uint8)
+    return array

@@ -162,7 +162,7 @@ def test_an_unfitted_teacher_raises(digits):
         preflight(Ridge(), digits.rows)
 
 
-@pytest.mark.exhaustive(every=7)
+@pytest.mark.exhaustive(every=8)
 @pytest.mark.parametrize("kind", ["logits", "probabilities"])
 @pytest.mark.parametrize("classes", [2, 3, 10, 50])
 def test_a_teacher_that_is_right_by_construction_gives_no_error(kind, classes):

@@ -33,6 +33,7 @@ def test_several_seeds_are_compared_over_seeds_and_rows(distilled, flowers, caps
     assert "of 2 seeds each" in found["question"]
 
 
+@pytest.mark.exhaustive
 def test_one_training_is_compared_over_rows(distilled, flowers, capsys):
     assert main(["compare", distilled[0], flowers.run, "--data", flowers.test]) == 0
     question, found = capsys.readouterr().out.strip().splitlines()

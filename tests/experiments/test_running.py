@@ -23,7 +23,7 @@ from tutelage.training import loop
 
 pytestmark = pytest.mark.slow
 
-RECIPES = ("moons", "mnist", "friedman")
+RECIPES = ("moons", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("mnist", "friedman")))  # half a minute each
 ARMS = {
     "moons": ["teacher", "tree-hard", "tree-soft", "tree-argmax", "tree-hard-tuned", "tree-soft-transfer"],
     "mnist": [
@@ -98,7 +98,8 @@ def made_again(*_, **__):
     raise AssertionError("what the cache should hold was made again")
 
 
-@pytest.mark.parametrize("recipe", ["moons", pytest.param("mnist", marks=pytest.mark.exhaustive)])
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("recipe", ["moons", "mnist"])
 def test_a_second_run_makes_nothing_again_and_finds_the_same(recipe, request, tmp_path, monkeypatch):
     finished, cached = request.getfixturevalue(recipe), Store.cached
     with monkeypatch.context() as patch:

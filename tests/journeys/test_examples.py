@@ -129,7 +129,7 @@ CHECKS: dict[str, Callable[[str, Path], None]] = {
 
 
 ARGUMENTS = {"language.py": ("--quick",)}
-SHORT = ("llm_votes.py", "own_teacher.py")
+SHORT = ("own_teacher.py",)
 SCRIPTS = [pytest.param(path.name, marks=() if path.name in SHORT else pytest.mark.exhaustive) for path in sorted(EXAMPLES.glob("*.py"))]
 
 

@@ -141,6 +141,7 @@ def test_items_and_batches_of_mappings_train_as_the_rows_in_memory(kind):
     assert all(np.abs(matrix(fit) - matrix(fits[0])).max() < TOLERANCE for fit in fits)
 
 
+@pytest.mark.exhaustive
 def test_a_token_classifier_learns_from_the_truth_of_its_positions_alone():
     truth = [np.array(CLASSES)[np.array(row) % 3] for row in IDS]
     fits = []

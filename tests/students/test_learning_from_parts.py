@@ -19,6 +19,7 @@ def recorded(request, tmp_path):
     return tl.record(teacher(request.param), ROWS, tmp_path / "labels", shard_rows=50)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("window", [60, 1000])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 def test_logistic_regression_finds_the_same_optimum(recorded, window, weights):
@@ -42,6 +43,7 @@ def test_trees_learn_from_a_sample_and_say_so(recorded, student):
     assert (student.fit(ROWS, recorded).rows_learnt_, student.rows_given_) == (403, 403)
 
 
+@pytest.mark.exhaustive(every=3)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("engine", ["lightgbm", "xgboost"])
 @pytest.mark.parametrize("weights", [None, WEIGHTS])

@@ -226,6 +226,7 @@ def test_looking_at_a_dataset_draws_nothing_from_the_caller(tmp_path):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.exhaustive(every=2)
 @pytest.mark.parametrize(("first", "second", "message"), VARIANTS.values(), ids=VARIANTS)
 def test_a_training_that_differs_in_anything_that_settles_it_is_refused(tmp_path, first, second, message):
     check_refused(tmp_path, first, second, message)

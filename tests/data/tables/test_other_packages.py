@@ -61,6 +61,7 @@ def test_another_process_reads_the_same_rows_from_the_files(hugging_face, chosen
     assert rows.origin == as_rows(data).origin  # equal jobs are opened once
 
 
+@pytest.mark.exhaustive
 def test_rows_that_no_file_holds_are_sent(hugging_face):
     import datasets
 

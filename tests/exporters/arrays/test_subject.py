@@ -80,7 +80,7 @@ def test_rows_to_compare_on_are_checked():
         subject.rows(np.ones((4, 3)))
 
 
-@pytest.mark.exhaustive(every=2)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["labels at a temperature", "values of a run"])
 def test_its_file_is_proven_and_no_larger_than_was_said(name, tmp_path):
     student = STUDENTS[name]()

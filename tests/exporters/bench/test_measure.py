@@ -44,6 +44,7 @@ def test_every_contender_is_measured_in_turn_in_its_own_process(result):
     assert all(one.alone.ci95_us is not None for one in result.contenders)
 
 
+@pytest.mark.exhaustive
 def test_others_are_compared_with_the_fastest(result):
     (fastest,) = [one for one in result.contenders if one.slower is None]
     for one in result.contenders:
@@ -53,6 +54,7 @@ def test_others_are_compared_with_the_fastest(result):
             assert middle >= 1
 
 
+@pytest.mark.exhaustive
 def test_the_table_has_a_row_for_each_and_says_where_it_ran(result):
     table = bench_table(result)
     assert table.row_count == 3

@@ -46,6 +46,7 @@ def spelt(column, cell):
     return str(np.datetime64(int(cell), "D")) if column.spelling == "date" else bool(cell) if column.spelling == "boolean" else cell
 
 
+@pytest.mark.exhaustive
 def test_a_slider_moves_with_the_keyboard(shown, table):
     page = shown(table.playground)
     before = page.row()
@@ -204,6 +205,7 @@ def drawn(page):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"]
 
 
+@pytest.mark.exhaustive
 def test_a_stroke_of_the_mouse_is_answered(shown, picture):
     page = shown(picture.playground)
     page.page.get_by_role("button", name="show test row 2").click()
@@ -246,7 +248,7 @@ def test_a_finger_draws_on_a_narrow_screen(shown, picture):
     assert page.page.locator(".decision strong").inner_text() == "down"
 
 
-@pytest.mark.exhaustive(every=6)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("shape", [(1, 8, 12), (3, 8, 12), (8, 12, 3)])
 @pytest.mark.parametrize("bright", [False, True])
 def test_pictures_with_channels_are_drawn_in_each(shown, tried, shape, bright):
@@ -361,7 +363,7 @@ def test_the_browser_lets_nothing_out_and_no_other_script_in(shown, table):
     assert {url for url in page.requests if not url.startswith("file:")} <= {url for url, _ in page.refused}
 
 
-@pytest.mark.exhaustive(every=2)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("settings", [TOUCH, {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}], ids=["narrow", "wide"])
 def test_hostile_names_and_many_columns_and_classes(shown, settings, fits):
     random = np.random.default_rng(0)

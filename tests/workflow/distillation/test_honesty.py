@@ -44,6 +44,7 @@ def comparison(found, b):
     return next(one for one in found.comparisons if one.b == b)
 
 
+@pytest.mark.exhaustive
 def test_a_planted_gain_is_found_and_stands_after_correction(planted):
     gain = comparison(planted, "labels")
     assert gain.verdict == "beats"
@@ -83,7 +84,7 @@ def test_a_teacher_whose_answers_were_exchanged_between_rows_is_refused(tmp_path
         tl.distill(teacher, X[GIVEN], Y[GIVEN], test=(X[TEST], Y[TEST]), into=tmp_path / "run", **SMALL)
 
 
-@pytest.mark.exhaustive(every=2)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("train", [None, X[TEST]])
 def test_a_teacher_that_was_trained_on_the_test_rows_is_called_out(train, tmp_path):
     few = {**SMALL, "trials": 1, "seeds": 2}

@@ -47,7 +47,7 @@ def engine(where):
     return nullcontext(tl.Local(2) if where == "local" else tl.Ray(workers=2))
 
 
-@pytest.mark.parametrize("where", ["threads", "local", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("processes", "ray"))])
+@pytest.mark.parametrize("where", ["threads", *(pytest.param(one, marks=pytest.mark.exhaustive) for one in ("local", "processes", "ray"))])
 def test_the_record_is_that_of_one_process(half_moons, alone, tmp_path, where, monkeypatch, request):
     if where == "ray":
         request.getfixturevalue("ray")

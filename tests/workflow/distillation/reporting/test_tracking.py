@@ -53,6 +53,7 @@ def test_parameters_figures_and_files_are_logged(finished, monkeypatch):
     assert {"results.json", "report.html", "student.py"} <= {path.rpartition("/")[2] for path in mlflow.files}
 
 
+@pytest.mark.exhaustive
 def test_a_refusal_is_a_warning(finished, monkeypatch):
     mlflow = Recorder()
     mlflow.log_params = lambda params: 1 / 0

@@ -86,7 +86,7 @@ def run(tmp_path):
     return distilled
 
 
-@pytest.mark.exhaustive(every=7)
+@pytest.mark.exhaustive(every=20)
 @pytest.mark.parametrize("name", CASES)
 def test_any_task_and_any_rows(run, name):
     rows, truth, options = CASES[name]

@@ -116,6 +116,7 @@ def test_classes_sorted_as_texts_are_reported_with_the_order_to_declare(digits):
     assert preflight(CustomTeacher(digits.logits, AnswerForm("logits", "multiclass", tuple(range(1, 11)))), digits.rows, numbered).ok
 
 
+@pytest.mark.exhaustive
 def test_a_network_left_in_train_mode_normalises_by_the_batch(digits):
     """torchdistill PR 333 (teacher.eval() removed), vrvlive/knowlege-distillation 2, unbiased-teacher 47."""
     check_bug_is_found(calling(digits.network().train()), calling(digits.network()), digits, "batch-independent", "error")
@@ -245,6 +246,7 @@ def test_softmax_over_multilabel_answers(digits):
     assert severity(preflight(twice, digits.rows, labels), "declared-kind") == "error"
 
 
+@pytest.mark.exhaustive
 def test_a_regression_teacher_worse_than_a_baseline():
     """A teacher worse than a simple model adds only bias."""
     draw = np.random.default_rng(0)
@@ -259,6 +261,7 @@ def test_a_regression_teacher_worse_than_a_baseline():
     assert preflight(good, X, y).ok
 
 
+@pytest.mark.exhaustive
 def test_a_regression_teacher_that_answers_in_another_scale():
     """Its target was standardised for training, and never scaled back."""
     X = np.random.default_rng(0).normal(size=(300, 2))
@@ -270,6 +273,7 @@ def test_a_regression_teacher_that_answers_in_another_scale():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_test_rows_in_the_transfer_set(digits):
     """RepDistiller 59, overhaul-distillation 9: selected and trained on the test set."""
     teacher = digits.teacher()
@@ -280,6 +284,7 @@ def test_the_test_rows_in_the_transfer_set(digits):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_forest_queried_with_the_rows_it_was_trained_on(digits):
     """A forest answers its training rows nearly one-hot."""
     half = len(digits.train) // 2

@@ -87,6 +87,7 @@ def test_confidence_is_divided_by_the_temperature(factor):
     assert divisor == temperature
 
 
+@pytest.mark.exhaustive
 def test_classes_that_are_ruled_out_are_smoothed():
     model = KNeighborsClassifier(3).fit(X[:700], Y[:700])
     advice = remedy(tl.preflight(model, X[700:], Y[700:]), "ruled-out")
@@ -95,6 +96,7 @@ def test_classes_that_are_ruled_out_are_smoothed():
     assert severity(tl.preflight(smoothed, X[700:], Y[700:]), "ruled-out") is None
 
 
+@pytest.mark.exhaustive
 def test_a_model_is_calibrated_with_isotonic_regression():
     finding = next(each for each in tl.preflight(CustomTeacher(crooked, FORM), X, Y).findings if each.check == "calibration")
     assert "CalibratedClassifierCV(FrozenEstimator(model), method='isotonic')" in finding.remedy

@@ -24,6 +24,7 @@ frames = data_frames(
 @pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(frames)
+@pytest.mark.exhaustive
 def test_a_frame_is_restored_from_its_cells(frame):
     frame = frame.assign(tree=frame["kind"].astype("category"), score=frame["count"].astype("Int64").mask(frame["wet"]))
     table = encode_rows(frame, categorical=("count",))

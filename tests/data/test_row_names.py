@@ -78,6 +78,7 @@ def test_the_column_of_a_value_matters():
     assert row_names([[0.0, 0.0]])[0] != row_names([[0.0]])[0]
 
 
+@pytest.mark.exhaustive
 def test_a_million_small_rows_have_distinct_names():
     grid = np.stack(np.meshgrid(*[np.arange(100)] * 3), axis=-1).reshape(-1, 3)
     assert len(np.unique(row_names(grid))) == len(grid)

@@ -14,6 +14,7 @@ from tutelage.training.student import TorchStudent
 RNG = np.random.default_rng(0)
 
 
+@pytest.mark.exhaustive
 def test_ties_at_a_split_go_the_same_way_in_float32(tmp_path):
     # Thresholds half way between neighbouring float32 values are the hardest to carry over; below 4, such neighbours
     # lie closer than scikit-learn is willing to split.
@@ -25,6 +26,7 @@ def test_ties_at_a_split_go_the_same_way_in_float32(tmp_path):
     np.testing.assert_array_equal(OnnxStudent.load(tmp_path / "tree.onnx").answer(X)[:, 0], y)
 
 
+@pytest.mark.exhaustive
 def test_a_large_unpruned_soft_tree_is_exported_whole(tmp_path):
     X = RNG.normal(size=(5000, 4)).astype(np.float32)
     tree = SoftTree(random_state=0).fit(X, RNG.dirichlet(np.ones(3), 5000))

@@ -20,6 +20,7 @@ def simulation():
     return module
 
 
+@pytest.mark.exhaustive
 def test_false_verdicts_are_rare_at_every_number_of_seeds(simulation):
     found = list(simulation.cells(REPEATS, seeds=(2, 3, 5), rows=80, power=False))
     assert len(found) == 18

@@ -93,6 +93,7 @@ def test_a_request_that_trickles_in_is_given_up(begun, server):
     assert 0.8 < time.monotonic() - started < 5
 
 
+@pytest.mark.exhaustive
 def test_a_body_that_trickles_in_is_given_up(server, table):
     with connected(server) as connection:
         connection.sendall(request(table.rows[0], length=5000))

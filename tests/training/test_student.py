@@ -132,6 +132,7 @@ def test_a_share_of_the_rows_or_separate_rows_select_the_epoch():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_student_learns_regression_and_multilabel_answers():
     values = as_teacher(nn.Linear(4, 2), task="regression")
     student = TorchStudent(nn.Linear(4, 2), tl.losses.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)

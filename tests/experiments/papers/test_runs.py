@@ -50,6 +50,7 @@ def test_the_quick_form_of_every_paper_gives_a_whole_record(name, tmp_path):
     assert all(outcome(claim) in page for claim in record.claims)
 
 
+@pytest.mark.exhaustive
 def test_a_run_is_repeated_from_the_cache_with_the_same_figures_and_replaces_the_folder(tmp_path):
     first = quick_run("controls", tmp_path, seeds=2)
     entries = sorted(path.name for path in (tmp_path / "cache").iterdir())

@@ -127,6 +127,7 @@ def test_rows_that_do_not_fit_the_layers_are_refused():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_code_that_cannot_be_followed_is_refused_in_one_sentence(capfd):
     with pytest.raises(BadInput, match="torch's exporter cannot follow its code for any number of rows"):
         lowered(TorchStudent(OnCondition(), classes="abc"), X)

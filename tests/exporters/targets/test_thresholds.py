@@ -141,6 +141,7 @@ def test_rounded_weights_and_executorch_have_no_threshold(tmp_path):
         export(with_threshold(student, guarantee(0.7)), tmp_path / "student.pte", check_on=rows)
 
 
+@pytest.mark.exhaustive
 def test_a_column_of_the_table_cannot_be_called_as_the_answer(tmp_path):
     frame = FRAME.rename(columns={"size": "deferred"})
     student = with_columns(tl.SoftLogistic(), frame, scaled=True).fit(frame, THREE > 0)

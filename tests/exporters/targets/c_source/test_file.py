@@ -87,6 +87,7 @@ int main(void) {
     assert subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout == "yes 1.0"
 
 
+@pytest.mark.exhaustive
 def test_two_students_of_one_file_name_are_linked_into_one_program_by_their_prefixes(tmp_path):
     needs("gcc")
     for place, prefix in enumerate(("first", "int_2")):

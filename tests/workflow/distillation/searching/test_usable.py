@@ -28,6 +28,7 @@ def distilled(tmp_path):
     return run
 
 
+@pytest.mark.exhaustive
 def test_a_student_is_left_out_of_the_arms_that_it_cannot_learn(distilled):
     found = distilled(["tree", NEIGHBOURS], export=None)
     assert any("'knn' is left out of 'answers'" in note and "takes no sample_weight" in note for note in found.record.notes)

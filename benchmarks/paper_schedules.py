@@ -28,7 +28,7 @@ ROWS, SEED = 50_000, 100
 Candidate = dict[str, float]
 TEACHERS: list[Candidate] = [
     {"peak_rate": rate, "dropped_inputs": inputs, "dropped": hidden}
-    for rate, inputs, hidden in ((2e-3, 0.1, 0.3), (2e-3, 0.2, 0.5), (1e-3, 0.1, 0.3), (1e-3, 0.2, 0.5), (2e-3, 0.1, 0.5), (2e-3, 0.2, 0.3))
+    for rate, inputs, hidden in ((2e-3, 0.1, 0.3), (2e-3, 0.2, 0.5), (1e-3, 0.1, 0.3), (1e-3, 0.2, 0.5))
 ]
 STUDENTS: list[Candidate] = [{"peak_rate": rate, "soft": soft} for rate, soft in product((1e-3, 2e-3), (0.0, 1.0))]
 

@@ -87,7 +87,10 @@ def test_a_text_gets_the_table_between_its_marks_and_no_claim_of_our_own():
     found = with_table(text, [RECORD, own], "docs/papers")
     assert found.startswith("Before.\n\n<!-- papers -->\n\n| Paper |")
     assert found.endswith("<!-- end of papers -->\n\nAfter.\n")
-    assert "| [someone2020](docs/papers/someone2020.md) | Fewer errors. | 74 against 146 | -60.4 | reproduced |" in found
+    assert (
+        "| [someone2020](docs/papers/someone2020.md) | Fewer errors. | 74 against 146 | -60.4 | reproduced | 1 of 1 of the paper's claims"
+        in found
+    )
     assert "own2026" not in found
     assert "old" not in found
     assert with_table(found, [RECORD, own], "docs/papers") == found

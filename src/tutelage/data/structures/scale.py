@@ -66,4 +66,4 @@ def _has_fractions(rows: NDArray[Any]) -> bool:
 def _largest(rows: NDArray[Any]) -> float:
     """The largest absolute number; 0 if there is none."""
     ends = [float(end.reduce(rows, axis=None)) for end in (np.fmin, np.fmax)] if rows.size else [0.0]
-    return max(0.0, *(abs(end) for end in ends if not np.isnan(end)))
+    return max([0.0, *(abs(end) for end in ends if not np.isnan(end))])

@@ -26,9 +26,6 @@ from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.targets.job import Job, Settings
 from tutelage.exporters.targets.timed_process import Child
 
-MOST_ROWS = BATCH_ROWS
-"""Rows that a student and its files are asked at most."""
-
 
 @dataclass(frozen=True, eq=False)
 class ShippedFile:
@@ -89,7 +86,7 @@ def shipped_file(student: Any, to: str, *, check_on: Any) -> ShippedFile:
     Args:
         student: as for `export`.
         to: the target, such as "c" or ".c".
-        check_on: as for `export`; the file is timed on up to `MOST_ROWS` of them, drawn at random.
+        check_on: as for `export`; the file is timed on up to `BATCH_ROWS` of them, drawn at random.
 
     Raises:
         BadInput: the student cannot be written as such a file. MissingExtra: a package that writes it is not installed.
@@ -123,7 +120,7 @@ def sampled(student: Any, X: Any, settings: Settings) -> Sampled:
 
     Args:
         student: fitted, as `check_student` takes it.
-        X: rows; up to `MOST_ROWS` of them are drawn.
+        X: rows; up to `BATCH_ROWS` of them are drawn.
         settings: how its files are written.
 
     Raises:
@@ -132,10 +129,10 @@ def sampled(student: Any, X: Any, settings: Settings) -> Sampled:
     if takes_arrays(student, X):
         arrays = subject_of_arrays(student)
         every = arrays.rows(X)
-        some = every[np.random.default_rng(0).permutation(len(every))[:MOST_ROWS]]
+        some = every[np.random.default_rng(0).permutation(len(every))[:BATCH_ROWS]]
         return Sampled(student, len(some), partial(arrays.taken, some), partial(_of_arrays, student, some, settings), lambda: None)
     job = job_of(student, "student", X, settings)
-    job = replace(job, rows=job.drawn(MOST_ROWS))
+    job = replace(job, rows=job.drawn(BATCH_ROWS))
     given, counted = partial(job.subject.given, job.rows), partial(multiply_adds, job.program)
     return Sampled(job.subject.student, len(job.rows), given, partial(_of_job, job), counted)
 

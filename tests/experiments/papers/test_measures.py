@@ -32,7 +32,8 @@ def test_errors_are_counted_in_rows_with_an_interval_over_seeds_and_rows():
 
 def test_a_claim_is_decided_by_the_interval_and_keeps_the_direction_of_the_mean():
     few, many, as_many = arm("few", 0.02), arm("many", 0.06), arm("as many", 0.06)
-    assert claim_better("", "", compare(few, many, "")).outcome == "reproduced"
+    found = claim_better("", "", compare(few, many, ""))
+    assert (found.outcome, found.arms) == ("reproduced", (few.name, many.name))
     assert claim_better("", "", compare(many, few, "")).outcome == "not reproduced"
     even = claim_better("", "", compare(many, as_many, ""))
     assert even.outcome == "undecided"

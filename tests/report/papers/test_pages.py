@@ -4,6 +4,7 @@ import pytest
 
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.records import Comparison, Interval, dumps
+from tutelage.report.papers import words
 from tutelage.report.papers.page import render_paper, with_table, write_pages
 from tutelage.report.papers.records import Claim, Curve, Measure, PaperRecord, Point, Series, Source, read_record
 
@@ -96,6 +97,16 @@ def test_a_text_gets_the_table_between_its_marks_and_no_claim_of_our_own():
     assert with_table(found, [RECORD, own], "docs/papers") == found
     with pytest.raises(BadInput, match="the text has no lines '<!-- papers -->'"):
         with_table("Before.", [RECORD], "docs/papers")
+
+
+def test_a_difference_between_two_arms_is_shown_with_both_means():
+    plain = Measure("plain", "on labels", "test errors", (140.0, 148.0), None)
+    claim = dataclasses.replace(RECORD.claims[0], arms=("taught", "plain"))
+    record = dataclasses.replace(RECORD, measures=(*RECORD.measures, plain), claims=(claim,))
+    assert words.in_brief(record, claim) == "84 against 144 test errors; difference -60.4 (-75.2 to -45.6)"
+    assert words.in_brief(record, dataclasses.replace(claim, arms=("taught", "once"))) == claim.measured  # never compared
+    assert words.in_brief(RECORD, claim) == claim.measured  # an arm without a measure
+    assert words.in_brief(RECORD, RECORD.claims[0]) == "-60.4"
 
 
 def test_the_points_of_curves_are_folded(tmp_path):

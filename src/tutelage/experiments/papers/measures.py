@@ -128,7 +128,7 @@ def claim_better(statement: str, published: str, comparison: Comparison, *, lowe
     outcome: Outcome = {"beats": "reproduced", "worse": "not reproduced"}.get(comparison.verdict, "undecided")  # type: ignore[assignment]
     side = comparison.difference < 0 if lower_is_better else comparison.difference > 0
     rule = "Reproduced if the interval of the paired difference lies on the paper's side of zero."
-    return Claim(statement, published, f"{comparison.a} - {comparison.b}: {difference(comparison)}", outcome, rule, side)
+    return _of_two(comparison, statement, published, outcome, rule, side)
 
 
 def claim_alike(statement: str, published: str, comparisons: Sequence[Comparison], *, within: float) -> Claim:
@@ -150,9 +150,13 @@ def claim_no_gain(statement: str, published: str, comparison: Comparison, *, wit
         f"Reproduced if the interval of the paired difference contains zero, or lies above it, and nothing below -{within:g} "
         f"{comparison.metric}; not if all of it is below."
     )
-    return Claim(
-        statement, published, f"{comparison.a} - {comparison.b}: {difference(comparison)}", outcome, rule, comparison.difference >= 0
-    )
+    return _of_two(comparison, statement, published, outcome, rule, comparison.difference >= 0)
+
+
+def _of_two(comparison: Comparison, statement: str, published: str, outcome: Outcome, rule: str, side: bool) -> Claim:
+    """A claim that the difference between two arms decides."""
+    measured = f"{comparison.a} - {comparison.b}: {difference(comparison)}"
+    return Claim(statement, published, measured, outcome, rule, side, arms=(comparison.a, comparison.b))
 
 
 def claim_at_most(statement: str, published: str, arm: Scored, bound: float) -> Claim:
@@ -193,7 +197,7 @@ def claim_way(statement: str, published: str, arm: Scored, *, start: Scored, end
         return Claim(statement, published, f"{start.name} is no worse, so there is no way to go", "undecided", rule, False)
     closed = (start.mean - arm.mean) / way
     found = claim_better(statement, published, comparison, lower_is_better=arm.lower_is_better)
-    return replace(found, measured=f"{closed:.0%} of the way; {found.measured}", rule=rule)
+    return replace(found, measured=f"{closed:.0%} of the way; {found.measured}", rule=rule, arms=())
 
 
 def claim_ratio(statement: str, published: str, a: Scored, b: Scored, *, expected: float, within: float = 0.1) -> Claim:
@@ -212,4 +216,4 @@ def claim_within(statement: str, published: str, arm: Scored, other: Scored, *, 
     rule = f"Reproduced if the interval of the paired difference to {factor:g} times its errors lies below zero."
     found = claim_better(statement, published, compare(arm, allowed, ""))
     ratio = arm.mean / other.mean if other.mean else float("inf")
-    return replace(found, measured=f"{ratio:.2f} times; {found.measured}", rule=rule)
+    return replace(found, measured=f"{ratio:.2f} times; {found.measured}", rule=rule, arms=())

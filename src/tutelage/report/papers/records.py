@@ -77,6 +77,7 @@ class Claim:
         rule: what had to hold, in a sentence that was written before the run.
         same_direction: whether our mean lies on the paper's side, interval or not.
         ours: whether the claim is our own, and not the paper's.
+        arms: the two arms whose difference decides it, as a comparison and its measures name them; empty if something else does.
     """
 
     statement: str
@@ -86,6 +87,7 @@ class Claim:
     rule: str
     same_direction: bool
     ours: bool = False
+    arms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,14 @@ class PaperRecord:
         """The measure of this name (KeyError if there is none)."""
         return {measure.name: measure for measure in self.measures}[name]
 
+    def compared(self, claim: Claim) -> tuple[Comparison, Measure, Measure] | None:
+        """The comparison that decides a claim, and the two arms of it; None if something else decides it."""
+        measures = {measure.name: measure for measure in self.measures}
+        for comparison in self.comparisons:
+            if (comparison.a, comparison.b) == claim.arms and measures.keys() >= set(claim.arms):
+                return comparison, measures[comparison.a], measures[comparison.b]
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values with a checksum."""
         return with_checksum({"schema": SCHEMA, "paper": self.name, **asdict(self)})
@@ -192,7 +202,7 @@ def read_record(path: Path) -> PaperRecord:
                 "deviations": tuple(plain["deviations"]),
                 "measures": tuple(_measure(one) for one in plain["measures"]),
                 "comparisons": tuple(Comparison(**{**one, "ci95": tuple(one["ci95"])}) for one in plain["comparisons"]),
-                "claims": tuple(Claim(**one) for one in plain["claims"]),
+                "claims": tuple(Claim(**{**one, "arms": tuple(one["arms"])}) for one in plain["claims"]),
                 "curves": tuple(_curve(one) for one in plain["curves"]),
             }
         )

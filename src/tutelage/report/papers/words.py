@@ -28,11 +28,22 @@ def theirs(measure: Measure) -> str:
     return "-" if measure.published is None else amount(measure.published, measure.digits)
 
 
-def difference(comparison: Comparison) -> str:
-    """A signed difference in its unit, with its interval."""
+def difference(comparison: Comparison, *, unit: bool = True) -> str:
+    """A signed difference, with its interval, in its unit if that is wanted."""
     digits = 1 if max(abs(end) for end in comparison.ci95) >= 10 else 2 if max(abs(end) for end in comparison.ci95) >= 0.1 else 4
     low, high = comparison.ci95
-    return f"{comparison.difference:+,.{digits}f} {comparison.metric} ({low:+,.{digits}f} to {high:+,.{digits}f})"
+    named = f" {comparison.metric}" if unit else ""
+    return f"{comparison.difference:+,.{digits}f}{named} ({low:+,.{digits}f} to {high:+,.{digits}f})"
+
+
+def in_brief(record: PaperRecord, claim: Claim) -> str:
+    """What was measured of a claim, for a reader who does not see the arms: both means and their difference, where two arms decide it."""
+    found = record.compared(claim)
+    if found is None:
+        return claim.measured
+    comparison, first, second = found
+    means = f"{amount(first.mean, first.digits)} against {amount(second.mean, second.digits)} {first.unit}"
+    return f"{means}; difference {difference(comparison, unit=False)}"
 
 
 def answer(record: PaperRecord) -> str:

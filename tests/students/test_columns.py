@@ -6,7 +6,10 @@ import pandas as pd
 import polars as pl
 import pytest
 from scipy import sparse
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
@@ -193,3 +196,14 @@ def test_torch_networks_take_pictures_in_their_shape_and_so_do_their_files(tmp_p
         check_scale(student, PICTURES / 255, "new.npy")
     proven = tl.export(student, tmp_path / "student.py", check_on=PICTURES)
     assert proven.proofs[0].decisions_changed == 0
+
+
+@pytest.mark.parametrize("rows", [1, 6, 7])
+def test_gaps_are_filled_as_the_median_of_scikit_learn_fills_them(rows):
+    numbers = np.random.default_rng(0).normal(size=(rows, 3)) ** 3
+    numbers[::3, 0], numbers[:, 1] = np.nan, np.nan
+    frame = pd.DataFrame(numbers, columns=["some", "none", "all"])
+    ours = with_columns("passthrough", frame, scaled=True).fit(frame)
+    reference = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()).fit(numbers)
+    gaps = np.where(np.eye(3), np.nan, 1.0)
+    np.testing.assert_allclose(ours.transform(pd.DataFrame(gaps, columns=frame.columns)), reference.transform(gaps), atol=1e-12)

@@ -70,11 +70,23 @@ def _columns(rows: Any, *, scaled: bool, max_words: int | None, sparse: bool) ->
     if not scaled:
         codes = make_pipeline(Levels(), OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2))
         return ColumnTransformer([("numbers", Numbers(), numbers), ("categories", codes, categories), ("dates", Numbers(), dates)])
-    fill = make_pipeline(Numbers(), SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    fill = make_pipeline(Numbers(), SimpleImputer(strategy=median_of, keep_empty_features=True), StandardScaler())
     one_hot = make_pipeline(Levels(), OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE))
     share = 0.3 if sparse else 0.0  # scikit-learn's default: rows stay sparse up to this share of non-zero cells
     steps = [("numbers", fill, numbers), ("categories", one_hot, categories), ("dates", clone(fill), dates)]
     return ColumnTransformer(steps, sparse_threshold=share)
+
+
+def median_of(column: NDArray[np.float64]) -> float:
+    """What gaps in a column of numbers are filled with: the median of the others, 0 if there are none.
+
+    It is scikit-learn's own strategy "median", which sorts all columns with their gaps and takes a dozen times as long.
+
+    Example:
+        >>> median_of(np.array([1.0, 2.0, 9.0])), median_of(np.array([]))
+        (2.0, 0.0)
+    """
+    return float(np.median(column)) if len(column) else 0.0
 
 
 def levels_of(pipeline: Pipeline) -> dict[str, list[Any]]:

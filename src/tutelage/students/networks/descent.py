@@ -89,6 +89,8 @@ def train(
         SelfCheckFailed: the parameters are not finite.
     """
     lowest, best = np.inf, (learner.copy(), epochs)
+    if isinstance(rows, np.ndarray):
+        rows = np.ascontiguousarray(rows)  # those of a frame lie column by column, and each batch would read all over them
     with np.errstate(all="ignore"):  # overflow is reported below
         for epoch in range(1, epochs + 1):
             order = random.permutation(len(targets))

@@ -29,6 +29,7 @@ TRUSTED = [
     "tutelage.students.any_estimator.SoftTargets",
     "tutelage.students.boosting.SoftBoosting",
     "tutelage.students.columns.RowShape",
+    "tutelage.students.columns.median_of",
     "tutelage.students.columns.Levels",
     "tutelage.students.columns.Numbers",
     "tutelage.students.linear.SoftLogistic",

@@ -84,15 +84,17 @@ class Prepared:
         encoding = _encoding(family, settings)
         with self._lock:
             if encoding not in self._encoders:
-                self._encoders[encoding] = self._fitted_encoder(family, settings.get(MAX_WORDS))
+                encoder = self._unfitted_encoder(family, settings.get(MAX_WORDS))
+                if encoder != "passthrough":  # fitting it and encoding its rows takes hardly longer than fitting alone
+                    self._encoded[encoding, "train"] = encoder.fit_transform(self.train.rows)
+                self._encoders[encoding] = encoder
             return self._encoders[encoding]
 
-    def _fitted_encoder(self, family: Family, max_words: int | None) -> Any:
+    def _unfitted_encoder(self, family: Family, max_words: int | None) -> Any:
         if family.columns == "raw" or isinstance(self.train.rows, StructuredRows):
             return "passthrough"
-        estimator, rows = clone(family.estimator), self.train.rows
-        unfitted = with_columns(estimator, rows, scaled=family.columns == "scaled", max_words=max_words).named_steps["columns"]
-        return unfitted if unfitted == "passthrough" else clone(unfitted).fit(rows)
+        estimator, scaled = clone(family.estimator), family.columns == "scaled"
+        return clone(with_columns(estimator, self.train.rows, scaled=scaled, max_words=max_words).named_steps["columns"], safe=False)
 
     def encoded(self, family: Family, settings: Mapping[str, Any], name: str) -> Any:
         """The rows of one part, "train", "validation" or "more", as a family takes them at these settings."""

@@ -32,6 +32,9 @@ def test_terms_are_weighted_named_and_summed():
 
 def test_a_sum_is_weighted_term_by_term():
     torch.testing.assert_close((2 * MIXED * 3)(BATCH).total, 6 * MIXED(BATCH).total)
+    torch.testing.assert_close(sum([MIXED, 2 * MIXED])(BATCH).total, 3 * MIXED(BATCH).total)
+    with pytest.raises(TypeError, match="unsupported operand"):
+        1 + MIXED
 
 
 def test_terms_with_the_same_name_are_numbered():

@@ -79,3 +79,13 @@ def test_no_logits_are_no_targets():
     for shape in ((3,), (3, 0)):
         with pytest.raises(ShapeError, match="with at least one column"):
             soften(np.zeros(shape), 2.0)
+
+
+@pytest.mark.parametrize(
+    ("function", "values", "temperature"),
+    [(soften, [[40, 20, 0]], 1e-4), (temper, [[1, 0, 0]], 1e6), (untemper, [[1, 0, 0]], 1e-6), (soften, np.zeros((1, 70_000)), 1.0)],
+)
+def test_half_precision_is_computed_in_single(function, values, temperature):
+    found = function(np.float16(values), temperature)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, function(np.float32(values), temperature), rtol=1e-3, atol=1e-7)

@@ -44,11 +44,13 @@ def test_a_larger_negligible_gives_fewer_rows():
     assert 0 < students[1].dropped_mass_["mean"] <= students[1].dropped_mass_["max"] <= 0.01
 
 
-def test_a_class_that_is_negligible_in_every_row_keeps_its_most_likely_row():
-    targets = np.c_[np.full((3, 1), 0.6), np.full((3, 1), 0.395), [[0.005], [0.004], [0.005]]]
-    targets /= targets.sum(axis=1, keepdims=True)
+def test_a_class_that_is_negligible_in_every_row_keeps_the_rows_where_it_is_most_likely():
+    rare = np.random.default_rng(0).permutation(30) / 10_000
+    targets = np.column_stack([np.full(30, 0.6), 0.4 - rare, rare])
     expanded = expand(targets, negligible=0.01)
-    assert expanded.columns.tolist() == [0, 1, 2, 0, 1, 0, 1]
+    assert sorted(expanded.rows[expanded.columns == 2]) == np.flatnonzero(rare >= 0.001).tolist()
+    few = expand(targets[:5], negligible=0.01)
+    assert sorted(few.rows[few.columns == 2]) == np.flatnonzero(rare[:5] > 0).tolist()
 
 
 def test_a_class_without_probability_has_a_column_of_zeros():
@@ -98,3 +100,15 @@ def test_a_negligible_outside_zero_to_one_is_refused(negligible):
 def test_an_empty_list_of_rows_is_refused():
     with pytest.raises(ShapeError, match="X has no rows"):
         SoftTargets(GaussianNB()).fit(X, P).predict_proba([])
+
+
+def test_a_class_that_is_unlikely_everywhere_is_known_from_twenty_rows():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 4))
+    on = 1 / (1 + np.exp(-2 * X[:, 0]))
+    targets = np.column_stack([on, 1 - on, np.zeros(200)]) * (1 - 5e-4)
+    targets[:, 2] = 5e-4
+    rows, columns = expand(targets, negligible=1e-3).rows, expand(targets, negligible=1e-3).columns
+    assert len(set(rows[columns == 2])) == 20
+    answers = SoftTargets(GaussianNB()).fit(X, targets, classes=["a", "b", "rare"]).predict_proba(X)
+    assert answers[:, 2].max() < 1e-3

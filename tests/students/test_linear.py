@@ -107,3 +107,31 @@ def test_a_tolerance_of_zero_stops_at_rounding_errors():
     X, targets = np.arange(8.0)[:, None], np.linspace(0.2, 0.8, 8)
     exact, usual = (SoftLogistic(tol=tol).fit(X, np.c_[targets, 1 - targets]).predict_proba(X) for tol in (0, 1e-5))
     np.testing.assert_allclose(exact, usual, atol=1e-4)
+
+
+@pytest.mark.parametrize("case", ["plain", "offset", "one large row", "one large row, sparse"])
+def test_rows_in_single_precision_are_learnt_as_in_double(case):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(300, 4))
+    targets = np.exp(2 * X[:, :3])
+    targets /= targets.sum(axis=1, keepdims=True)
+    if case == "offset":
+        X += 1e5
+    elif case != "plain":
+        X[-1] = 1e6
+    X = X.astype(np.float32)
+    double, X = X.astype(np.float64), csr_array(X) if "sparse" in case else X
+    found, expected = SoftLogistic().fit(X, targets), SoftLogistic().fit(double, targets)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-3, atol=1e-3)
+    assert (found.predict(X) == targets.argmax(axis=1)).mean() > 0.99
+    assert found.coef_.dtype == (np.float32 if case == "plain" else np.float64)
+
+
+def test_blocks_that_need_double_precision_are_converted_each():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(300, 2)).astype(np.float32)
+    targets = np.column_stack([X[:, 0] > 0, X[:, 0] <= 0]).astype(np.float32)
+    far = X + np.float32(1e5)
+    blocks = linear._Weighed([(X, targets, None), (far, targets, None)], C=1.0)
+    assert [rows.dtype for rows, _, _ in blocks] == [np.float32, np.float64]
+    assert [rows.dtype for rows, _, _ in blocks] == [np.float32, np.float64]

@@ -56,3 +56,11 @@ def test_a_constant_label_is_predicted_as_constant_and_a_single_label_is_accepte
 def test_invalid_targets_and_classes_are_refused(y, classes, error, match):
     with pytest.raises(error, match=match):
         PerLabel(SoftTree()).fit(X, y, classes=classes)
+
+
+def test_it_is_scored_by_rows_whose_labels_are_all_right_also_against_probabilities():
+    random = np.random.default_rng(0)
+    X, on = random.normal(size=(200, 4)), random.random((200, 3))
+    student = PerLabel(SoftTree(max_leaf_nodes=8)).fit(X, on)
+    right = ((student.predict_proba(X) > 0.5) == (on > 0.5)).all(axis=1).mean()
+    assert student.score(X, on) == right == student.score(X, (on > 0.5).astype(int))

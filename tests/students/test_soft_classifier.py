@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
 from tutelage.core.arrays import check_weights
@@ -128,3 +129,26 @@ def test_several_inputs_are_refused_with_what_to_do(student):
     rows = {"input_ids": [[1, 2], [3]], "attention_mask": [[1, 1], [1]]}
     with pytest.raises(BadInput, match=r"several inputs \(input_ids, attention_mask\).*labels\.paired_with\(X\)"):
         student.fit(rows, [0, 1])
+
+
+def test_a_search_over_settings_scores_soft_targets_by_their_most_probable_class():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(200, 4))
+    targets = np.exp(2 * X[:, :3])
+    targets /= targets.sum(axis=1, keepdims=True)
+    search = GridSearchCV(SoftTree(random_state=0), {"max_leaf_nodes": [2, 32]}, cv=3).fit(X, targets)
+    assert search.best_params_ == {"max_leaf_nodes": 32}
+    student = SoftTree(max_leaf_nodes=8).fit(X, targets, classes=["x", "y", "z"])
+    decided = student.predict_proba(X).argmax(axis=1) == targets.argmax(axis=1)
+    assert student.score(X, targets) == decided.mean()
+    assert student.score(X, np.array(["x", "y", "z"])[targets.argmax(axis=1)]) == decided.mean()
+    weights = np.arange(200.0)
+    assert student.score(X, targets, weights) == pytest.approx(np.average(decided, weights=weights))
+    with pytest.raises(ShapeError, match="y has 2 columns for 3 classes; expected one a class"):
+        student.score(X, targets[:, :2])
+
+
+@pytest.mark.parametrize("y", [[None, "a"] * 30, [None] * 60, ["a", np.nan] * 30])
+def test_labels_that_are_missing_are_counted(y):
+    with pytest.raises(BadInput, match=r"y lacks the labels of \d0 of 60 rows \(first: row [01]\); leave these rows out"):
+        SoftTree().fit(np.zeros((60, 1)), np.array(y, dtype=object))

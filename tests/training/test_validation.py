@@ -1,6 +1,10 @@
+import numpy as np
+import pytest
 import torch
 from torch import nn
 
+import tutelage as tl
+from tutelage.core.errors import BadInput
 from tutelage.losses.top_targets import TopTargets
 from tutelage.training.stacked_network import StackedNetwork
 from tutelage.training.validation import BestWeights, Validation
@@ -66,3 +70,77 @@ def test_the_most_probable_classes_are_scored_as_all_of_them_where_all_but_one_a
     rest = torch.log1p(-log_probs.exp().sum(dim=1))
     whole = Validation(inputs, torch.softmax(logits, dim=1), by="loss").score(network)
     torch.testing.assert_close(Validation(inputs, TopTargets(ids, log_probs, rest, 5), by="loss").score(network), whole)
+
+
+class Centred(nn.Module):
+    """Subtracts a running mean, which its state_dict may leave out, and which it changes in place or replaces."""
+
+    def __init__(self, persistent, in_place):
+        super().__init__()
+        torch.manual_seed(1)
+        self.linear, self.in_place = nn.Linear(5, 4), in_place
+        self.register_buffer("centre", torch.zeros(4), persistent=persistent)
+
+    def forward(self, inputs):
+        answers = self.linear(inputs)
+        if self.training:
+            moved = 0.9 * self.centre + 0.1 * answers.detach().mean(0)
+            if self.in_place:
+                self.centre.copy_(moved)
+            else:
+                self.centre = moved
+        return answers - self.centre
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("persistent", [True, False])
+def test_buffers_belong_to_the_best_epoch_and_to_a_resumed_training(persistent, in_place, tmp_path):
+    random = np.random.default_rng(0)
+    X, soft = random.normal(size=(40, 5)).astype(np.float32), random.dirichlet(np.ones(4), 40)
+    y = soft.argmax(axis=1)
+
+    def trained(**options):
+        student = tl.TorchStudent(Centred(persistent, in_place), classes=range(4))
+        return student.fit(X[:28], soft[:28], epochs=6, batch_size=8, lr=0.05, validation=(X[28:], y[28:]), **options)
+
+    student = trained()
+    assert student.fit_.best_epoch[0] < 6
+    assert (student.predict(X[28:]) != y[28:]).sum() == student.fit_.scores.min()
+    steps = []
+
+    def stop():
+        steps.append(0)
+        if len(steps) == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(checkpoints=tmp_path, advance=stop)
+    np.testing.assert_array_equal(trained(checkpoints=tmp_path).predict_proba(X), student.predict_proba(X))
+
+
+def test_a_cache_that_grows_is_that_of_the_best_epoch():
+    class Growing(nn.Linear):
+        def forward(self, inputs):
+            self.seen = torch.zeros(len(self.seen) + 1)
+            return super().forward(inputs)
+
+    network = Growing(1, 2)
+    network.register_buffer("seen", torch.zeros(0), persistent=False)
+    best = BestWeights(network)
+    network(torch.zeros(1, 1))
+    best.update(torch.tensor([1.0]), 1)
+    network(torch.zeros(1, 1))
+    best.restore()
+    assert len(network.seen) == 1
+
+
+def test_a_network_that_keeps_a_state_of_its_own_is_refused():
+    class Counting(nn.Linear):
+        def get_extra_state(self):
+            return {"calls": 1}
+
+        def set_extra_state(self, state):
+            raise AssertionError
+
+    with pytest.raises(BadInput, match=r"keeps a state of its own \(_extra_state\).*hold it in a buffer, or train without validation"):
+        tl.TorchStudent(Counting(3, 2)).fit(np.zeros((8, 3), np.float32), y=np.arange(8) % 2, epochs=1, validation=0.5)

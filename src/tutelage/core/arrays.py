@@ -61,22 +61,33 @@ def unmasked(values: ArrayLike, what: str) -> NDArray[Any]:
 
 
 def softmax(logits: ArrayLike) -> Floats:
-    """Probabilities from logits, over the last axis. The shape and the float dtype are preserved.
+    """Probabilities from logits, over the last axis. The shape and the float dtype are preserved; half precision is computed in float32.
 
     A row that contains NaN, or more than one +inf, yields NaN, as in torch.
     """
-    z = np.asarray(logits)
-    z = z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
+    z = at_least_single(np.asarray(logits))
     with np.errstate(invalid="ignore"):
         shifted = np.exp(z - z.max(axis=-1, keepdims=True))
-        return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+        shifted /= shifted.sum(axis=-1, keepdims=True)
+    return np.asarray(shifted, dtype=float_dtype(logits))
+
+
+def at_least_single(values: NDArray[Any]) -> Floats:
+    """Numbers as floats to compute with: half precision, in which sums overflow, as float32; what is no float as float64."""
+    if values.dtype.kind != "f":
+        return values.astype(np.float64)
+    return values.astype(np.float32) if values.dtype.itemsize < 4 else values
+
+
+def float_dtype(values: ArrayLike) -> np.dtype[Any]:
+    """The dtype of values, or float64 if they are no floats."""
+    dtype = np.asarray(values).dtype
+    return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
 def sigmoid(logits: ArrayLike) -> Floats:
     """Probabilities of independent labels from their logits, element by element. The shape and the float dtype are preserved."""
-    z = np.asarray(logits)
-    z = z if np.issubdtype(z.dtype, np.floating) else z.astype(np.float64)
-    return np.asarray(expit(z))
+    return np.asarray(expit(at_least_single(np.asarray(logits)))).astype(float_dtype(logits), copy=False)
 
 
 def confidence_of(probabilities: Floats, task: str) -> Floats:

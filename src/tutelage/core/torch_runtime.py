@@ -9,7 +9,7 @@ import copy
 import ctypes
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -203,6 +203,28 @@ def copied(network: nn.Module) -> nn.Module:
             f"the network cannot be copied ({one_line(error)}). Build it of parts that copy.deepcopy can copy; of weight norm, take "
             "torch.nn.utils.parametrizations.weight_norm."
         ) from error
+
+
+def unsaved_buffers(network: nn.Module) -> dict[str, Tensor]:
+    """The buffers that state_dict leaves out (persistent=False), by name: a training changes them like others."""
+    saved = network.state_dict(keep_vars=True)
+    return {name: buffer.detach() for name, buffer in network.named_buffers() if name not in saved}
+
+
+def set_unsaved_buffers(network: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Give a network the buffers that `unsaved_buffers` returned; one that has another length by now, such as a cache, is replaced.
+
+    Raises:
+        KeyError, AttributeError: the network lacks one.
+    """
+    for name, value in values.items():
+        path, _, last = name.rpartition(".")
+        owner = network.get_submodule(path)
+        present = owner._buffers[last]
+        if present is not None and present.shape == value.shape:
+            present.detach().copy_(value)
+        else:
+            owner._buffers[last] = value.clone()
 
 
 def set_to_train(network: nn.Module) -> None:

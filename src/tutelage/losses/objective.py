@@ -239,6 +239,10 @@ class Objective:
             terms.append(replace(term, name=_unique_name(term.name, {known.name for known in terms})))
         return Objective(tuple(terms))
 
+    def __radd__(self, other: Any) -> Objective:
+        """`sum` of several objectives, which begins at 0."""
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
     def __mul__(self, weight: float | Tensor | Schedule) -> Objective:
         factor = _checked_weight(weight)
         return Objective(tuple(replace(term, weight=factor * term.weight) for term in self.terms))

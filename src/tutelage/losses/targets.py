@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from tutelage.core.arguments import number
-from tutelage.core.arrays import Floats, as_matrix, check_logits, check_probabilities, one_hot, softmax
+from tutelage.core.arrays import Floats, as_matrix, at_least_single, check_logits, check_probabilities, one_hot, softmax
 from tutelage.core.errors import BadInput
 
 TEMPERATURES = (1e-6, 1e6)
@@ -54,7 +54,7 @@ def soften(logits: ArrayLike, temperature: float) -> Floats:
         array([[0.51, 0.31, 0.19]])
     """
     temperature, rows = check_temperature(temperature), as_matrix(logits, "the logits", least=0)
-    return softmax(check_logits(rows, "the logits") / temperature)
+    return softmax(at_least_single(check_logits(rows, "the logits")) / temperature).astype(rows.dtype, copy=False)
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> Floats:
@@ -84,7 +84,7 @@ def temper(probabilities: ArrayLike, temperature: float) -> Floats:
     """
     p = check_probabilities(probabilities)
     with np.errstate(divide="ignore"):
-        return soften(np.log(p), temperature)
+        return soften(np.log(at_least_single(p)), temperature).astype(p.dtype, copy=False)
 
 
 def untemper(tempered_probs: ArrayLike, temperature: float) -> Floats:

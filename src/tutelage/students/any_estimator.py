@@ -43,12 +43,17 @@ class WrapperClassifier(SoftClassifier):
         return tags
 
 
+FEWEST = 20
+"""Rows that a class keeps, at least, however unlikely it is: those where it is most likely."""
+
+
 class SoftTargets(WrapperClassifier):
     """Train a scikit-learn classifier on probabilities: each row is repeated once per class, weighted by its probability.
 
     In each row, the least likely classes are dropped while the dropped probability sums to at most `negligible`; the
-    remaining probabilities are scaled to sum to one. No class disappears entirely: a class with a non-zero probability
-    in any row keeps the row where it is most likely. Class labels (one-dimensional y) are passed on unchanged.
+    remaining probabilities are scaled to sum to one. No class disappears, or is known from a row or two alone, from which a
+    classifier would learn that it has no variance: each keeps the 20 rows where it is most likely. Class labels
+    (one-dimensional y) are passed on unchanged.
 
     X is passed on unchanged as well: frames, texts and sparse matrices work where the classifier accepts them.
 
@@ -152,8 +157,9 @@ def _retained(masses: Floats, negligible: float) -> NDArray[np.bool_]:
     retained = np.empty(masses.shape, dtype=bool)
     np.put_along_axis(retained, ascending, cumulative > negligible, axis=1)
     retained &= masses > 0
-    for column in np.flatnonzero(~retained.any(axis=0) & masses.any(axis=0)):
-        retained[masses[:, column].argmax(), column] = True
+    for column in np.flatnonzero((retained.sum(axis=0) < FEWEST) & masses.any(axis=0)):
+        likeliest = np.argsort(-masses[:, column], kind="stable")[:FEWEST]
+        retained[likeliest, column] |= masses[likeliest, column] > 0
     return retained
 
 

@@ -39,7 +39,7 @@ class SoftBoosting(SoftClassifier):
         num_leaves: maximum number of leaves of a tree, grown best first.
         max_depth: maximum number of levels below the root; None, or as in the engines 0 and less, sets no limit.
         min_child_weight: minimum sum of Hessians p (1 - p) in a leaf. It replaces a minimum number of rows, so that a row
-            of weight two is equivalent to two rows.
+            of weight two counts as two rows; LightGBM is not exact in this for three classes or more.
         reg_lambda: L2 penalty on the leaf values.
         subsample: share of the rows drawn in each round.
         colsample_bytree: share of the features drawn for each tree.

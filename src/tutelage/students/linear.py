@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +28,9 @@ WHITENED_FEATURES = 1024
 
 ROUNDED = 1e-13
 """A feature is equal to a sum of others up to rounding if no larger share of its variance is left."""
+
+RANGE, SAMPLED = 2000, 2000
+"""How much larger than usual a number in single precision may be before sums need double; rows that show what is usual."""
 
 
 class SoftLogistic(SoftClassifier):
@@ -97,7 +100,7 @@ class SoftLogistic(SoftClassifier):
         return two_columns(expit(logits[:, 0]), "probabilities") if logits.shape[1] == 1 else softmax(logits)
 
     def _learn(self, X: Any, targets: Floats, weights: Floats | None) -> None:
-        self._take(*self._optimum([(X, targets, weights)]))
+        self._take(*self._optimum([(X.astype(np.float64) if _needs_double(X) else X, targets, weights)]))
 
     def _learn_blocks(self, blocks: Blocks) -> int:
         start = None
@@ -133,12 +136,40 @@ class _Weighed:
 
     blocks: Iterable[Block]
     C: float
+    _double: dict[int, bool] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[tuple[Any, Floats, Floats]]:
-        for X, targets, weights in self.blocks:
+        for place, (rows, targets, weights) in enumerate(self.blocks):
+            if place not in self._double:
+                self._double[place] = _needs_double(rows)
+            X = rows.astype(np.float64) if self._double[place] else rows
             columns = targets[:, 1:] if targets.shape[1] == 2 else targets
             row_weights = np.full(X.shape[0], self.C) if weights is None else self.C * weights
             yield X, np.ascontiguousarray(columns, dtype=X.dtype), row_weights
+
+
+def _needs_double(X: Any) -> bool:
+    """Whether sums of rows in single precision lose what matters of them.
+
+    They lose the small numbers of a feature beside large ones: its differences beside an offset, or all other rows beside one of 1e6.
+    The usual size is a geometric mean, which a few large numbers do not move: of the distances from the median, or of the cells of
+    sparse rows.
+    """
+    if X.dtype != np.float32 or not X.shape[0]:
+        return False
+    sparse: bool = issparse(X)
+    if sparse:
+        cells, features = np.abs(X.data[X.data != 0], dtype=np.float64), X.indices[X.data != 0]
+        largest = np.zeros(X.shape[1])
+        np.maximum.at(largest, features, cells)
+        logs, counts = np.bincount(features, np.log(cells), X.shape[1]), np.bincount(features, minlength=X.shape[1])
+    else:
+        some = X[:: max(len(X) // SAMPLED, 1)].astype(np.float64)
+        distances = np.abs(some - np.median(some, axis=0))
+        largest = np.abs(X).max(axis=0)
+        logs, counts = np.log(distances, where=distances > 0, out=np.zeros_like(distances)).sum(axis=0), (distances > 0).sum(axis=0)
+    usual = np.exp(logs / np.maximum(counts, 1))
+    return bool((largest > RANGE * usual)[counts > 0].any())
 
 
 Change = Callable[[Floats], Floats]
@@ -293,9 +324,10 @@ def _minimum(problem: _Problem, start: Floats, *, tol: float, max_iter: int) -> 
     options: Any = {"maxiter": max_iter, "gtol": tol, "ftol": rounding, "maxcor": 10, "maxls": 50, "maxfun": 20 * max_iter}
     objective: Any = problem.value_and_gradient
     result: OptimizeResult[Any] = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
-    if result.nit >= max_iter:
+    steepest = float(np.abs(result.jac).max())
+    if result.nit >= max_iter or (not result.success and steepest > 100 * tol):
         warnings.warn(
-            f"SoftLogistic took {result.nit} steps and its gradient is {np.abs(result.jac).max():.2g}, above tol={tol}. "
+            f"SoftLogistic took {result.nit} steps and its gradient is {steepest:.2g}, above tol={tol}. "
             "Raise max_iter, scale the features or strengthen the penalty (a smaller C).",
             ConvergenceWarning,
             stacklevel=5,

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import _num_samples
 
 from tutelage.core.answers import two_columns
@@ -97,6 +98,13 @@ class PerLabel(WrapperClassifier):
         if not self._is_per_label():
             return super().predict(X)
         return np.asarray(self.predict_proba(X) > 0.5, dtype=np.int64)
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The share of rows whose labels are all decided as y says, where a probability above 0.5 means on."""
+        if not self._is_per_label():
+            return super().score(X, y, sample_weight)
+        _, on = label_targets(y, _num_samples(X), self.classes_)
+        return float(accuracy_score(on > 0.5, self.predict(X) > 0, sample_weight=sample_weight))
 
     def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
         """As `SoftClassifier.answer_with`, for the student of each label."""

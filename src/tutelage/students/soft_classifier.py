@@ -17,7 +17,7 @@ from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_
 from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes
 from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, reported_as_ours
-from tutelage.data.row_arrays import array_of, target_array
+from tutelage.data.row_arrays import array_of, missing_truth, target_array
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.softlabels.querying import class_probabilities, is_answer_source, refuse_classes
 from tutelage.softlabels.streaming.parts import Parts
@@ -113,6 +113,25 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """(rows, features) -> (rows,) labels; the first of equally likely ones."""
         columns = self.predict_proba(X).argmax(axis=1)
         return np.asarray(self.classes_[columns])
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The share of rows that are decided as y says; of a matrix of probabilities, its most probable class counts.
+
+        Args:
+            X: (rows, features).
+            y: (rows,) labels, or (rows, classes) probabilities in the order of `classes_`.
+            sample_weight: (rows,) how much each row counts; all alike if not given.
+
+        Raises:
+            ShapeError: a matrix of other columns than the classes.
+        """
+        check_fitted(self)
+        array = target_array(y)
+        if array.ndim == 2 and array.shape[1] > 1:
+            if array.shape[1] != len(self.classes_):
+                raise ShapeError(f"y has {array.shape[1]} columns for {len(self.classes_)} classes; expected one a class.")
+            array = self.classes_[array.argmax(axis=1)]
+        return float(super().score(X, array, sample_weight))
 
     def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
         """Answer with the means of other targets of the training rows, and keep the structure that was learnt.
@@ -220,6 +239,10 @@ def _named_columns(matrix: NDArray[Any], classes: ArrayLike | None) -> tuple[NDA
 
 
 def _of_labels(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
+    lacking = missing_truth(array, [""]) if array.dtype.kind == "O" and array.ndim == 1 else np.zeros(0, dtype=bool)
+    if lacking.any():
+        first = int(lacking.argmax())
+        raise BadInput(f"y lacks the labels of {int(lacking.sum()):,} of {len(array):,} rows (first: row {first}); leave these rows out.")
     with reported_as_ours():
         labels = column_or_1d(array, warn=True)
         assert_all_finite(labels, input_name="y")

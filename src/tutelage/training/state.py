@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput
 from tutelage.training.feeding.feeds import Batching
 from tutelage.training.validation import BestWeights, Validation
@@ -207,6 +208,9 @@ class State:
         return {
             **values,
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
+            "unsaved buffers": {
+                name: torch_runtime.unsaved_buffers(part) for name, part in self.parts.items() if isinstance(part, nn.Module)
+            },
             "random states": random_states(self.device),
         }
 
@@ -220,6 +224,8 @@ class State:
             raise ValueError(f"it holds {', '.join(plain['parts'])}; expected {', '.join(self.parts)}")
         for name, part in self.parts.items():
             part.load_state_dict(plain["parts"][name])
+        for name, buffers in plain["unsaved buffers"].items():
+            torch_runtime.set_unsaved_buffers(self.parts[name], buffers)
         for name in _PLAIN:
             setattr(self, name, plain[name])
         set_random_states(plain["random states"], self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import Positions
-from tutelage.core.errors import ShapeError
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_to
 from tutelage.data.structures.structured import StructuredRows
@@ -97,16 +97,31 @@ class Validation:
 
 
 class BestWeights:
-    """The best weights so far, for each copy separately. A single network counts as a stack of one."""
+    """The best weights and buffers so far, for each copy separately. A single network counts as a stack of one.
+
+    Raises:
+        BadInput: the network keeps a state of its own beside them, of which no copy can be kept.
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        self.current = [value.detach() for value in network.state_dict(keep_vars=True).values()]
-        if copies_of(network) is None:
-            self.current = [value[None] for value in self.current]
-        self.best = [value.clone() for value in self.current]
+        self.network = network
+        self.best = [value.clone() for value in self._current()]
+        self.unsaved = _copies(torch_runtime.unsaved_buffers(network))
         copies = copies_of(network) or 1
         self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
         self.epoch = torch.zeros(copies, dtype=torch.int64)
+
+    def _current(self) -> list[Tensor]:
+        """What the network has now, with a leading axis of copies: a network may put another tensor in a buffer's place."""
+        saved = self.network.state_dict(keep_vars=True)
+        others = [name for name, value in saved.items() if not isinstance(value, Tensor)]
+        if others:
+            raise BadInput(
+                f"the network keeps a state of its own ({', '.join(others)}), which get_extra_state returns and the best epoch would not "
+                "bring back; hold it in a buffer, or train without validation rows."
+            )
+        tensors = [value.detach() for value in saved.values()]
+        return tensors if copies_of(self.network) is not None else [value[None] for value in tensors]
 
     def update(self, score: Tensor, epoch: int, *, patience: int | None = None) -> None:
         """Save the current weights of each copy whose score is its best so far.
@@ -119,21 +134,33 @@ class BestWeights:
         self.score[better] = score[better]
         self.epoch[better] = epoch
         if better.any():
-            for best, current in zip(self.best, self.current, strict=True):
+            for best, current in zip(self.best, self._current(), strict=True):
                 best[better] = current[better]
+            buffers = torch_runtime.unsaved_buffers(self.network)
+            if copies_of(self.network) is None:
+                self.unsaved = _copies(buffers)
+            else:
+                for name, current in buffers.items():
+                    self.unsaved[name][better] = current[better]
 
     def restore(self) -> None:
         """Load the best weights into the network."""
-        for best, current in zip(self.best, self.current, strict=True):
+        for best, current in zip(self.best, self._current(), strict=True):
             current.copy_(best)
+        torch_runtime.set_unsaved_buffers(self.network, self.unsaved)
 
-    def state_dict(self) -> dict[str, Tensor | list[Tensor]]:
-        """The best weights, scores and epochs, for a checkpoint."""
-        return {"best": self.best, "score": self.score, "epoch": self.epoch}
+    def state_dict(self) -> dict[str, Any]:
+        """The best weights, buffers, scores and epochs, for a checkpoint."""
+        return {"best": self.best, "unsaved": self.unsaved, "score": self.score, "epoch": self.epoch}
 
-    def load_state_dict(self, state: dict[str, Tensor | list[Tensor]]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what `state_dict` returned."""
         for best, value in zip(self.best, state["best"], strict=True):
             best.copy_(value)
-        self.score.copy_(state["score"])  # type: ignore[arg-type]
-        self.epoch.copy_(state["epoch"])  # type: ignore[arg-type]
+        self.unsaved = _copies(state["unsaved"])
+        self.score.copy_(state["score"])
+        self.epoch.copy_(state["epoch"])
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}

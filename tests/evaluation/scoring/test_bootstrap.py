@@ -69,3 +69,11 @@ def test_calibration_error_intervals_have_their_nominal_coverage(shift, truth):
         interval = bootstrap_intervals({"ece": figure}, seed=0, resamples=200)["ece"]
         covered.append(interval.low <= truth <= interval.high)
     assert np.mean(covered) >= 0.85
+
+
+def test_resamples_without_any_weight_are_left_out():
+    weights = np.zeros(60)
+    weights[:2] = 1  # every eighth resample has neither
+    figure = OfSums(sparse.csr_array(np.column_stack([weights, weights])), lambda sums: sums[:, 0] / sums[:, 1])
+    interval = bootstrap_intervals({"share": figure}, seed=0)["share"]
+    assert 0.9 < interval.low <= interval.high == 1

@@ -91,3 +91,12 @@ def test_the_gradient_of_scores_matches_finite_differences(assert_differentiable
     assert_differentiable(lambda s: attention_scores(s, T, COUNTS)[COUNTS], torch.randn(3, 2, 5, 5, dtype=torch.float64))
     with pytest.raises(ShapeError, match="attention has 1 heads and the teacher's 2"):
         attention_scores(S[:, :1], T)
+
+
+def test_attention_of_a_student_in_half_precision_has_a_finite_gradient():
+    generator = torch.Generator().manual_seed(0)
+    scores = (4 * torch.randn(2, 3, 5, 5, generator=generator)).half().requires_grad_()
+    teacher = torch.softmax(4 * torch.randn(2, 3, 5, 5, generator=generator), dim=-1)
+    attention_maps(torch.softmax(scores, dim=-1), teacher).sum().backward()
+    assert torch.isfinite(scores.grad).all()
+    assert scores.grad.abs().max() > 0.1

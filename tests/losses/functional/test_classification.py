@@ -114,3 +114,11 @@ def test_an_impossible_class_has_probability_zero():
         z.grad = None
         loss(z, targets).sum().backward()
         torch.testing.assert_close(z.grad, torch.softmax(z.detach(), 1) - targets)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("loss", [soft_cross_entropy, kl_divergence])
+def test_targets_in_half_precision_are_computed_in_single(loss, dtype):
+    torch.manual_seed(0)
+    targets, student = torch.softmax(torch.randn(4, 10), dim=1).to(dtype), torch.randn(4, 10)
+    torch.testing.assert_close(loss(student, targets, temperature=300.0), loss(student, targets.float(), temperature=300.0))

@@ -90,3 +90,15 @@ def test_layers_of_two_kinds_or_with_different_rows_are_rejected():
         hint(torch.ones(4, 3), torch.ones(4, 2))
     with pytest.raises(ShapeError, match=r"the teacher's layer has shape \(3, 5\); expected feature maps"):
         attention_transfer(S, torch.ones(3, 5))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-6, 1e6])
+def test_attention_does_not_depend_on_the_scale_of_the_maps(scale):
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.rand(2, 8, 4, 4, generator=generator), torch.rand(2, 8, 4, 4, generator=generator)
+    student[1] *= 0.1  # each row has a scale of its own
+    scaled, plain = (scale * student).requires_grad_(), student.clone().requires_grad_()
+    found, expected = attention_transfer(scaled, teacher), attention_transfer(plain, teacher)
+    torch.testing.assert_close(found, expected)
+    (found.sum() + expected.sum()).backward()
+    torch.testing.assert_close(scaled.grad * scale, plain.grad)

@@ -109,3 +109,14 @@ def test_half_precision_is_computed_in_float32(loss):
 def test_different_numbers_of_rows_are_rejected(loss):
     with pytest.raises(ShapeError, match="of 6 and 5 rows"):
         loss(S, T[:5])
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-6, 1e6])
+def test_similarity_does_not_depend_on_the_scale_of_the_units(scale):
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = torch.randn(6, 16, generator=generator), torch.randn(6, 8, generator=generator)
+    scaled, plain = (scale * student).requires_grad_(), student.clone().requires_grad_()
+    found, expected = similarity_preserving(scaled, teacher), similarity_preserving(plain, teacher)
+    torch.testing.assert_close(found, expected)
+    (found.sum() + expected.sum()).backward()
+    torch.testing.assert_close(scaled.grad * scale, plain.grad)

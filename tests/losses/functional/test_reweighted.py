@@ -58,3 +58,10 @@ def test_labels_with_another_number_of_rows_are_rejected():
         weighted_soft_labels(Z, V, Y[:3])
     with pytest.raises(ShapeError):
         virtual_teacher(Z, Y[:3])
+
+
+def test_the_virtual_teacher_is_as_exact_for_a_student_in_half_precision():
+    student, y = torch.randn(3, 4, generator=torch.Generator().manual_seed(0)).bfloat16(), torch.tensor([0, 1, 2])
+    torch.testing.assert_close(virtual_teacher(student, y, temperature=1.0), virtual_teacher(student.float(), y, temperature=1.0))
+    with pytest.raises(ShapeError, match="undefined for 1 class; expected two or more"):
+        virtual_teacher(torch.zeros(3, 1), torch.zeros(3, dtype=torch.int64))

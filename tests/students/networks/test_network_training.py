@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from tutelage.core.errors import SelfCheckFailed
-from tutelage.students.networks.network_training import CROSS_ENTROPY, SQUARED_ERROR, _Network, forward, train_layers
+from tutelage.students.networks.network_training import CROSS_ENTROPY, SQUARED_ERROR, _Network, forward, standardising, train_layers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -68,3 +68,10 @@ def test_validation_chooses_the_epoch_and_its_weights():
 def test_weights_that_are_not_finite_stop_the_training():
     with pytest.raises(SelfCheckFailed, match=r"not finite after epoch 1\. Lower the learning rate"):
         train_layers(X, P, [3, 5, 4], CROSS_ENTROPY, **{**SETTINGS, "learning_rate": 1e38})
+
+
+def test_many_rows_in_single_precision_are_standardised_in_double():
+    rows = np.random.default_rng(0).normal(2000, 10, size=(1_000_000, 2)).astype(np.float32)
+    mean, deviation = standardising(rows)
+    np.testing.assert_allclose(mean, rows.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(deviation, 10, rtol=0.01)

@@ -68,7 +68,8 @@ def bootstrap_intervals(figures: Mapping[str, OfSums], *, seed: int, resamples: 
     intervals, start = {}, 0
     for name, figure in figures.items():
         stop = start + figure.features.shape[1]
-        intervals[name] = _spanning(figure, figure.figure(sums[:, start:stop]))
+        with np.errstate(divide="ignore", invalid="ignore"):  # a resample without any weight has no figure
+            intervals[name] = _spanning(figure, figure.figure(sums[:, start:stop]))
         start = stop
     return intervals
 

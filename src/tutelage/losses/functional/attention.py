@@ -13,7 +13,8 @@ MASKED = -100.0
 """Attention scores from this down are those of masked tokens."""
 
 SMALLEST = 1e-30
-"""Attention below this counts as this: the logarithm of zero is not finite."""
+"""Attention below this counts as this: the logarithm of zero is not finite. In float16, in which gradients are returned to attention of
+that type, 1.6e-5 takes its place: the gradient is an inverse, and larger ones are not finite."""
 
 
 def attention_maps(student_attention: Tensor, teacher_attention: Tensor) -> Tensor:
@@ -41,7 +42,8 @@ def attention_maps(student_attention: Tensor, teacher_attention: Tensor) -> Tens
         tensor([[0.0000, 0.3680]])
     """
     student, teacher = _same_heads(student_attention, teacher_attention)
-    return divergence(teacher.clamp_min(SMALLEST).log(), student.clamp_min(SMALLEST).log()).mean(dim=1)
+    smallest = max(SMALLEST, 1.05 / torch.finfo(student_attention.dtype).max)
+    return divergence(teacher.clamp_min(SMALLEST).log(), student.clamp_min(smallest).log()).mean(dim=1)
 
 
 def attention_scores(student_scores: Tensor, teacher_scores: Tensor, tokens: Tensor | None = None) -> Tensor:

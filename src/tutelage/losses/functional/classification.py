@@ -39,7 +39,7 @@ def soft_cross_entropy(student_logits: Tensor, target_probs: Tensor, *, temperat
         tensor([17.0000, 16.1000])
     """
     check_tensors(target_probs=target_probs)
-    return to_scaled_targets(student_logits, target_probs * -(temperature**2), temperature=temperature)
+    return to_scaled_targets(student_logits, upcast(target_probs) * -(temperature**2), temperature=temperature)
 
 
 def to_scaled_targets(student_logits: Tensor, scaled_targets: Tensor, *, temperature: float | Tensor = 1.0) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core.errors import ShapeError
-from tutelage.losses.functional.numerics import normalise, upcast
+from tutelage.losses.functional.numerics import normalise, upcast, with_unit_peak
 
 
 def hint(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def attention_transfer(student_maps: Tensor, teacher_maps: Tensor) -> Tensor:
 
 
 def _attention(maps: Tensor) -> Tensor:
-    return normalise(maps.square().mean(dim=1).flatten(1), 1)
+    return normalise(with_unit_peak(maps).square().mean(dim=1).flatten(1), 1)
 
 
 def projector(student_hidden: Tensor, teacher_hidden: Tensor) -> nn.Module:

@@ -111,6 +111,15 @@ def normalise(values: Tensor, dim: int, floor: float | Tensor = 1e-8) -> Tensor:
     return scaled
 
 
+def with_unit_peak(values: Tensor, floor: float = 1e-8) -> Tensor:
+    """Divide by the largest absolute value of each entry along the first axis, without gradient through it, before values are squared.
+
+    Squares of small values would not be longer than the floor of `normalise`. An entry without a value above `floor` becomes zeros.
+    """
+    peak = values.detach().abs().flatten(1).amax(dim=1).reshape(-1, *[1] * (values.ndim - 1))
+    return values / peak.masked_fill(peak <= floor, math.inf)
+
+
 def finite(teacher: Tensor, term: str) -> Tensor:
     """Return the teacher's logits after checking that they are finite, for a term that cannot use a class of probability zero.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tutelage.losses.functional.features import check_same_rows
-from tutelage.losses.functional.numerics import divergence, normalise, upcast
+from tutelage.losses.functional.numerics import divergence, normalise, upcast, with_unit_peak
 
 
 def relational_distance(student_hidden: Tensor, teacher_hidden: Tensor) -> Tensor:
@@ -101,7 +101,7 @@ def similarity_preserving(student_hidden: Tensor, teacher_hidden: Tensor) -> Ten
         >>> print(tl.losses.functional.similarity_preserving(teacher[:, :1], teacher).round(decimals=3))
         tensor([0.0000, 0.3330, 0.0000])
     """
-    student, teacher = _flattened(student_hidden, teacher_hidden)
+    student, teacher = (with_unit_peak(rows[None])[0] for rows in _flattened(student_hidden, teacher_hidden))
     difference = normalise(student @ student.T, 1) - normalise(teacher @ teacher.T, 1)
     return difference.square().mean(dim=1)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tutelage.core.errors import ShapeError
 from tutelage.losses.functional.classification import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.functional.divergences import kl_divergence
-from tutelage.losses.functional.numerics import check_shapes, softmax
+from tutelage.losses.functional.numerics import check_shapes, softmax, upcast
 
 
 def weighted_soft_labels(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, *, temperature: float | Tensor = 2.0) -> Tensor:
@@ -86,7 +87,9 @@ def virtual_teacher(student_logits: Tensor, labels: Tensor, *, temperature: floa
         >>> print(tl.losses.functional.virtual_teacher(student, y).round(decimals=3))
         tensor([0.1090, 0.4860])
     """
-    classes = student_logits.shape[-1]
+    student_logits, classes = upcast(student_logits), student_logits.shape[-1]
+    if classes < 2:
+        raise ShapeError(f"virtual_teacher is undefined for {classes} class; expected two or more.")
     one_hot = torch.nn.functional.one_hot(labels, classes).to(student_logits.dtype)
     virtual = one_hot * correct + (1 - one_hot) * ((1 - correct) / (classes - 1))
     return kl_divergence(student_logits, softmax(virtual, temperature))

@@ -73,7 +73,7 @@ def standardising(rows: Any) -> tuple[Floats, Floats]:
             cells = np.asarray(rows.data[rows.data != 0], dtype=np.float64)
             shift, deviation = np.zeros(rows.shape[1]), np.full(rows.shape[1], np.sqrt(np.square(cells).mean()) if len(cells) else 0.0)
         else:
-            shift, deviation = rows.mean(axis=0), rows.std(axis=0)
+            shift, deviation = (found(axis=0, dtype=np.float64) for found in (rows.mean, rows.std))  # sums of float32 drift
     if not np.isfinite(deviation).all():
         raise BadInput("X holds numbers whose squares overflow, so it cannot be standardised; scale the features first.")
     return np.asarray(shift), np.where(deviation > 0, deviation, 1)

@@ -322,9 +322,10 @@ def _of_first_token(reader: ClassReader, choices: Sequence[Choice], said: str | 
     none = np.zeros(len(reader.names))
     if not choices:
         return _Reading(None, none, Counter(), 0.0, said)
-    if choices[0].refused or choices[0].top is None:
-        return _Reading(None, none, Counter(("refused",)), 1.0, said)
-    mass, outside = reader.mass(choices[0].top)
+    if choices[0].refused or not choices[0].weighed:
+        why = "refused" if choices[0].refused else "no log-probabilities"
+        return _Reading(None, none, Counter((why,)), 1.0, said)
+    mass, outside = reader.mass(choices[0].top or ())
     if mass.sum() < LEAST_MASS:
         return _Reading(None, none, Counter(("no class",)), outside, said)
     return _Reading(mass / mass.sum(), none, Counter(), outside, said)

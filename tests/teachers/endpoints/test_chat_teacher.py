@@ -113,6 +113,15 @@ def test_texts_without_a_class_are_an_error_once_all_texts_are_asked():
     assert "2 of 7 texts have a class, from 7 answers; of these, without a class: 2 refused, 1 empty" in str(report)
 
 
+def test_a_vote_that_was_cut_off_within_a_name_is_counted_as_such():
+    cut = {"finish_reason": "length", "message": {"content": "New"}}
+    with serving(saying(a=[cut, "New York", "New York"])) as endpoint:
+        teacher = asker(endpoint, classes=["New", "New York"], votes=3)
+        with pytest.warns(UserWarning, match=r"1 answers name no class and are not counted \(1 cut off\)\."):
+            assert teacher.answer(["a"]).tolist() == [[0.0, 1.0]]
+    assert teacher.report(["a"]).others == {"cut off": 1}
+
+
 def test_texts_without_a_class_can_be_given_equal_probabilities():
     with serving(saying(a="spam", n=NONE_OF_THEM)) as endpoint:
         teacher = asker(endpoint, refused="uniform")

@@ -110,6 +110,60 @@ def test_a_wrong_call_is_refused_before_anything_is_asked(options, sentence, end
     assert not (tmp_path / "labels").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--cache", "labels"], "--cache is labels, and labels, a folder of results, is the same folder. Choose another folder for one"),
+        (["--cache", "labels/answers"], "labels, a folder of results, lies around it"),
+        (["--cache", "kept", "--into", "kept/labels"], "kept/labels, a folder of results, lies inside it"),
+        (["--into", "memory://lake/labels"], "cannot be recorded into memory://lake/labels; record into a folder of this machine"),
+        (["--into", "memory://lake/labels", "--cache", "kept"], "cannot be recorded into memory://lake/labels"),
+        (["--top-k", "9"], "top_k is 9; expected 1 to 1"),
+        (["--into", "planned"], "planned holds a plan"),
+        (["--into", "others"], "others already holds other files, which would be lost. Choose another folder, or move"),
+        (["--into", "part"], "part-00000.parquet"),
+        (["--into", "finished", "--ask-again", "2"], "finished holds another recording"),
+    ],
+)
+def test_what_could_not_be_recorded_is_refused_before_anything_is_asked(options, sentence, endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl")
+    other = tl.as_teacher(lambda rows: [[0.5, 0.5]] * len(rows), kind="probabilities", classes=["spam", "ham"], version="1")
+    tl.plan(other, texts, "planned")
+    tl.record(other, texts, "finished")
+    shutil.copytree("finished", "part")
+    (tmp_path / "part" / "manifest.json").unlink()
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "answers.jsonl").write_text("")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, *options]) == 2
+    assert sentence in capsys.readouterr().err
+    assert endpoint.bodies == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("cache", ["run", "run/answers", "../{here}/run"])
+def test_a_distillation_stores_its_answers_beside_its_folder(cache, endpoint, tmp_path, capsys):
+    mails(tmp_path / "mails.jsonl")
+    command = [
+        "distill",
+        "chat:m-1",
+        "--data",
+        "mails.jsonl",
+        "--text",
+        "content",
+        "--truth",
+        "label",
+        "--drop",
+        "id",
+        "--endpoint",
+        endpoint.url,
+    ]
+    assert main([*command, "--out", "run", "--cache", cache.format(here=tmp_path.name)]) == 2
+    assert "run, a folder of results, " in capsys.readouterr().err
+    assert endpoint.bodies == []
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("teacher", ["labels", "votes.jsonl", "json:loads"])
 def test_options_of_a_language_model_are_refused_for_others(teacher, tmp_path, capsys):
     mails(tmp_path / "mails.jsonl")

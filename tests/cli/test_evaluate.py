@@ -30,6 +30,13 @@ def test_json_is_the_only_output(flowers, capsys):
     assert not evaluation.against_teacher
 
 
+def test_answers_of_a_language_model_are_not_stored_in_the_run_that_is_measured(flowers, user_error, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    chat = ["--teacher", "chat:m-1", "--endpoint", "http://127.0.0.1:9/v1", "--cache", f"{flowers.run}/answers"]
+    found = user_error("evaluate", str(flowers.run), "--data", str(flowers.test), *chat)
+    assert f"--cache is {flowers.run}/answers, and {flowers.run}, a folder of results, lies around it" in found
+
+
 @pytest.mark.slow
 def test_recordings_made_with_other_columns_are_found(flowers, here, capsys):
     command = ["record", flowers.teacher, "--data", flowers.test]

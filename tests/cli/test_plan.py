@@ -38,6 +38,19 @@ def test_a_plan_is_labelled_shard_by_shard_and_finished_as_record_would(here, ca
     assert main([*plan, "--finish"]) == 0
     assert capsys.readouterr().out == "many: 50 rows in 3 shards, finished and proven.\n"
     assert files_of(here / "many") == files_of(here / "one")
+    for more in ([], ["--label", "2"], ["--label", "missing"], ["--finish"]):
+        assert main([*plan, *more]) == 0
+        assert capsys.readouterr().out == "many: 50 rows in 3 shards, finished and proven.\n"
+    assert main([*plan, "--label", "2", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["missing"], shown["finished"]) == ([], True)
+
+
+def test_the_plan_of_a_recording_that_is_finished_says_so(here, capsys):
+    assert main(["record", *TEACHER, "--into", "one"]) == 0
+    capsys.readouterr()
+    assert main(["plan", *TEACHER, "--into", "one"]) == 0
+    assert capsys.readouterr().out == "one: 50 rows in 3 shards, finished and proven.\n"
 
 
 @pytest.mark.parametrize("given", ["3", "0-3", "2-1", "x", "1-", "-1"])

@@ -161,6 +161,92 @@ def test_a_prompt_of_one_token_has_no_answers(tmp_path):
     assert len(labels.answer(["a"])[0]) == 0
 
 
+def unlikely(form):
+    """The answer at one position where " no" was sampled, of probability .3, and " yes" alone is among the most probable."""
+    yes, no = float(np.log(0.6)), float(np.log(0.3))
+    content = [{"token": " no", "logprob": no, "bytes": None, "top_logprobs": [{"token": " yes", "logprob": yes, "bytes": None}]}]
+    completion = {"tokens": [" no"], "token_logprobs": [no], "top_logprobs": [{" yes": yes}]}
+    of_a_chat, of_a_completion = {"content": content, "refusal": None}, {"text": " no", "logprobs": completion}
+    forms = {
+        "content": content,
+        "logprobs of a chat": of_a_chat,
+        "chat": {"choices": [{"message": {"content": " no"}, "logprobs": of_a_chat}]},
+        "batch": {"response": {"body": {"choices": [{"logprobs": of_a_chat}]}}},
+        "logprobs of a completion": completion,
+        "completion": {"choices": [of_a_completion]},
+        "completion that names it": {"choices": [{"logprobs": {**completion, "top_logprobs": [{" yes": yes, " no": no}]}}]},
+        "mapping": [{**content[0], "top_logprobs": {" yes": yes}}],
+    }
+    return forms[form]
+
+
+UNLIKELY = (
+    "content",
+    "logprobs of a chat",
+    "chat",
+    "batch",
+    "logprobs of a completion",
+    "completion",
+    "completion that names it",
+    "mapping",
+)
+
+
+@pytest.mark.parametrize("form", UNLIKELY)
+def test_the_sampled_token_counts_once_whether_it_is_among_the_most_probable_or_not(form, tmp_path):
+    path = jsonl(tmp_path / "log.jsonl", [{"text": "a", "answer": unlikely(form)}])
+    np.testing.assert_allclose(read(path, classes=None, rest="drop").answers, [[1 / 3, 2 / 3]], rtol=1e-9)
+    three = [" maybe", " no", " yes"]
+    np.testing.assert_allclose(read(path, classes=three).answers, [[0.1, 0.3, 0.6]], rtol=1e-9)
+    top = read(path, classes=three, positions="tokens").answer(["a"])[0]
+    assert top.ids.tolist() == [[2, 1]]
+    np.testing.assert_allclose(np.exp([*top.log_probs[0], top.rest[0]]), [0.6, 0.3, 0.1], rtol=1e-5)
+
+
+def test_the_first_token_of_a_prompt_that_is_answered_too_has_no_answer(tmp_path):
+    logprobs = {"tokens": ["<s>", " no"], "token_logprobs": [None, -1.0], "top_logprobs": [None, {" yes": -0.5}]}
+    one = {"tokens": ["<s>"], "token_logprobs": [None], "top_logprobs": [None]}
+    path = jsonl(
+        tmp_path / "log.jsonl", [{"text": name, "answer": {"choices": [{"logprobs": x}]}} for name, x in (("a", logprobs), ("b", one))]
+    )
+    labels = read(path, positions="tokens")
+    assert labels.answers.shapes.tolist() == [[1], [0]]
+    assert labels.answer(["a"])[0].ids.tolist() == [[1, 2]]
+
+
+ALONE = {"token": " yes", "logprob": -0.6, "bytes": None}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"choices": [{"logprobs": {"content": [ALONE]}}]}, "the token ' yes' alone"),
+        ({"choices": [{"logprobs": {"content": [{**ALONE, "top_logprobs": []}]}}]}, "the token ' yes' alone"),
+        ({"choices": [{"logprobs": {"content": [{**ALONE, "top_logprobs": None}] * 2}}]}, "the token ' yes' alone"),
+        ([{**ALONE, "top_logprobs": None}, {**ALONE, "top_logprobs": None}], "the token ' yes' alone"),
+        ({"choices": [{"logprobs": {"content": None, "refusal": []}}]}, "the content of its logprobs is None"),
+        ({"content": None, "refusal": None}, "the content of its logprobs is None"),
+        ({"choices": [{"message": {"content": "yes"}, "logprobs": None}]}, "its logprobs are None"),
+        ({"choices": [{"message": {"content": "yes"}, "finish_reason": "stop"}]}, "its logprobs are None"),
+        ([{"message": {"content": "yes"}, "finish_reason": "stop"}], "its logprobs are None"),
+        ({"response": {"body": {"choices": []}}}, "it has no choices"),
+        ({"choices": [{"logprobs": {"tokens": [" yes"], "token_logprobs": [-0.6]}}]}, "its top_logprobs are None"),
+        ({"choices": [{"logprobs": {"tokens": [" yes"], "token_logprobs": [-0.6], "top_logprobs": None}}]}, "its top_logprobs are None"),
+        ({"choices": [{"logprobs": {"tokens": [" yes"], "token_logprobs": [-0.6], "top_logprobs": [None]}}]}, "the token ' yes' alone"),
+        ({"choices": [{"logprobs": {"tokens": [" yes"], "token_logprobs": [-0.6], "top_logprobs": [{}]}}]}, "the token ' yes' alone"),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"classes": None}, {"positions": "tokens"}], ids=["classes", "no classes", "positions"])
+def test_a_response_without_the_most_probable_tokens_is_refused_in_one_sentence(answer, found, options, tmp_path):
+    path = jsonl(tmp_path / "log.jsonl", [{"text": "a", "answer": answer}])
+    with pytest.raises(BadInput) as refused:
+        read(path, **options)
+    assert str(refused.value) == (
+        f"line 0 holds a response without top_logprobs ({found}); expected the most probable tokens of each position. Query the model "
+        "with logprobs=true and top_logprobs=20, or log the texts of its answers and pass kind='votes'."
+    )
+
+
 IDS = {"positions": "tokens", **COLUMNS}
 
 
@@ -168,6 +254,13 @@ IDS = {"positions": "tokens", **COLUMNS}
     ("line", "options", "error", "message"),
     [
         ({"answer": chat(P)}, {}, BadInput, r"line 0 holds answers at 3 positions; expected one for each row\. Pass positions='tokens'"),
+        ({"answer": [None]}, {}, BadInput, "line 0 has no answer at its position; drop the line"),
+        (
+            {"answer": {"tokens": ["a", "b"], "token_logprobs": [-1.0, -1.0], "top_logprobs": [{"a": -1.0}]}},
+            {},
+            ShapeError,
+            "one of each at",
+        ),
         ({"answer": chat(P) * 2}, {"positions": "tokens"}, BadInput, "line 0 holds 2 choices; expected one: query the model with n=1"),
         ({"answer": [{" yes": -0.1}, None]}, {"positions": "tokens"}, BadInput, "line 0 has no answer at position 1"),
         ({"answer": [{" yes": -0.1}, {}]}, {"positions": "tokens"}, BadInput, "line 0 holds {} at a position|no answer at position 1"),
@@ -195,6 +288,12 @@ IDS = {"positions": "tokens", **COLUMNS}
 def test_a_log_that_cannot_be_read_is_refused(line, options, error, message, tmp_path):
     with pytest.raises(error, match=message):
         read(jsonl(tmp_path / "log.jsonl", [{"text": "a", **line}]), **options)
+
+
+def test_a_line_in_another_form_than_others_is_named(tmp_path):
+    lines = [{"text": "a", "answer": None}, {"text": "b", "answer": chat(P[:1])}]
+    with pytest.raises(BadInput, match="line 0 holds None, and others log the most probable tokens; drop the line"):
+        read(jsonl(tmp_path / "log.jsonl", lines))
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -56,7 +56,7 @@ def evaluate(
     there, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
     intervals over test rows.
     """
-    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, with_advance
+    from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart, with_advance
     from tutelage.workflow.evaluate import measure, open_answer_source, places_with_truth, row_table, rows_to_measure
     from tutelage.workflow.open_answers import cached_beside
     from tutelage.workflow.predict import check_target, write_tables
@@ -71,6 +71,7 @@ def evaluate(
     stages = DisplayedStages()
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=cached_beside(source, teacher or "", run))
+        check_stored_apart(answers, run)
     with stages.stage("evaluate", file.rows().count if isinstance(answers, ChatTeacher) else 1) as advance:
         asked = None if answers is None else with_advance(answers, advance)
         evaluation = measure(student, record, file, asked, seed=seed, folder=run)

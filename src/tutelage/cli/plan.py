@@ -51,6 +51,7 @@ def plan(
     """
     from tutelage.core.records import dumps
     from tutelage.softlabels.labelling.plan import plan as planned
+    from tutelage.softlabels.shards import MANIFEST
     from tutelage.workflow.open_answers import columns_known_to, for_other_processes, in_columns_of, open_answers
 
     file = given_rows.open()
@@ -69,9 +70,9 @@ def plan(
     if finish:
         with stages.stage("finish", len(made)) as advance:
             made.finish(advance)
-    missing = made.missing()
-    record = {"schema": 1, "folder": str(into), "rows": rows.count, "shards": len(made), "missing": missing, "finished": finish}
-    echo(dumps(record) if as_json else _summary(made, missing, finished=finish), nl=not as_json)
+    missing, finished = made.missing(), (into / MANIFEST).is_file()
+    record = {"schema": 1, "folder": str(into), "rows": rows.count, "shards": len(made), "missing": missing, "finished": finished}
+    echo(dumps(record) if as_json else _summary(made, missing, finished=finished), nl=not as_json)
 
 
 def _shards(text: str, plan: Plan) -> tuple[int, ...]:

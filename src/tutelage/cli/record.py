@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -63,6 +64,7 @@ def record(
     from tutelage.core.records import dumps
     from tutelage.softlabels import recording
     from tutelage.softlabels.folder import check_folder
+    from tutelage.softlabels.labelling.request import Request
     from tutelage.softlabels.querying import rows_of_a_shard
     from tutelage.softlabels.shards import MANIFEST
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
@@ -73,6 +75,7 @@ def record(
     stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, cached_beside(source, teacher, into))
+        recording.check_into(into, opened)
         file = in_columns_of(opened, file)
         rows = file.rows_of(columns_known_to(opened, file))
     chat = opened if isinstance(opened, ChatTeacher) else None
@@ -86,10 +89,11 @@ def record(
         said = f"{teacher} would be asked {rows.count:,} rows. Nothing was asked." if chat is None else str(chat.estimate(texts))
         echo(dumps(planned) if as_json else said, nl=not as_json)
         return
-    if chat is not None:
-        # What is recorded is not asked, even if its stored answers are gone; a folder of another recording is refused below.
-        _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
     of_a_shard = shard_rows or rows_of_a_shard(rows, opened)
+    if chat is not None and isinstance(into, Path):
+        recording.check_fits(into, Request.of(chat, rows, dtype=precision, top_k=top_k, shard_rows=of_a_shard))
+        # What is recorded is not asked, even if its stored answers are gone.
+        _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
         asked = opened if on is None else for_other_processes(opened, teacher, source)
         try:

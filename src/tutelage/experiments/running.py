@@ -15,7 +15,7 @@ from tutelage.core.arguments import path as path_of
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.file_systems.paths import AnyPath
-from tutelage.core.file_systems.places import is_empty
+from tutelage.core.file_systems.places import check_apart, is_empty
 from tutelage.core.file_systems.whole_folders import check_whole_folder, recover_folder, whole_folder
 from tutelage.core.records import Cost, Parity, dumps
 from tutelage.core.running.stages import Advance, Stages
@@ -63,6 +63,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
     _check_plan(recipe, plan)
     check_whole_folder(out, may_replace=is_run)
     check_store(store.root)
+    check_apart(out, store.root, may_hold=True)
     outcome = recipe.run(plan, store, stages)
     with stages.stage("export and cost", len(outcome.arms)) as advance:
         rows = recipe.check_rows(plan.seeds[0], plan.data)[: recipe.quick_check_rows if plan.quick else CHECK_ROWS]

@@ -330,6 +330,11 @@ def _not_finished(folder: AnyPath) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder}; record into it first: tutelage record, or tl.record(teacher, data, into=...)."
     complete = len(list(folder.glob("part-*.parquet")))
+    if isinstance(folder, Path) and (folder / PLAN).is_dir():
+        return (
+            f"the recording in {folder} is not finished ({complete} shards so far, by a plan). Label the others and finish it, "
+            "tl.plan(...).finish(), or record again with on=, as it was begun."
+        )
     if complete:
         return f"the recording in {folder} is not finished ({complete} shards so far, no {MANIFEST}). Record again to resume it."
     return f"{folder} holds no recorded answers (no {MANIFEST}). Pass a folder that was recorded into."

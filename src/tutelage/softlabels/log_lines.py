@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tutelage.core.arguments import place
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, shown
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.csv_text import TextFile
 from tutelage.data.tables.found_files import table_suffix
@@ -132,9 +132,9 @@ def token_numbers(answer: Any, kind: str, line: int) -> Pairs | None:
     found = []
     for token in answer:
         name = next((name for name in NUMBER_OF_TOKEN if name in token), None)
-        if "token" not in token or name is None:
+        if name is None or isinstance(token.get("token"), list | Mapping | None):
             raise BadInput(
-                f"line {line} holds {dict(token)!r}; expected a token and its logprob, as in {{'token': 'yes', 'logprob': -0.1}}."
+                f"line {line} holds {shown(dict(token))}; expected a token and its logprob, as in {{'token': 'yes', 'logprob': -0.1}}."
             )
         if NUMBER_OF_TOKEN[name] != kind:
             raise BadInput(f"line {line} holds a {name} for each token; expected kind={NUMBER_OF_TOKEN[name]!r} instead of {kind!r}.")

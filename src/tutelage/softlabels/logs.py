@@ -18,7 +18,7 @@ from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classe
 from tutelage.core.arguments import choice, number, text, texts
 from tutelage.core.arguments import mapping as mapping_of
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, one_line, shown
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.cells import type_of_objects
 from tutelage.data.row_names import Names, row_names
@@ -148,7 +148,7 @@ def _stored(answers: Answers, form: AnswerForm, names: Names, schema: Schema | N
 
 
 def _of_tokens(
-    lines: list[list[Pairs | None] | None],
+    lines: list[list[Pairs | None]],
     kind: LoggedKind,
     positions: Positions | None,
     *,
@@ -157,12 +157,12 @@ def _of_tokens(
     mapping: Mapping[Any, Any],
 ) -> tuple[Answers, tuple[Any, ...]]:
     """The answers of lines that log the most probable tokens, as probabilities, and the classes."""
-    by_id = any(isinstance(token, TokenId) for line in lines for pairs in line or () for token, _ in pairs or ())
+    by_id = any(isinstance(token, TokenId) for line in lines for pairs in line for token, _ in pairs or ())
     if classes is None and by_id:
         raise BadInput("the log holds token ids; pass classes=, the vocabulary of the model, or range(its size).")
-    labels = labels_in([pairs for line in lines for pairs in line or ()], mapping) if classes is None else tuple(classes)
+    labels = labels_in([pairs for line in lines for pairs in line], mapping) if classes is None else tuple(classes)
     if positions is None and not by_id and 8 * len(lines) * len(labels) <= DENSE_BYTES:
-        numbers, _ = from_tokens([line[0] if line else None for line in lines], kind, classes=labels, rest=rest, mapping=mapping)
+        numbers, _ = from_tokens([line[0] for line in lines], kind, classes=labels, rest=rest, mapping=mapping)
         return of_classes("probabilities", labels).check(
             exp(numbers) if kind == "log-probabilities" else numbers, len(lines), "the logged answers"
         ), labels
@@ -277,6 +277,12 @@ def _counted(
 ) -> tuple[Floats, tuple[Any, ...], Names]:
     """(rows, classes) shares of the votes, the classes, and the name of each row, in the order in which rows first occur."""
     cast = [list(value) if isinstance(value, list | tuple) else [value] for value in values]
+    wrong = next(((line, vote) for line, one in enumerate(cast) for vote in one if isinstance(vote, list | tuple | Mapping)), None)
+    if wrong is not None:
+        raise BadInput(
+            f"line {wrong[0]} casts the vote {shown(wrong[1])}; expected the name of a class, a text or a number. Log the texts of the "
+            "answers, such as the content of each message."
+        )
     votes = [[plain(label) for vote in line if (label := mapping.get(vote, vote)) is not None] for line in cast]
     left_out = sum(map(len, cast)) - sum(map(len, votes))
     if left_out:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, shown
 from tutelage.softlabels.log_lines import Pairs
 from tutelage.softlabels.options import LoggedKind
 
@@ -39,10 +39,10 @@ def from_tokens(
     for index, line in enumerate(lines):
         if line is None:
             raise BadInput(f"line {index} does not name its classes or tokens, as line 0 does; log every line in one form.")
-        for token, figure in line:
-            label = mapping.get(token, token)
+        for token, given in line:
+            figure, label = _number(given, token, index), mapping.get(token, token)
             if label is None:
-                dropped[index] += 0.0 if figure is None or kind == "logits" else _probability(figure, kind)
+                dropped[index] += 0.0 if figure is None or kind == "logits" else _probability(figure, token, index, kind)
             elif figure is not None:
                 if str(label) not in place:
                     raise LabelMismatch(
@@ -61,13 +61,28 @@ def labels_in(lines: Sequence[Pairs | None], mapping: Mapping[Any, Any]) -> tupl
     return tuple(sorted(found, key=lambda label: (isinstance(label, str), label)))
 
 
-def _probability(number: float, kind: LoggedKind) -> float:
-    return float(np.exp(number)) if kind == "log-probabilities" else float(number)
+def _number(given: Any, token: Any, line: int) -> float | None:
+    """A logged number; None if there is none."""
+    try:
+        return None if given is None else float(given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise NotProbabilities(
+            f"line {line} holds {shown(given)} for {token!r}; expected a number for each class. Pass answers=, the column of such numbers, "
+            "or of responses with top_logprobs."
+        ) from error
+
+
+def _probability(number: float, token: Any, line: int, kind: LoggedKind) -> float:
+    """The probability of a token that is dropped."""
+    probability = float(exp(np.asarray(number))) if kind == "log-probabilities" else number
+    if not 0 <= probability <= 1 + MASS_SLACK:
+        raise NotProbabilities(f"line {line} holds {number:g} for {token!r}, which is none of {kind}; correct the line, or drop it.")
+    return probability
 
 
 def _add(numbers: NDArray[np.float64], place: int, number: float, kind: LoggedKind) -> None:
     """Add the number of a token to that of its class: probabilities are added, and their logarithms as probabilities."""
-    number = float(number) if number == number else np.inf  # noqa: PLR0124 - a logged NaN is not a class left out
+    number = number if number == number else np.inf  # noqa: PLR0124 - a logged NaN is not a class left out
     before = numbers[place]
     if np.isnan(before):
         numbers[place] = number

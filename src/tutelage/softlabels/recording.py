@@ -31,7 +31,8 @@ from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import query_parts
-from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, shard_and_sha256, shard_of, shard_path, write_shard
+from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_and_sha256, shard_of, shard_path, write_shard
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart
 
 
 @overload
@@ -93,8 +94,8 @@ def record(
             invalid; a teacher for a folder that nothing identifies (see `version` of `as_teacher`).
         LabelMismatch: the folder holds answers of another teacher, to other rows or in another encoding; or this teacher now gives
             other answers.
-        CannotWrite: the folder cannot be written, holds other files, or another process is recording into it; with `on`, shards that
-            failed three times.
+        CannotWrite: the folder cannot be written, holds other files, or another process is recording into it; a language model whose
+            answers are stored in it or around it; with `on`, shards that failed three times.
         DamagedFile: the folder holds damaged files.
 
     Example:
@@ -122,16 +123,13 @@ def record(
             raise BadInput("dtype= applies to answers on disk only; pass into=, the folder to record into, or leave it out.")
         return _in_memory(teacher, rows, None if top_k is None else whole("top_k", top_k, 1))
     function("advance", advance, "without arguments")
-    check_folder(folder)
+    check_into(folder, teacher)
     request = Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name)
     if on is not None:
         return _on_others(request, folder, on, advance)
     if isinstance(folder, RemotePath):  # has no locks, and needs none: shards that several processes write are the same
         return _unlocked(request, folder, advance)
-    if (folder / PLAN).is_dir() and not (folder / MANIFEST).is_file():
-        raise CannotWrite(
-            f"{folder} holds a plan, by which others may be labelling. Finish it, tl.plan(...).finish(), or delete {folder / PLAN}."
-        )
+    _check_unplanned(folder)
     with _locked(folder):
         recording = _Recording(request, folder, advance)
         try:
@@ -140,6 +138,47 @@ def record(
             with suppress(OSError):  # fails if there are shards, which the next run resumes from; an empty folder is removed
                 folder.rmdir()
             raise
+
+
+def check_into(folder: AnyPath, teacher: Teacher) -> None:
+    """Check, before a teacher is asked, that its answers can be recorded into a folder.
+
+    Raises:
+        CannotWrite: the folder cannot be written, holds other files, or is where a language model's answers are stored. BadInput: a
+            language model, and a folder of another file system.
+    """
+    check_folder(folder)
+    check_stored_apart(teacher, folder)
+    if isinstance(folder, RemotePath) and isinstance(teacher, ChatTeacher):
+        raise BadInput(
+            f"the answers of {teacher.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that."
+        )
+
+
+def check_fits(folder: Path, request: Request) -> None:
+    """Check, before a language model is asked everything, that a folder holds nothing but this recording or the first part of it.
+
+    Raises:
+        LabelMismatch: it holds another. BadInput: an encoding that does not fit the answers. CannotWrite: it holds a plan.
+            DamagedFile, StaleCache: what it holds cannot be read.
+    """
+    _check_unplanned(folder)
+    if (folder / MANIFEST).is_file():
+        request.opened(folder)
+        return
+    request, provenance = request.continued(folder)
+    first = next((index for index in range(request.shards) if shard_path(folder, index).is_file()), None)
+    if provenance is not None and first is not None:
+        start, stop = provenance.span(first)
+        if not np.array_equal(row_names(request.rows.part(start, stop)), read_shard(folder, first, provenance).names):
+            raise LabelMismatch(f"{shard_path(folder, first)} was recorded on other rows. {ELSEWHERE}")
+
+
+def _check_unplanned(folder: Path) -> None:
+    if (folder / PLAN).is_dir() and not (folder / MANIFEST).is_file():
+        raise CannotWrite(
+            f"{folder} holds a plan, by which others may be labelling. Finish it, tl.plan(...).finish(), or delete {folder / PLAN}."
+        )
 
 
 def _on_others(request: Request, folder: AnyPath, on: Any, advance: Advance) -> LabelFolder:

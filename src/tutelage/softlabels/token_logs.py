@@ -29,7 +29,7 @@ class TokenId(int):
 
 def token_lines(
     columns: LogLines, answer_columns: Sequence[str], kind: LoggedKind, *, token_ids: str | None, positions: Positions | None
-) -> list[list[Pairs | None] | None] | None:
+) -> list[list[Pairs | None]] | None:
     """The positions of each line that logs the most probable tokens; None for a log in another form.
 
     Args:
@@ -40,34 +40,45 @@ def token_lines(
         positions: "tokens" if a line holds an answer for each position; None if it holds one.
 
     Raises:
-        BadInput: positions of a log in another form, or several positions where one answer is expected.
+        BadInput: positions of a log in another form, several positions where one answer is expected, or a line without any.
     """
     if kind not in PROBABLE or len(answer_columns) > 1:
         return None
     cells = columns.answers(answer_columns[0])
     if token_ids is not None:
         ids = columns.answers(token_ids)
-        lines: list[list[Pairs | None] | None] = [of_ids(one, cell, line) for line, (one, cell) in enumerate(zip(ids, cells, strict=True))]
+        found: list[list[Pairs | None] | None] = [of_ids(one, cell, line) for line, (one, cell) in enumerate(zip(ids, cells, strict=True))]
     else:
-        lines = [positions_in(cell, kind, line) for line, cell in enumerate(cells)]
-        if not any(line is not None for line in lines):
+        found = [positions_in(cell, kind, line) for line, cell in enumerate(cells)]
+        if not any(line is not None for line in found):
             if positions is None:
                 return None
             raise BadInput(
                 f"column {answer_columns[0]!r} does not hold the most probable tokens of each position; expected top_logprobs, "
                 "prompt_logprobs, or lists of lists with token_ids=."
             )
-    several = next((line for line, found in enumerate(lines) if found is not None and len(found) != 1), None)
+    lines = [one for one in found if one is not None]
+    if len(lines) < len(found):
+        lacking = found.index(None)
+        raise BadInput(
+            f"line {lacking} holds {shown(cells[lacking])}, and others log the most probable tokens; drop the line, or query the model "
+            "again."
+        )
+    several = next((line for line, one in enumerate(lines) if len(one) != 1), None)
     if positions is None and several is not None:
         raise BadInput(
-            f"line {several} holds answers at {len(lines[several] or [])} positions; expected one for each row. Pass positions='tokens', "
+            f"line {several} holds answers at {len(lines[several])} positions; expected one for each row. Pass positions='tokens', "
             "or query the model with max_tokens=1."
         )
+    if positions is None and [None] in lines:
+        raise BadInput(f"line {lines.index([None])} has no answer at its position; drop the line, or query the model again.")
     return lines
 
 
 def positions_in(cell: Any, kind: str, line: int) -> list[Pairs | None] | None:
     """The positions of one line; None for another form of answer, and for a position that is null.
+
+    The token that was sampled is one of those of its position, also where it is none of the most probable.
 
     Args:
         cell: the response of an OpenAI-compatible server, its `choices` or their `logprobs`; `top_logprobs`, a list of mappings or of
@@ -76,7 +87,7 @@ def positions_in(cell: Any, kind: str, line: int) -> list[Pairs | None] | None:
         line: for errors.
 
     Raises:
-        BadInput: several choices, or numbers of another kind.
+        BadInput: several choices, a response without the most probable tokens, or numbers of another kind.
     """
     cell = _logprobs_in(cell, line)
     if isinstance(cell, Mapping) and {"ids", "logprobs"} <= cell.keys():
@@ -93,28 +104,80 @@ def _logprobs_in(cell: Any, line: int) -> Any:
     """The list of positions in a response or a part of it; the cell itself if it is none."""
     for name in ("response", "body"):
         cell = cell[name] if isinstance(cell, Mapping) and isinstance(cell.get(name), Mapping) else cell
-    if isinstance(cell, Mapping) and isinstance(cell.get("choices"), list) and not isinstance(cell.get(PROMPT), list):
-        cell = cell["choices"]
-    if isinstance(cell, list) and cell and isinstance(cell[0], Mapping) and ("logprobs" in cell[0] or PROMPT in cell[0]):
-        if len(cell) > 1:
-            raise BadInput(f"line {line} holds {len(cell)} choices; expected one: query the model with n=1, or log a line for each choice.")
-        choice = cell[0]
-        cell = choice if isinstance(choice.get(PROMPT), list) else choice.get("logprobs")
-    for name in (PROMPT, "content", "top_logprobs"):
-        if isinstance(cell, Mapping) and isinstance(cell.get(name), list):
-            return cell[name]
-    return cell
+    choices = cell.get("choices") if isinstance(cell, Mapping) and not isinstance(cell.get(PROMPT), list) else cell
+    if _are_choices(choices) or (choices == [] and choices is not cell):
+        if not choices:
+            raise _without_top(line, "it has no choices")
+        if len(choices) > 1:
+            raise BadInput(
+                f"line {line} holds {len(choices)} choices; expected one: query the model with n=1, or log a line for each choice."
+            )
+        cell = choices[0] if isinstance(choices[0].get(PROMPT), list) else choices[0].get("logprobs")
+        if not isinstance(cell, Mapping | list):
+            raise _without_top(line, f"its logprobs are {shown(cell)}")
+    if not isinstance(cell, Mapping) or {"ids", "logprobs"} <= cell.keys():
+        return cell
+    if isinstance(cell.get(PROMPT), list):
+        return cell[PROMPT]
+    lists = {name for name, value in cell.items() if isinstance(value, list)}
+    nulls = {name for name, value in cell.items() if value is None}
+    if "content" in lists or ("content" in nulls and cell.keys() == nulls | (lists & {"refusal"})):
+        return _of_content(cell["content"], line)
+    return cell if lists.isdisjoint(("tokens", "token_logprobs", "top_logprobs")) else _of_completion(cell, line)
+
+
+def _are_choices(cell: Any) -> bool:
+    of_a_choice = {"logprobs", PROMPT, "message", "finish_reason"}
+    return isinstance(cell, list) and bool(cell) and isinstance(cell[0], Mapping) and not of_a_choice.isdisjoint(cell[0])
+
+
+def _of_content(content: Any, line: int) -> list[Any]:
+    """The positions of a chat: a token each, with the most probable ones beside it."""
+    if not isinstance(content, list) or not content:
+        raise _without_top(line, f"the content of its logprobs is {shown(content)}")
+    return [{"top_logprobs": None, **entry} if isinstance(entry, Mapping) and "token" in entry else entry for entry in content]
+
+
+def _of_completion(logprobs: Mapping[str, Any], line: int) -> list[Any]:
+    """The positions of a completion, whose tokens, their numbers and the most probable ones are lists of their own."""
+    top, tokens, numbers = (logprobs.get(name) or [] for name in ("top_logprobs", "tokens", "token_logprobs"))
+    if not isinstance(top, list) or not top:
+        raise _without_top(line, f"its top_logprobs are {shown(logprobs.get('top_logprobs'))}")
+    if not tokens or not numbers:
+        return top
+    if not isinstance(tokens, list) or not isinstance(numbers, list) or not len(tokens) == len(numbers) == len(top):
+        raise ShapeError(
+            f"line {line} has {len(top)} top_logprobs, the tokens {shown(tokens)} and token_logprobs {shown(numbers)}; expected one of each"
+            " at every position. Log responses as they came."
+        )
+    # Nothing precedes the first token of a prompt that is answered too: it has no number, and its position is null.
+    return [
+        None if position is None and number is None else {"token": token, "logprob": number, "top_logprobs": position}
+        for token, number, position in zip(tokens, numbers, top, strict=True)
+    ]
+
+
+def _without_top(line: int, found: str) -> BadInput:
+    return BadInput(
+        f"line {line} holds a response without top_logprobs ({found}); expected the most probable tokens of each position. Query the model "
+        "with logprobs=true and top_logprobs=20, or log the texts of its answers and pass kind='votes'."
+    )
 
 
 def _is_token(entry: Any) -> bool:
     """Whether an entry is one token with its number, so that a list of them is the answer at one position."""
-    return isinstance(entry, Mapping) and "token" in entry and not isinstance(entry.get("top_logprobs"), list)
+    return isinstance(entry, Mapping) and "token" in entry and "top_logprobs" not in entry
 
 
 def _position(entry: Any, kind: str, line: int) -> Pairs | None:
     if entry is None:
         return None
-    if isinstance(entry, Mapping) and isinstance(entry.get("top_logprobs"), list):
+    sampled: Pairs = []
+    if isinstance(entry, Mapping) and isinstance(entry.get("top_logprobs", 0), list | Mapping | None):
+        if not entry["top_logprobs"]:
+            raise _without_top(line, f"the token {shown(entry.get('token'))} alone")
+        if "token" in entry and not NUMBER_OF_TOKEN.keys().isdisjoint(entry):
+            sampled = token_numbers([entry], kind, line) or []
         entry = entry["top_logprobs"]
     if isinstance(entry, Mapping) and entry and all(isinstance(value, Mapping | None) for value in entry.values()):
         _check_kind(kind, line)
@@ -122,7 +185,8 @@ def _position(entry: Any, kind: str, line: int) -> Pairs | None:
     found = token_numbers(entry, kind, line)
     if found is None:
         raise BadInput(f"line {line} holds {shown(entry)} at a position; expected its most probable tokens, each with its logprob.")
-    return found
+    named = [token for token, number in found if number is not None]
+    return found + [pair for pair in sampled if pair[0] not in named]
 
 
 def of_ids(ids: Any, numbers: Any, line: int) -> list[Pairs | None]:
@@ -176,7 +240,7 @@ class _Entries:
 
 
 def top_answers(
-    lines: Sequence[list[Pairs | None] | None], kind: str, classes: Sequence[Any], *, mapping: Mapping[Any, Any], rest: str
+    lines: Sequence[list[Pairs | None]], kind: str, classes: Sequence[Any], *, mapping: Mapping[Any, Any], rest: str
 ) -> tuple[TopAnswers, NDArray[np.int64]]:
     """The answers at all positions, and the number of positions of each line.
 
@@ -199,9 +263,7 @@ def top_answers(
     return _completed(entries, len(names), rest), np.array([len(line) for line in found], dtype=np.int64)
 
 
-def _answered(line: list[Pairs | None] | None, number: int) -> list[Pairs]:
-    if line is None:
-        raise BadInput(f"line {number} does not log the most probable tokens, as line 0 does; log every line in one form.")
+def _answered(line: list[Pairs | None], number: int) -> list[Pairs]:
     given = line[1:] if line and line[0] is None else line
     for place, position in enumerate(given):
         if not position:
@@ -299,7 +361,7 @@ def _of_one_length(
     place, column = np.concatenate([place, more[:, 0]]), np.concatenate([column, more[:, 1]])
     logs = np.concatenate([logs, each[more[:, 0]]])
     order = np.lexsort((column, -logs, place))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         left = each + np.log(classes - top_k)
     ids = column[order].reshape(-1, top_k).astype(np.uint16 if classes <= 2**16 else np.uint32)
     return TopAnswers(ids, logs[order].reshape(-1, top_k).astype(np.float32), left.astype(np.float32), classes)

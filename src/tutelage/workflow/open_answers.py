@@ -144,7 +144,7 @@ def cached_beside(options: SourceOptions, name: str, folder: AnyPath) -> SourceO
     if not name.startswith(CHAT) or options.cache is not None:
         return options
     if isinstance(folder, RemotePath):
-        raise BadInput(f"the answers of {name} would be stored beside {folder}; pass cache=, a folder of this machine.")
+        raise BadInput(f"the answers of {name} cannot be recorded into {folder}; record into a folder of this machine, and copy that.")
     named = folder.resolve() if folder.name in ("", "..") else folder
     return replace(options, cache=named.with_name(f"{named.name}.answers"))
 

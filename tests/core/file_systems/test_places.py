@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from tutelage.core.errors import CannotWrite
-from tutelage.core.file_systems.places import check_file_place, check_place
+from tutelage.core.file_systems.paths import RemotePath
+from tutelage.core.file_systems.places import check_apart, check_file_place, check_place
 
 
 def names(folder):
@@ -25,3 +28,33 @@ def test_checking_that_a_path_can_be_written_creates_nothing(tmp_path):
     check_place(tmp_path / "deep" / "down" / "run")
     check_file_place(tmp_path / "deep" / "results.json")
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "cache", "where"),
+    [
+        ("out", "out", "is the same folder"),
+        ("out", "out/deep/cache", "lies around it"),
+        ("cache/deep/out", "cache", "lies inside it"),
+        ("out", "../{here}/out", "is the same folder"),
+        ("{whole}/out", "out/cache", "lies around it"),
+        ("link", "there", "is the same folder"),
+        ("there/out", "link", "lies inside it"),
+        ("out", "link/../out/cache", "lies around it"),
+    ],
+)
+def test_a_cache_is_no_part_of_what_is_written_whatever_both_are_called(target, cache, where, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    target, cache = (Path(one.format(here=tmp_path.name, whole=tmp_path)) for one in (target, cache))
+    with pytest.raises(CannotWrite) as refused:
+        check_apart(target, cache)
+    assert str(refused.value).startswith(f"cache= is {cache}, and {target}, a folder of results, {where}. Choose another folder for one")
+    assert names(tmp_path) == ["link", "there"]
+
+
+def test_folders_beside_each_other_are_apart(tmp_path):
+    check_apart(tmp_path / "out", tmp_path / "out.answers")
+    check_apart(RemotePath.of("s3://lake/out"), tmp_path)
+    check_apart(tmp_path / "out", tmp_path, may_hold=True)

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, CannotWrite
 from tutelage.core.running.stages import Stages
 from tutelage.experiments import PAPERS, paper_named, recipe_named
 from tutelage.experiments.cache import Store
 from tutelage.experiments.papers.running import run_paper
 from tutelage.experiments.recipe import Plan
-from tutelage.experiments.running import saved_student
+from tutelage.experiments.running import run_recipe, saved_student
 from tutelage.report.papers.records import read_record
 from tutelage.report.papers.words import outcome
 
@@ -74,6 +74,15 @@ def test_a_plan_that_a_paper_does_not_have_is_refused_before_any_work(plan, sent
     with pytest.raises(BadInput, match=sentence):
         run_paper(paper_named("menon2021"), plan, out=tmp_path / "run", store=Store(tmp_path / "cache"), stages=Stages())
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("cache", ["run", "run/cache"])
+@pytest.mark.parametrize("name", ["menon2021", "moons"])
+def test_a_cache_inside_the_folder_of_the_run_is_refused_before_any_work(name, cache, tmp_path):
+    run = {"out": tmp_path / "run", "store": Store(tmp_path / cache), "stages": Stages()}
+    with pytest.raises(CannotWrite, match=r"cache= is .*, a folder of results, .*\. Choose another folder for one"):
+        run_recipe(recipe_named(name), Plan((0, 1)), **run) if name == "moons" else run_paper(paper_named(name), Plan((0, 1)), **run)
+    assert not any(tmp_path.iterdir())
 
 
 def test_an_unknown_run_offers_papers_too():

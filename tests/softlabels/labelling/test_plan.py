@@ -47,6 +47,15 @@ def sources(folder):
     }
 
 
+def test_opening_a_folder_whose_plan_is_not_finished_says_how_it_is(tmp_path):
+    plan = tl.plan(TEACHER, X, tmp_path / "many", shard_rows=30)
+    plan.label(1)
+    with pytest.raises(
+        BadInput, match=r"many is not finished \(1 shards so far, by a plan\)\. Label the others and finish it, tl\.plan\(\.\.\.\)"
+    ):
+        tl.open_labels(tmp_path / "many")
+
+
 @pytest.mark.parametrize("kind", ["array", "frame", "parquet", "csv", "npy", "texts"])
 def test_shards_labelled_in_any_order_are_those_that_one_process_records(tmp_path, kind):
     teacher, data = sources(tmp_path)[kind]

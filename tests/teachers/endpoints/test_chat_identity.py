@@ -26,6 +26,37 @@ def test_further_votes_are_added_to_those_that_are_stored(tmp_path):
     assert [body["n"] for body in endpoint.bodies] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    ("into", "cache"), [("one", "one"), ("one", "one/answers"), ("one/labels", "one"), ("link", "there"), ("one", "./x/../one")]
+)
+@pytest.mark.parametrize("writing", ["record", "plan", "distill"])
+def test_answers_that_are_stored_where_something_is_written_are_refused_before_anything_is_asked(
+    writing, into, cache, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    write = {"record": tl.record, "plan": tl.plan, "distill": lambda *given: tl.distill(*given[:2], into=given[2], students=["logistic"])}
+    with serving(by_word) as endpoint:
+        teacher = asker(endpoint, cache=cache)
+        for one in (teacher, tl.ensemble([teacher, asker(endpoint, temperature=1)])):
+            with pytest.raises(
+                CannotWrite, match=r"cache= is .*, a folder of results, (is|lies) .*\. Choose another folder for one of the two"
+            ):
+                write[writing](one, TEXTS, into)
+    assert endpoint.bodies == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "there"]
+
+
+def test_a_recording_elsewhere_is_refused_before_anything_is_asked():
+    with (
+        serving(by_word) as endpoint,
+        pytest.raises(BadInput, match="cannot be recorded into memory://lake/labels; record into a folder of this"),
+    ):
+        tl.record(asker(endpoint), TEXTS, "memory://lake/labels")
+    assert endpoint.bodies == []
+
+
 def test_it_is_a_teacher_that_is_recorded_and_resumed(tmp_path):
     with serving(lambda body: completion(body, *(["spam", "ham", "ham"] if "win" in text_of(body) else ["ham"] * 3))) as endpoint:
         teacher = asker(endpoint, votes=3, cache=tmp_path / "cache")

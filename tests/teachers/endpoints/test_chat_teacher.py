@@ -9,7 +9,9 @@ from chat_endpoint import KEY, SPAM, TEXTS, asker, completion, first_token, in_a
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
+from tutelage.teachers.endpoints.chat_teacher import _of_first_token, asks_an_endpoint
+from tutelage.teachers.endpoints.completions import Choice
+from tutelage.teachers.endpoints.prompts import ClassReader
 
 
 def saying(**said):
@@ -52,6 +54,34 @@ def test_an_endpoint_without_log_probabilities_is_refused():
     assert len(endpoint.bodies) == 1
 
 
+@pytest.mark.parametrize("top", [[], None, ["itself"]])
+def test_an_endpoint_that_sends_the_sampled_token_alone_is_refused_and_not_taken_for_certain(top, tmp_path):
+    """As endpoints do that do not know top_logprobs: nothing is said of the other classes."""
+    choice = first_token(**{"1": math.log(0.55)})
+    token = choice["logprobs"]["content"][0]
+    token["top_logprobs"] = top if top != ["itself"] else [{"token": "1", "logprob": math.log(0.55)}]
+    with serving(lambda body: completion(body, choice)) as endpoint:
+        teacher = asker(endpoint, logprobs=True, cache=tmp_path / "cache")
+        with pytest.raises(BadInput, match=r"sent the log-probability of the sampled token alone .* pass logprobs=False, and votes="):
+            teacher.answer(["a"])
+    assert len(endpoint.bodies) == 1
+    assert teacher.report(["a"]).answered == 0
+
+
+def test_two_tokens_of_one_text_are_added():
+    """As of vocabularies that have a word with and without a space before it, and servers that show both alike."""
+    choice = first_token(**{"1": math.log(0.3)})
+    top = [("1", 0.4), ("1", 0.3), ("2", 0.2)]
+    choice["logprobs"]["content"][0]["top_logprobs"] = [{"token": token, "logprob": math.log(p)} for token, p in top]
+    with serving(lambda body: completion(body, choice)) as endpoint:
+        assert asker(endpoint, logprobs=True).answer(["a"]) == pytest.approx(np.array([[7 / 9, 2 / 9]]))
+
+
+def test_a_stored_answer_of_the_sampled_token_alone_is_no_answer():
+    reading = _of_first_token(ClassReader(("spam", "ham")), [Choice("1", top=(("1", math.log(0.55)),))], "1")
+    assert (reading.answer, reading.others) == (None, {"no log-probabilities": 1})
+
+
 def test_first_tokens_that_begin_no_class_are_no_answer():
     choice = first_token(Sorry=math.log(0.9), **{"1": math.log(0.1)})
     with serving(lambda body: completion(body, choice)) as endpoint:
@@ -81,6 +111,15 @@ def test_texts_without_a_class_are_an_error_once_all_texts_are_asked():
     assert (report.texts, report.answered, report.votes) == (7, 2, 7)
     assert report.others == {"refused": 2, "empty": 1, "cut off": 1, "no class": 1}
     assert "2 of 7 texts have a class, from 7 answers; of these, without a class: 2 refused, 1 empty" in str(report)
+
+
+def test_a_vote_that_was_cut_off_within_a_name_is_counted_as_such():
+    cut = {"finish_reason": "length", "message": {"content": "New"}}
+    with serving(saying(a=[cut, "New York", "New York"])) as endpoint:
+        teacher = asker(endpoint, classes=["New", "New York"], votes=3)
+        with pytest.warns(UserWarning, match=r"1 answers name no class and are not counted \(1 cut off\)\."):
+            assert teacher.answer(["a"]).tolist() == [[0.0, 1.0]]
+    assert teacher.report(["a"]).others == {"cut off": 1}
 
 
 def test_texts_without_a_class_can_be_given_equal_probabilities():

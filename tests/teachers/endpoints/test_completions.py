@@ -62,6 +62,13 @@ def test_log_probabilities_of_the_first_token_are_read():
     assert parsed("spam").choices[0].top is None
 
 
+def test_the_sampled_token_is_among_the_likeliest_once():
+    choice = first_token(a=-2.0)
+    for top, read in [([("b", -0.5)], (("a", -2.0), ("b", -0.5))), ([("b", -0.5), ("a", -2.0)], (("b", -0.5), ("a", -2.0)))]:
+        choice["logprobs"]["content"][0]["top_logprobs"] = [{"token": token, "logprob": logprob} for token, logprob in top]
+        assert parsed(choice).choices[0].top == read
+
+
 @pytest.mark.parametrize("logprob", [float("nan"), 0.5, "much", None])
 def test_log_probabilities_that_are_none_are_malformed(logprob):
     choice = first_token(a=-1.0)

@@ -124,6 +124,33 @@ def test_votes_are_counted_and_others_by_why_they_are_none():
     assert others == {"refused": 1, "empty": 1, "cut off": 1, "no class": 1}
 
 
+@pytest.mark.parametrize(
+    ("names", "answer", "counts"),
+    [
+        (("New", "New York", "Rome"), "New", False),
+        (("New", "New York", "Rome"), " **new", False),
+        (("New", "New York", "Rome"), "New.", True),
+        (("New", "New York", "Rome"), "New ", False),
+        (("New", "New York", "Rome"), "New\n", True),
+        (("New", "New York", "Rome"), '"New"', True),
+        (("New", "New York", "Rome"), "New York", True),
+        (("New", "New York", "Rome"), "1. New", True),
+        (tuple("abcdefghijkl"), "1", False),
+        (tuple("abcdefghijkl"), "1.", True),
+        (tuple("abcdefghijkl"), "2", True),
+        (tuple("abcdefghijkl"), "12", True),
+        (("1", "10"), "1", False),
+        (("us", "US"), "us", True),
+        (("'a", "'ab"), "'a", False),
+    ],
+)
+@pytest.mark.parametrize("finish", ["length", "max_tokens"])
+def test_an_answer_that_was_cut_off_is_a_vote_unless_another_class_begins_with_it(names, answer, counts, finish):
+    votes, others = ClassReader(names).votes([Choice(answer, finish=finish)])
+    assert (votes.sum(), others) == ((1, {}) if counts else (0, {"cut off": 1}))
+    assert ClassReader(names).votes([Choice(answer)])[0].sum() == 1
+
+
 def test_a_refusal_that_names_a_class_is_no_vote():
     assert ClassReader(TOPICS).votes([Choice("money", refused=True)])[0].sum() == 0
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,39 @@ def check_file_place(target: Path) -> None:
     probe(followed(target))
 
 
+def check_apart(target: AnyPath, cache: Path, *, may_hold: bool = False) -> None:
+    """Check, before any long computation, that a cache is no part of a folder of results, whatever both are called.
+
+    Args:
+        target: the folder of results.
+        cache: that of the cache, on this machine.
+        may_hold: whether the target may lie inside the cache.
+
+    Raises:
+        CannotWrite: they are the same folder, or one lies inside the other.
+    """
+    if isinstance(target, RemotePath):
+        return
+    written, cached = Path(os.path.realpath(target)), Path(os.path.realpath(cache))
+    if _is_one_of(written, (cached,)):
+        where = "is the same folder"
+    elif _is_one_of(written, cached.parents):
+        where = "lies around it"
+    elif not may_hold and _is_one_of(cached, written.parents):
+        where = "lies inside it"
+    else:
+        return
+    raise CannotWrite(
+        f"cache= is {cache}, and {target}, a folder of results, {where}. Choose another folder for one of the two, neither inside the "
+        "other; what is stored stays there."
+    )
+
+
+def _is_one_of(folder: Path, others: Iterable[Path]) -> bool:
+    """Whether a folder is one of others, also where a file system takes two names for one."""
+    return any(folder == other or (folder.exists() and other.exists() and folder.samefile(other)) for other in others)
+
+
 def check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:
     """Check that what lies at a place may be replaced by a folder.
 
@@ -57,7 +91,9 @@ def check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> No
             if not target.is_dir():
                 raise CannotWrite(f"{target} is a file, but a folder will be written there. Choose another path.")
             if not may_replace(target):
-                raise CannotWrite(f"{target} already holds other files, which would be lost. Choose another folder or empty it.")
+                raise CannotWrite(
+                    f"{target} already holds other files, which would be lost. Choose another folder, or move them elsewhere."
+                )
     except OSError as error:
         raise cannot_write(target, error) from error
 

@@ -13,6 +13,7 @@ from joblib import cpu_count
 
 from tutelage.core.environment import environment
 from tutelage.core.errors import BadInput
+from tutelage.core.file_systems.places import check_apart
 from tutelage.core.file_systems.whole_folders import check_whole_folder, whole_folder
 from tutelage.core.records import dumps
 from tutelage.core.running.stages import Stages
@@ -46,6 +47,7 @@ def run_paper(paper: Paper, plan: Plan, *, out: Path, store: Store, stages: Stag
         raise BadInput(f"{paper.name} has no separate published protocol; only mnist has one. Leave --as-published out.")
     check_whole_folder(out, may_replace=is_run)
     check_store(store.root)
+    check_apart(out, store.root, may_hold=True)
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:
         logged = replace(store, log=Path(folder) / "entries")
         findings = paper.run(plan, logged, stages)

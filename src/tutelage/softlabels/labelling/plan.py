@@ -45,7 +45,7 @@ from tutelage.softlabels.shards import (
     shard_path,
     short,
 )
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart
 
 PLAN_SCHEMA = 1
 _REMEDY = "Delete the folder plan in it and plan again: shards that are complete are reused."
@@ -282,7 +282,7 @@ def plan(
     Raises:
         BadInput, LabelMismatch: as `record`; a language model behind an endpoint; the folder holds another plan; or files of rows changed
             since it was made.
-        CannotWrite: the folder cannot be written, or holds other files.
+        CannotWrite: the folder cannot be written, holds other files, or is where a language model's answers are stored.
         DamagedFile: the folder holds damaged files.
 
     Example:
@@ -303,6 +303,7 @@ def plan(
     teacher, name = teacher_of(teacher)
     rows = as_rows(data, by_position=by_position(teacher.form))
     check_folder(folder)
+    check_stored_apart(teacher, folder)
     return planned(folder, Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name))
 
 

@@ -214,10 +214,12 @@ class Asking:
             return BadInput(
                 f"{self._connection.host} sent {len(found.choices)} choices where {choices} were asked for; ask another endpoint."
             )
-        if self._terms.first_tokens and any(one.top is None and not one.refused for one in found.choices):
+        without = [one for one in found.choices if not one.refused and not one.weighed] if self._terms.first_tokens else []
+        if without:
+            sent = "the log-probability of the sampled token alone" if without[0].top else "no log-probabilities"
             return BadInput(
-                f"{self._connection.host} sent no log-probabilities with its answer; pass logprobs=False, and votes= for several answers "
-                "to each text."
+                f"{self._connection.host} sent {sent} with its answer, where those of the likeliest tokens were asked for; pass "
+                "logprobs=False, and votes= for several answers to each text."
             )
         return other_model(self._terms.model, found.model, self._store.served.get(self._asked))
 

@@ -73,7 +73,7 @@ def chat(
         budget: the most that may be spent on this model at this endpoint, earlier answers in the same cache included: an amount of money,
             with `price`; or a text such as "200000 tokens" or "1000 requests". A request is sent only if the most that it may cost is
             within the budget.
-        cache: the folder where answers are stored; None stores them in memory.
+        cache: the folder where answers are stored, apart from folders of results; None stores them in memory.
         refused: what becomes of a text whose answers name no class, or that the endpoint rejects while it answers others: "error" raises
             an error once all texts are asked, "uniform" gives it equal probabilities.
         concurrency: the most requests at a time.

@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -18,6 +18,8 @@ from tutelage.core.arguments import seed_of, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, shown
+from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.places import check_apart
 from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.asking import Job, Terms, ask
@@ -297,8 +299,28 @@ def texts_to_ask(teacher: Teacher, inputs: Any) -> int:
 
 def asks_an_endpoint(teacher: Any) -> bool:
     """Whether a teacher is a language model behind an endpoint, or is made of some: its answers are stored and cost money."""
-    inner = [getattr(teacher, "teacher", None), *(getattr(teacher, "teachers", None) or ())]
-    return isinstance(teacher, ChatTeacher) or any(one is not None and asks_an_endpoint(one) for one in inner)
+    return next(_language_models(teacher), None) is not None
+
+
+def check_stored_apart(teacher: Any, folder: AnyPath) -> None:
+    """Check, before anything is asked, that the answers of language models are not stored in a folder of results, or around it.
+
+    Raises:
+        CannotWrite: they are.
+    """
+    for model in _language_models(teacher):
+        if model.store.folder is not None:
+            check_apart(folder, model.store.folder)
+
+
+def _language_models(teacher: Any) -> Iterator[ChatTeacher]:
+    """The language models that a teacher is, or is made of."""
+    if isinstance(teacher, ChatTeacher):
+        yield teacher
+        return
+    for inner in (getattr(teacher, "teacher", None), *(getattr(teacher, "teachers", None) or ())):
+        if inner is not None:
+            yield from _language_models(inner)
 
 
 def _texts(inputs: Any) -> list[str]:
@@ -322,9 +344,10 @@ def _of_first_token(reader: ClassReader, choices: Sequence[Choice], said: str | 
     none = np.zeros(len(reader.names))
     if not choices:
         return _Reading(None, none, Counter(), 0.0, said)
-    if choices[0].refused or choices[0].top is None:
-        return _Reading(None, none, Counter(("refused",)), 1.0, said)
-    mass, outside = reader.mass(choices[0].top)
+    if choices[0].refused or not choices[0].weighed:
+        why = "refused" if choices[0].refused else "no log-probabilities"
+        return _Reading(None, none, Counter((why,)), 1.0, said)
+    mass, outside = reader.mass(choices[0].top or ())
     if mass.sum() < LEAST_MASS:
         return _Reading(None, none, Counter(("no class",)), outside, said)
     return _Reading(mass / mass.sum(), none, Counter(), outside, said)

@@ -28,6 +28,11 @@ class Choice:
     refused: bool = False
     top: tuple[tuple[str, float], ...] | None = None
 
+    @property
+    def weighed(self) -> bool:
+        """Whether log-probabilities say how likely other tokens were than the one that was sampled: one alone says nothing of them."""
+        return self.top is not None and len(self.top) > 1
+
     def to_json(self) -> list[Any]:
         """The choice as a JSON list."""
         return [self.text, self.finish, self.refused, None if self.top is None else [list(pair) for pair in self.top]]
@@ -90,19 +95,20 @@ def _choice(plain: Any) -> Choice:
 
 
 def _top(plain: Any) -> tuple[tuple[str, float], ...] | None:
-    """The likeliest first tokens, the one that was sampled among them."""
+    """The likeliest first tokens, the one that was sampled among them. Some vocabularies write two tokens as one text: both are there."""
     content = plain.get("content") if isinstance(plain, dict) else None
     if not content:
         return None
     try:
         first = content[0]
-        every = [(str(each["token"]), float(each["logprob"])) for each in (first, *(first.get("top_logprobs") or []))]
+        sampled, *top = ((str(each["token"]), float(each["logprob"])) for each in (first, *(first.get("top_logprobs") or [])))
     except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
         raise Malformed("the log-probabilities in its answer cannot be read") from error
-    pairs = dict(every)
-    if any(math.isnan(logprob) or logprob > _ROUNDING for _, logprob in every) or sum(map(math.exp, pairs.values())) > 1 + _ROUNDING:
+    pairs = [*([] if sampled[0] in dict(top) else [sampled]), *dict.fromkeys(top)]
+    numbers = [logprob for _, logprob in (sampled, *top)]
+    if any(math.isnan(one) or one > _ROUNDING for one in numbers) or sum(math.exp(one) for _, one in pairs) > 1 + _ROUNDING:
         raise Malformed("the log-probabilities in its answer are none: their probabilities add up to more than 1")
-    return tuple((token, max(logprob, _LEAST)) for token, logprob in pairs.items())
+    return tuple((token, max(logprob, _LEAST)) for token, logprob in pairs)
 
 
 _ROUNDING = 0.01

@@ -34,6 +34,8 @@ BY_NUMBER = BY_LABEL.replace("the name of one class", "the number of one class")
 """Where the first token is read: the names of two classes may begin with the same one."""
 MOST_NUMBERED = 9
 """Numbers of more classes take two tokens."""
+CUT_OFF = ("length", "model_length", "max_tokens")
+"""Why an answer ended, if it was longer than it may be; endpoints name it so."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,19 @@ class ClassReader:
                     return place
         return None
 
+    def goes_on(self, answer: str) -> bool:
+        """Whether an answer, were it longer, could be the name or the number of a class that it is not.
+
+        Example:
+            >>> reader = ClassReader(("New", "New York", *"abcdefgh"))
+            >>> reader.goes_on("new"), reader.goes_on('"New"'), reader.goes_on("1"), reader.goes_on("1."), reader.goes_on("10")
+            (True, False, True, False, False)
+        """
+        begun = {answer.lstrip().casefold(), answer.lstrip("\"'`* \n").casefold()}
+        numbers = map(str, range(1, len(self.names) + 1)) if are_numbered(self.names) else ()
+        longer = [*map(str.casefold, self._exact), *numbers]
+        return any(name.startswith(said) and name != said for said in begun for name in longer)
+
     def starting_with(self, token: str) -> int | None:
         """The class whose name or number begins with a token; None if there is none, or more than one.
 
@@ -182,15 +197,18 @@ class ClassReader:
         return begun.pop() if len(begun) == 1 else None
 
     def votes(self, choices: Sequence[Choice]) -> tuple[Floats, Counter[str]]:
-        """(classes,) votes, and why the others are none: "refused", "cut off", "empty" or "no class"."""
+        """(classes,) votes, and why the others are none: "refused", "cut off", "empty" or "no class".
+
+        An answer that names a class and was cut off where the name of another may go on is none.
+        """
         votes, others = np.zeros(len(self.names)), Counter[str]()
         for choice in choices:
+            cut = choice.finish in CUT_OFF
             place = None if choice.refused or choice.text is None else self.place(choice.text)
-            if place is not None:
+            if place is not None and not (cut and self.goes_on(choice.text or "")):
                 votes[place] += 1
             else:
                 empty = choice.text is None or not choice.text.strip()
-                cut = choice.finish == "length"
                 others["refused" if choice.refused else "cut off" if cut else "empty" if empty else "no class"] += 1
         return votes, others
 

@@ -22,7 +22,7 @@ from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.records import CascadeResult, DistillationRecord
 from tutelage.search.advice import CurvePoint
 from tutelage.students.cascade import Guarantee
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, texts_to_ask, with_advance
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart, texts_to_ask, with_advance
 from tutelage.workflow.distillation.evidence.cascade import Beside, choose_for_cascade, measured_cascade
 from tutelage.workflow.distillation.evidence.choice import choose
 from tutelage.workflow.distillation.evidence.conclusion import measure
@@ -75,6 +75,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
     check_sendable(plan.families, on)
     folder = RunFolder(into)
     folder.check()
+    check_stored_apart(problem.teacher, into)
     if plan.cascade is not None:
         check_cascade(problem, plan.exports)
     check_answerable(problem)

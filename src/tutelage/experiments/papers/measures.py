@@ -136,7 +136,7 @@ def claim_alike(statement: str, published: str, comparisons: Sequence[Comparison
     inside = all(max(abs(end) for end in one.ci95) <= within for one in comparisons)
     outside = any(one.ci95[0] > within or one.ci95[1] < -within for one in comparisons)
     outcome: Outcome = "reproduced" if inside else "not reproduced" if outside else "undecided"
-    measured = "; ".join(f"{one.a} - {one.b}: {difference(one)}" for one in comparisons)
+    measured = "; ".join(f"{one.a} against {one.b}: {difference(one)}" for one in comparisons)
     rule = f"Reproduced if every interval lies within {within:g} {comparisons[0].metric} of zero; not if one lies outside."
     return Claim(statement, published, measured, outcome, rule, all(abs(one.difference) <= within for one in comparisons))
 
@@ -155,7 +155,7 @@ def claim_no_gain(statement: str, published: str, comparison: Comparison, *, wit
 
 def _of_two(comparison: Comparison, statement: str, published: str, outcome: Outcome, rule: str, side: bool) -> Claim:
     """A claim that the difference between two arms decides."""
-    measured = f"{comparison.a} - {comparison.b}: {difference(comparison)}"
+    measured = f"{comparison.a} against {comparison.b}: {difference(comparison)}"
     return Claim(statement, published, measured, outcome, rule, side, arms=(comparison.a, comparison.b))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,14 @@ def export(
     from dataclasses import asdict
 
     from tutelage.core.records import dumps
+    from tutelage.data.tables.found_files import local_tables
     from tutelage.experiments.running import saved_student
     from tutelage.exporters.export import check_path
     from tutelage.exporters.export import export as write
+    from tutelage.students.saved.trained_folder import own_files
 
-    check_path(file)
+    code = [Path(where) for module in list(sys.modules.values()) if (where := getattr(module, "__file__", None))]  # that of --network
+    check_path(file, read=[*local_tables([] if data is None else [data]), *own_files(run), *code])
     student, rows = saved_student(run, arm=arm, seed=seed, data=data, network=network)
     record = write(student, file, check_on=rows, **settings)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
@@ -171,15 +172,19 @@ def write_tables(tables: Iterator[pa.Table], target: Path | Any) -> int:
         return _written(tables, draft, _csv if target.suffix == ".csv" else _parquet)
 
 
-def check_target(target: Path) -> None:
-    """Check, before any work, that `write_tables` can write a path.
+def check_target(target: Path, *, read: Iterable[AnyPath | None] = ()) -> None:
+    """Check, before any work, that `write_tables` can write a path, and that it replaces nothing that is read.
+
+    Args:
+        target: the file.
+        read: as for `check_not_read`.
 
     Raises:
-        BadInput, CannotWrite: as `write_tables`.
+        BadInput, CannotWrite: as `write_tables`; or one of the files that are read.
     """
     if target.suffix not in ENDS:
         raise BadInput(f"{target} ends in {target.suffix or 'nothing'}; expected {' or '.join(ENDS)}.")
-    check_file_place(target)
+    check_file_place(target, read=read)
 
 
 def _written(tables: Iterator[pa.Table], target: Any, open_writer: Callable[[Any, pa.Schema], Any]) -> int:

@@ -91,6 +91,19 @@ class FoundFiles:
         return columns
 
 
+def local_tables(given: Sequence[AnyPath]) -> list[Path]:
+    """The files of this machine that paths of rows name, and every table in their folders: what must not be written over.
+
+    Args:
+        given: files of any format, folders and patterns. Those that name nothing give nothing.
+    """
+    found: list[Path] = []
+    for path in (one for one in given if isinstance(one, Path)):
+        files = path.rglob("*") if path.is_dir() else _matching(path) if _is_pattern(path) else [path]
+        found += [file for file in files if isinstance(file, Path) and (table_suffix(file) or not path.is_dir())]
+    return found
+
+
 def _found(path: AnyPath) -> list[tuple[AnyPath, int]]:
     """The files that a path names, each with the number of its folders that name a column."""
     if _is_pattern(path):

@@ -14,6 +14,10 @@ from tutelage.core.file_systems.whole_folders import recover_folder
 from tutelage.core.stored.checksums import read_json, sha256_of
 
 TRAINED = "run.json"
+STUDENT_FILE = "student.skops"
+SPLIT = "split.parquet"
+"""Where the folder of a distillation says which rows were for what."""
+_OWN = (TRAINED, STUDENT_FILE, SPLIT, "plan.json", "results.json", "figures.json", "playground.json", "students", "work")
 TRAINED_SCHEMA = 5
 REMEDY = "Restore it, or train again."
 MOST_NAMED = 6
@@ -34,6 +38,11 @@ def read_trained(folder: Path) -> dict[str, Any]:
     if not {"student", "task", "columns", "data", "file"} <= set(record):
         raise DamagedFile(f"{path} is damaged (entries are missing). {REMEDY}")
     return record
+
+
+def own_files(folder: Path) -> list[Path]:
+    """Files and folders that a folder of students is read from: what is written there beside them must replace none of these."""
+    return [folder / name for name in _OWN]
 
 
 def class_weights_of_run(record: Mapping[str, Any]) -> str:

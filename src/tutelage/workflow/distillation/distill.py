@@ -26,6 +26,7 @@ from tutelage.search.families import Family, families_of
 from tutelage.search.limits import Limits
 from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.saved.trained_folder import own_files
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 from tutelage.workflow.distillation.folder import file_name
@@ -125,7 +126,7 @@ class Distillation:
         """
         page = render_distillation(self.record, stored_figures(self.folder), stored_playground(self.folder))
         target = checked_path("path", path)
-        check_file_place(target)
+        check_file_place(target, read=own_files(self.folder))
         write_text(target, page)
         return target
 

@@ -149,6 +149,22 @@ def test_an_object_of_a_module_in_a_package_is_opened(here):
 
 
 @pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "import sys\nsys.exit(0)\n",
+            r"SystemExit: its code called sys.exit\(0\), which ends .*\); what it does as a program belongs",
+        ),
+        ("raise ValueError('no weights')\n", r"\(ValueError: no weights\); mend it"),
+    ],
+)
+def test_a_module_that_fails_as_it_is_imported_is_said(here, code, message):
+    (here / "my_teacher.py").write_text(code)
+    with pytest.raises(BadInput, match=f"the module of my_teacher:scores cannot be imported .*{message}"):
+        open_teacher("my_teacher:scores")
+
+
+@pytest.mark.parametrize(
     ("name", "message"),
     [
         ("my_teacher:score", r"the module my_teacher has no 'score'; .* Did you mean scores\?"),

@@ -12,7 +12,7 @@ from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.arguments import flag
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line
+from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, TutelageError, did_you_mean, one_line
 from tutelage.core.stored.skops_files import read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
@@ -102,7 +102,7 @@ def open_teacher(
         return as_teacher(loaded, **declared)
     except TutelageError:
         raise
-    except Exception as error:  # what a damaged file makes of a model raises anything when the model is read
+    except FOREIGN as error:  # what a damaged file makes of a model raises anything when the model is read
         raise DamagedFile(f"{path} holds a model that cannot be read ({one_line(error)}). Save the model again.") from error
 
 
@@ -131,7 +131,7 @@ def imported(name: str, expected: str) -> Any:
         expected: what else could be named, for the message of an error.
 
     Raises:
-        BadInput: no such module, or no such object in it.
+        BadInput: no such module, one that fails as it is imported, or no such object in it.
     """
     module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
@@ -141,6 +141,11 @@ def imported(name: str, expected: str) -> Any:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise BadInput(f"there is no module {error.name} to import for {name}; run where it can be imported, or install it.") from error
+    except TutelageError:
+        raise
+    except FOREIGN as error:  # the code of the user
+        remedy = "what it does as a program belongs below if __name__ == '__main__'" if isinstance(error, SystemExit) else "mend it"
+        raise BadInput(f"the module of {name} cannot be imported ({type(error).__name__}: {one_line(error)}); {remedy}.") from error
     finally:
         sys.path.remove("")
     if not hasattr(found, attribute):
@@ -176,7 +181,7 @@ def _pickle(path: Path, trust: bool) -> Any:
 
     try:
         return joblib.load(path)
-    except Exception as error:  # unpickling can raise anything
+    except FOREIGN as error:  # unpickling can raise anything
         raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {one_line(error)}). Save the model again.") from error
 
 

@@ -50,7 +50,13 @@ class MissingExtra(TutelageError, ImportError):
 
 
 class BadInput(TutelageError, ValueError):
-    """An input cannot be used."""
+    """An input cannot be used.
+
+    Attributes:
+        model_at_fault: whether a model that was asked is at fault, by its answers or by ending the program, and not what it was asked.
+    """
+
+    model_at_fault: bool = False
 
 
 class ShapeError(BadInput):
@@ -205,6 +211,20 @@ def reported_as_ours(what: str = "") -> Iterator[None]:
 
 
 @contextmanager
+def fault_of_model() -> Iterator[None]:
+    """Mark errors of ours as those of a model's answers.
+
+    Raises:
+        BadInput: the error, marked.
+    """
+    try:
+        yield
+    except BadInput as error:
+        error.model_at_fault = True
+        raise
+
+
+@contextmanager
 def without_exit(what: str) -> Iterator[None]:
     """Report code of the user's that ends the program as an error of ours; its other errors pass.
 
@@ -217,7 +237,9 @@ def without_exit(what: str) -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        raise BadInput(f"{what} failed ({one_line(error)}); let it return, or raise an error that says what is wrong.") from error
+        ended = BadInput(f"{what} failed ({one_line(error)}); let it return, or raise an error that says what is wrong.")
+        ended.model_at_fault = True
+        raise ended from error
 
 
 def one_line(error: BaseException) -> str:

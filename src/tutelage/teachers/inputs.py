@@ -44,7 +44,9 @@ def errors_as_bad_input(model_name: str) -> Iterator[None]:
     except TutelageError:
         raise
     except FOREIGN as error:  # the libraries share no base class of errors
-        raise BadInput(f"{model_name} cannot take these rows ({one_line(error)}).") from error
+        refused = BadInput(f"{model_name} cannot take these rows ({one_line(error)}).")
+        refused.model_at_fault = isinstance(error, SystemExit)
+        raise refused from error
 
 
 def matrix_of(rows: Any) -> Any:

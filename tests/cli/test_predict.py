@@ -57,6 +57,9 @@ def test_an_exported_file_answers_in_the_place_of_the_student(flowers, here, use
     of_student, of_file = pd.read_csv("a.csv"), pd.read_csv("b.csv")
     assert of_student["prediction"].tolist() == of_file["prediction"].tolist()
     np.testing.assert_allclose(of_student.iloc[:, 1:], of_file.iloc[:, 1:], atol=1e-5)
+    (here / "student.onnx").rename("STUDENT.ONNX")
+    assert main(["predict", flowers.run, "--data", flowers.test, "--file", "STUDENT.ONNX", "--probabilities", "--out", "B.CSV"]) == 0
+    assert (here / "B.CSV").read_bytes() == (here / "b.csv").read_bytes()
     predict = ("predict", flowers.run, "--data", flowers.test, "--file")
     assert "expected an ONNX file of the student" in user_error(*predict, "student.c")
     said = user_error(*predict, "other.onnx")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.stored.checksums import onnx_intact, sha256_of
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.deployed.drift import FILE
@@ -178,7 +179,7 @@ def _file_of(run: Path) -> Path:
         return run / FILE
     if not run.is_file():
         raise BadInput(f"there is no folder and no file {run}; name the folder of a student, or its ONNX file.")
-    if run.suffix != ".onnx":
+    if suffix_of(run) != ".onnx":
         raise BadInput(f"{run} is no ONNX file; name the folder of a student, or its ONNX file, such as {FILE}.")
     return run
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
-from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.paths import AnyPath, suffix_of
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
@@ -47,7 +47,7 @@ def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
         BadInput: no such file, one of another format, or one of other classes than the student's.
     """
     path = run / name if (run / name).is_file() else name
-    if path.suffix != ".onnx":
+    if suffix_of(path) != ".onnx":
         raise BadInput(f"{path} ends in {path.suffix or 'nothing'}; expected an ONNX file of the student, such as student.onnx.")
     if not path.is_file():
         known = [file.name for file in run.glob("*.onnx")]
@@ -169,7 +169,7 @@ def write_tables(tables: Iterator[pa.Table], target: Path | Any) -> int:
         return _written(tables, target, _csv)
     check_target(target)
     with whole_file(target) as draft:
-        return _written(tables, draft, _csv if target.suffix == ".csv" else _parquet)
+        return _written(tables, draft, _csv if suffix_of(target) == ".csv" else _parquet)
 
 
 def check_target(target: Path, *, read: Iterable[AnyPath | None] = ()) -> None:
@@ -182,7 +182,7 @@ def check_target(target: Path, *, read: Iterable[AnyPath | None] = ()) -> None:
     Raises:
         BadInput, CannotWrite: as `write_tables`; or one of the files that are read.
     """
-    if target.suffix not in ENDS:
+    if suffix_of(target) not in ENDS:
         raise BadInput(f"{target} ends in {target.suffix or 'nothing'}; expected {' or '.join(ENDS)}.")
     check_file_place(target, read=read)
 

@@ -121,6 +121,14 @@ def test_a_pickle_is_loaded_only_with_trust(tmp_path, suffix):
         open_teacher(str(path), trust=True)
 
 
+def test_a_suffix_in_capitals_says_what_a_file_is(tmp_path):
+    model = LogisticRegression().fit(X, np.arange(len(X)) % 2)
+    skops.io.dump(model, tmp_path / "MODEL.SKOPS")
+    (tmp_path / "MODEL.ONNX").write_bytes(to_onnx(model, X[:1], options={"zipmap": False}).SerializeToString())
+    for name in ("MODEL.SKOPS", "MODEL.ONNX"):
+        np.testing.assert_allclose(open_teacher(str(tmp_path / name)).answer(X), model.predict_proba(X), atol=1e-5)
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A working directory; modules imported from it are removed from `sys.modules` afterwards."""

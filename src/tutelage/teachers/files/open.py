@@ -13,6 +13,7 @@ from tutelage.core.arguments import flag
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, TutelageError, did_you_mean, one_line
+from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.stored.skops_files import read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
@@ -82,7 +83,7 @@ def open_teacher(
         if classes is None:
             raise BadInput(f"{name} does not name its classes: pass classes=, the names that it may answer with.")
         return chat(model, classes)
-    if path.suffix in _WEIGHTS:
+    if suffix_of(path) in _WEIGHTS:
         raise BadInput(
             f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "
             "pass module:object."
@@ -91,13 +92,13 @@ def open_teacher(
         return as_teacher(imported(name, _KNOWN), **declared)
     if path.is_dir():
         raise BadInput(f"{name} is a folder, such as one of recorded answers, which cannot answer new rows; expected {_KNOWN}.")
-    if path.suffix not in _OPENERS:
-        hint = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
+    if suffix_of(path) not in _OPENERS:
+        hint = did_you_mean(suffix_of(path), [*_OPENERS, *_WEIGHTS])
         raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{hint}")
     if not path.is_file():
-        similar = [str(file) for file in path.parent.glob("*") if file.suffix in _OPENERS]
+        similar = [str(file) for file in path.parent.glob("*") if suffix_of(file) in _OPENERS]
         raise BadInput(f"there is no file {path}; name the teacher's file.{did_you_mean(str(path), similar)}")
-    loaded = _OPENERS[path.suffix](path, trust)
+    loaded = _OPENERS[suffix_of(path)](path, trust)
     try:
         return as_teacher(loaded, **declared)
     except TutelageError:
@@ -108,7 +109,7 @@ def open_teacher(
 
 def names_an_object(name: str) -> bool:
     """Whether a name is "module:object", not that of a file or of a language model."""
-    return ":" in name and not name.startswith(CHAT) and Path(name).suffix not in _OPENERS
+    return ":" in name and not name.startswith(CHAT) and suffix_of(Path(name)) not in _OPENERS
 
 
 def language_model(name: str) -> str:

@@ -70,6 +70,13 @@ def test_a_folder_of_inputs_is_not_written(flowers, rows, user_error):
     ):
         assert "given already holds other files" in user_error(*command), command
     assert [path.name for path in (rows / "given").iterdir()] == ["dd.csv"]
+    (rows / "parts").mkdir()
+    shutil.copy("dd.parquet", "parts/part-00000.parquet")
+    for command in (("record", "--on", "local:1"), ("record",), ("plan",)):
+        assert "parts already holds other files" in user_error(
+            command[0], flowers.teacher, "--data", "parts", "--into", "parts", *command[1:]
+        )
+    assert (rows / "parts/part-00000.parquet").read_bytes() == (rows / "dd.parquet").read_bytes()
 
 
 def test_a_run_replaces_neither_its_data_nor_its_cache(rows, user_error):

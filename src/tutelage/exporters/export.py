@@ -18,6 +18,7 @@ from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
 from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
+from tutelage.exporters.beside import record_path
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
@@ -136,7 +137,7 @@ def export(
 
 def _stored(path: Path, files: dict[str, bytes], record: Export) -> Export:
     """Write the files and the record beside them."""
-    write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
+    write_text(record_path(path), dumps({"schema": 1, **asdict(record)}))
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)

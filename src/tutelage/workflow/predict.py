@@ -18,9 +18,10 @@ from tutelage.core.file_systems.paths import AnyPath, suffix_of
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
+from tutelage.exporters.beside import check_exported
 from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.saved.trained_folder import class_weights_of_run
+from tutelage.students.saved.trained_folder import class_weights_of_run, sha256_of_student
 from tutelage.teachers.files.open import open_teacher
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
         student: from `open_trained`.
 
     Raises:
-        BadInput: no such file, one of another format, or one of other classes than the student's.
+        BadInput: no such file, one of another format, of other classes than the student's, or of another student.
+        DamagedFile: it is not the file that was exported.
+
+    Warns:
+        UserWarning: nothing says of which student it is.
     """
     path = run / name if (run / name).is_file() else name
     if suffix_of(path) != ".onnx":
@@ -53,6 +58,7 @@ def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
         known = [file.name for file in run.glob("*.onnx")]
         there = f"{run} holds {', '.join(sorted(known))}" if known else f"write one with tutelage export {run} {run / 'student.onnx'}"
         raise BadInput(f"there is no file {name}, and none of this name in {run}; name an ONNX file of the student: {there}.")
+    check_exported(path, sha256_of_student(run))
     exported = cast("OnnxTeacher", open_teacher(str(path)))
     if (exported.form.task, exported.form.classes) != (student.task, tuple(student.labels)):
         found, expected = (list_classes(tuple(classes)) if classes else "values" for classes in (exported.form.classes, student.labels))

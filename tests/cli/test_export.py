@@ -1,10 +1,12 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tutelage.cli import main
+from tutelage.core.stored.checksums import sha256_of
 from tutelage.exporters.proof import edge_cases
 
 
@@ -29,6 +31,7 @@ def test_the_record_is_printed_as_json_and_lies_beside_the_file(flowers, here, c
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((here / "student.py.json").read_text())
     assert (printed["target"], printed["proofs"][0]["rows"]) == ("Python", 300)
+    assert printed["student"] == sha256_of(Path(flowers.run) / "student.skops")
 
 
 def test_the_names_in_a_file_of_c_have_the_prefix_that_is_asked_for(flowers, here):

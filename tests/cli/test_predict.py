@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -57,8 +58,36 @@ def test_an_exported_file_answers_in_the_place_of_the_student(flowers, here, use
     of_student, of_file = pd.read_csv("a.csv"), pd.read_csv("b.csv")
     assert of_student["prediction"].tolist() == of_file["prediction"].tolist()
     np.testing.assert_allclose(of_student.iloc[:, 1:], of_file.iloc[:, 1:], atol=1e-5)
+    (here / "student.onnx").rename("STUDENT.ONNX")
+    (here / "student.onnx.json").rename("STUDENT.ONNX.json")
+    assert main(["predict", flowers.run, "--data", flowers.test, "--file", "STUDENT.ONNX", "--probabilities", "--out", "B.CSV"]) == 0
+    assert (here / "B.CSV").read_bytes() == (here / "b.csv").read_bytes()
     predict = ("predict", flowers.run, "--data", flowers.test, "--file")
     assert "expected an ONNX file of the student" in user_error(*predict, "student.c")
     said = user_error(*predict, "other.onnx")
     assert f"there is no file other.onnx, and none of this name in {flowers.run}; name an ONNX file of the student: " in said
     assert "teacher" not in said
+
+
+def test_a_file_of_another_student_is_not_asked_in_its_place(flowers, here, user_error, capsys):
+    for name, leaves in (("run", "6"), ("other", "3")):
+        trained = ["train", "tree", "--labels", flowers.labels, "--data", flowers.rows, "--truth", "species", "--drop", "plant"]
+        assert main([*trained, "--out", name, "--set", f"max_leaf_nodes={leaves}"]) == 0
+        assert main(["export", name, f"{name}/student.onnx", "--data", flowers.test]) == 0
+    predict = ("predict", "run", "--data", flowers.test, "--file", "student.onnx", "--out", "a.csv")
+    assert main([*predict]) == 0
+    (here / "a.csv").unlink()
+    (here / "run/student.onnx").write_bytes((here / "other/student.onnx").read_bytes())
+    assert "run/student.onnx is not the file that was exported: its SHA-256 differs from the one in student.onnx.json" in user_error(
+        *predict
+    )
+    (here / "run/student.onnx.json").write_bytes((here / "other/student.onnx.json").read_bytes())
+    assert "run/student.onnx was exported from another student than the one that it stands for here" in user_error(*predict)
+    assert "other/student.onnx was exported from another student" in user_error(*predict[:-3], "other/student.onnx")
+    assert not (here / "a.csv").exists()
+    (here / "run/student.onnx.json").unlink()
+    capsys.readouterr()
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main([*predict]) == 0
+    assert "warning: nothing beside run/student.onnx says of which student it is" in capsys.readouterr().err

@@ -11,7 +11,7 @@ import pytest
 import skops.io
 from sklearn.tree import DecisionTreeClassifier
 
-from tutelage.cli import main
+from tutelage.cli import entry, main
 
 ESCAPE = "\x1b[31m[red]"
 
@@ -85,3 +85,65 @@ def test_names_do_not_reach_the_terminal_as_escapes(folder, monkeypatch, capsys)
     assert not any("\x1b" in text for text in said.values())
     for verb in (("record", 0), ("evaluate", 0), ("record", 2)):
         assert "\\x1b[31m[red]" in said[verb]
+
+
+LEAVING = """
+import sys
+import tutelage as tl
+
+
+class Estimator:
+    classes_ = ["no", "yes"]
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return sys.exit(4)
+
+    predict_proba = predict
+
+
+def answers(rows):
+    sys.exit(0)
+
+
+def builds(inputs, outputs):
+    sys.exit(0)
+
+
+function = tl.as_teacher(answers, kind="probabilities", classes=["no", "yes"], version="1")
+estimator = Estimator()
+"""
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+@pytest.mark.parametrize(
+    ("teacher", "said"),
+    [
+        ("leaving:function", "the teacher's function failed (its code called sys.exit(0), which ends a program)"),
+        ("leaving:estimator", "this Estimator cannot take these rows (its code called sys.exit(4), which ends a program)"),
+        ("leaving_at_once:x", "the module of leaving_at_once:x cannot be imported (SystemExit: its code called sys.exit(0)"),
+    ],
+)
+def test_code_that_ends_the_program_is_an_error_and_no_end(folder, tmp_path, monkeypatch, capsys, teacher, said, debug):
+    (tmp_path / "leaving.py").write_text(LEAVING)
+    (tmp_path / "leaving_at_once.py").write_text("import sys\nsys.exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sys.argv", ["tutelage", "record", teacher, "--data", f"{folder}/rows.parquet", "--into", f"{tmp_path}/x", *debug])
+    with pytest.raises(SystemExit) as ended:
+        entry()
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert ("Traceback" in error) == bool(debug)
+    assert not (tmp_path / "x" / "manifest.json").exists()
+
+
+def test_any_other_code_that_ends_the_program_is_no_closed_pipe(monkeypatch, capsys):
+    def leaves(*arguments, **options):
+        raise SystemExit(0)
+
+    monkeypatch.setattr("tutelage.cli.cli.main", leaves)
+    assert main(["record"]) == 2
+    assert "the command ended early: code that it called failed (its code called sys.exit(0)" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tutelage.core import errors
-from tutelage.core.errors import BadInput, ShapeError, printable, reported_as_ours, shown
+from tutelage.core.errors import BadInput, ShapeError, one_line, printable, reported_as_ours, shown, without_exit
 
 
 def test_require_names_the_extra_of_a_missing_package(monkeypatch):
@@ -75,6 +75,18 @@ def test_errors_of_other_libraries_are_reported_as_ours(raised, kinds):
         raise raised
     assert isinstance(refused.value, kinds)
     assert refused.value.__cause__ is raised
+
+
+@pytest.mark.parametrize(("code", "said"), [(None, "sys.exit()"), (0, "sys.exit(0)"), ("no rows", "sys.exit('no rows')")])
+def test_code_of_others_that_ends_the_program_is_an_error_of_ours(code, said):
+    for block in (reported_as_ours("the function failed"), without_exit("the function")):
+        with pytest.raises(BadInput) as refused, block:
+            raise SystemExit(code)
+        assert "the function failed (its code called " + said + ", which ends a program)" in str(refused.value)
+    assert said in one_line(SystemExit(code))
+    for other in (KeyError("no"), KeyboardInterrupt()):
+        with pytest.raises(type(other)), without_exit("the function"):
+            raise other
 
 
 def test_errors_of_ours_and_warnings_pass_through_as_they_are():

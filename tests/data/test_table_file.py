@@ -174,7 +174,9 @@ def test_numbers_that_are_no_weights_are_refused(weights, tmp_path):
 
 
 def test_several_files_are_one_table(path):
-    file = TableFile.open([path, path], truth=["y"], drop=["id"])
+    other = path.with_name(f"other{path.suffix}")
+    other.write_bytes(path.read_bytes())
+    file = TableFile.open([path, other], truth=["y"], drop=["id"])
     assert file.truth_values().tolist() == ["no", "yes", "no"] * 2
     assert file.rows().part(2, 4)["size"].tolist() == [3.0, 1.0]
 

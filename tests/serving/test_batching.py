@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tutelage.exporters.subject.check_rows import CheckRows
-from tutelage.serving.batching import Batcher, Busy, Gone, joined
+from tutelage.serving.batching import Batcher, Busy, Failed, Gone, _Job, joined
 from tutelage.serving.model import Answered
 
 
@@ -167,6 +167,60 @@ def test_rows_that_cannot_be_answered_do_not_spoil_those_of_others(model):
     assert (first.values.tolist(), last.values.tolist()) == ([[2]], [[6]])
     assert isinstance(wrong, ValueError)
     assert model.observed == [1, 1]
+
+
+class Odd(BaseException):
+    """What some libraries raise to pass every handler of errors."""
+
+
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, StopIteration, GeneratorExit, Odd, RuntimeError])
+def test_whatever_a_model_raises_is_an_answer_to_its_row_and_stops_nothing(model, raised):
+    batcher = model.batcher()
+    model_answer = batcher._answer
+
+    def odd(asked):
+        if (asked.numbers < 0).any():
+            raise raised
+        return model_answer(asked)
+
+    batcher._answer = odd
+
+    async def work():
+        together = await asyncio.gather(batcher.ask(rows(1)), batcher.ask(rows(-1)), batcher.ask(rows(3)), return_exceptions=True)
+        with pytest.raises(Failed if raised is not RuntimeError else RuntimeError):
+            await batcher.ask(rows(-2))
+        return together, await batcher.ask(rows(5))
+
+    (first, wrong, last), after = run(batcher, work())
+    assert (first.values.tolist(), last.values.tolist(), after.values.tolist()) == ([[2]], [[6]], [[10]])
+    assert isinstance(wrong, Exception)
+    assert isinstance(wrong.__cause__ if raised is not RuntimeError else wrong, raised)
+
+
+def test_ctrl_c_stops_the_loop_whose_thread_answers(model):
+    batcher = model.batcher(quick_s=10.0)
+    batcher._last = (1, 0.0)
+
+    def interrupted(asked):
+        raise KeyboardInterrupt
+
+    batcher._answer = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        batcher._outcomes([_Job(rows(1), None, None)], [])
+
+
+def test_figures_that_fail_stop_no_later_answer(model, caplog):
+    def fails(*seen):
+        raise ZeroDivisionError("a cell: 12345")
+
+    batcher = model.batcher(observe=fails)
+
+    async def work():
+        return [await batcher.ask(rows(number)) for number in (1, 2)]
+
+    assert [one.values.tolist() for one in run(batcher, work())] == [[[2]], [[4]]]
+    assert "a thread failed with ZeroDivisionError" in caplog.text
+    assert "12345" not in caplog.text
 
 
 def test_rows_of_a_client_that_has_left_are_not_answered(model):

@@ -1,6 +1,7 @@
 """A served file answers as the file does, whatever its rows are, and another file is refused."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ from onnx import TensorProto, helper, load_from_string, save
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.stored.checksums import sha256_of
+from tutelage.exporters.beside import name_student
 from tutelage.serving.model import ServedFile
 from tutelage.serving.row_format import Requests
 
@@ -77,6 +80,28 @@ def test_no_heavy_package_is_loaded(table):
     )
     found = subprocess.run([sys.executable, "-c", code, str(table.run)], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_file_of_another_student_is_not_served_as_that_of_a_run(table, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(table.run, run)
+    assert ServedFile.open(run).sha256 == sha256_of(run / "student.onnx")
+    X = np.random.default_rng(0).normal(size=(100, 2))
+    tl.export(tl.SoftTree(max_leaf_nodes=4).fit(X, X[:, 0] > 0), tmp_path / "student.onnx", check_on=X)
+    (run / "student.onnx").write_bytes((tmp_path / "student.onnx").read_bytes())
+    for served in (run, run / "student.onnx"):
+        with pytest.raises(DamagedFile, match="is not the file that was exported: its SHA-256 differs from the one in"):
+            ServedFile.open(served)
+    (run / "student.onnx.json").write_bytes((tmp_path / "student.onnx.json").read_bytes())
+    with pytest.warns(UserWarning, match=r"nothing beside .*student.onnx says of which student it is"):
+        ServedFile.open(run)
+    name_student(run / "student.onnx", "0" * 64)
+    with pytest.raises(BadInput, match="was exported from another student than the one that it stands for here"):
+        ServedFile.open(run)
+    assert ServedFile.open(run / "student.onnx").form.classes == (False, True)  # it is named itself
+    (run / "student.onnx.json").unlink()
+    (run / "run.json").unlink()
+    assert ServedFile.open(run).form.classes == (False, True)  # a file alone, as an image holds it
 
 
 def test_a_folder_without_the_file_is_named(tmp_path):

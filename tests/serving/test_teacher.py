@@ -1,6 +1,8 @@
 """The teacher answers the rows that the student leaves to it, and only the teacher that the threshold was found with."""
 
+import asyncio
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from tutelage.serving.app import create_app
 from tutelage.serving.batching import Busy
 from tutelage.serving.settings import Settings
 from tutelage.students.cascade import Guarantee
+from tutelage.workflow.open_answers import NamedTeacher
 
 
 def answers(app, rows):
@@ -156,6 +159,76 @@ def test_a_teacher_that_fails_is_a_problem_of_those_rows_alone(error, status, se
     left = sum(answer["deferred"] for answer in alone)
     assert f"tutelage_unanswered_total {float(2 * left)}" in app.state.service.metrics.text().decode()
     assert "12345" not in caplog.text
+
+
+def failing(teacher, odd):
+    """The teacher, and what sets how it answers from then on: as `odd` does, given what it would have answered."""
+
+    class Failing(type(teacher)):
+        def answer(self, inputs):
+            found = super().answer(inputs)
+            return found if not odd else self.form.take(odd[0](found), len(inputs))
+
+    return Failing(**{name: getattr(teacher, name) for name in teacher.__dataclass_fields__})
+
+
+def raising(error):
+    def odd(found):
+        raise error
+
+    return odd
+
+
+@pytest.mark.parametrize(
+    ("odd", "named"),
+    [
+        (raising(SystemExit(0)), "SystemExit"),
+        (raising(asyncio.CancelledError()), "CancelledError"),
+        (raising(KeyboardInterrupt()), "KeyboardInterrupt"),
+        (raising(StopIteration()), "StopIteration"),
+        (lambda found: np.full_like(found, np.nan), "NotProbabilities"),
+        (lambda found: found[:0], "ShapeError"),
+        (lambda found: np.concatenate([found, found]), "LabelMismatch"),
+        (lambda found: found[:, :1].astype(str), "ShapeError"),
+    ],
+)
+def test_a_teacher_that_fails_in_any_way_is_502_and_the_server_goes_on(odd, named, cascade, table, teacher, caplog):
+    how = []
+    app = create_app(cascade, teacher=failing(teacher, how))
+    alone = answers(create_app(cascade), table.rows)
+    row = next(row for row, answer in zip(table.rows, alone, strict=True) if answer["deferred"])
+    how.append(odd)
+    with TestClient(app) as client:
+        found = client.post("/v1/answer", json=row)
+        expected = "the student is too unsure, and the teacher failed to answer; send it again later."
+        assert (found.status_code, found.json()["detail"]) == (502, expected)
+        together = client.post("/v1/answers", json={"rows": table.rows}).json()["answers"]
+        assert [one.get("error") for one in together] == [expected if one["deferred"] else None for one in alone]
+        how.clear()
+        assert client.post("/v1/answer", json=row).json()["answered_by"] == "teacher"
+    assert f"the teacher failed with {named}" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), asyncio.CancelledError(), KeyboardInterrupt(), StopIteration()])
+def test_a_teacher_that_fails_at_the_start_is_refused(error, cascade, teacher):
+    with pytest.raises(BadInput, match=rf"the teacher does not answer a made row .*\({type(error).__name__}: "):
+        create_app(cascade, teacher=failing(teacher, [raising(error)]))
+
+
+def test_a_function_that_ends_the_program_fails_and_does_not_refuse_the_row():
+    def leaves(rows):
+        raise SystemExit(0)
+
+    for called in (
+        tl.as_teacher(leaves, kind="probabilities", classes=["no", "yes"], version="1").answer,
+        NamedTeacher(SimpleNamespace(answer=leaves), "mine:teacher", None).answer,
+    ):
+        with pytest.raises(BadInput) as failed:
+            called(np.zeros((1, 1)))
+        assert failed.value.model_at_fault
+    with pytest.raises(BadInput) as refused:
+        NamedTeacher(SimpleNamespace(answer=raising(ValueError("odd"))), "mine:teacher", None).answer(np.zeros((1, 1)))
+    assert not refused.value.model_at_fault
 
 
 def test_a_row_that_the_teacher_does_not_take_spoils_no_other(cascade, table, teacher, monkeypatch):

@@ -6,9 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tutelage as tl
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, NotProbabilities, ShapeError
+from tutelage.core.file_systems.paths import any_path
+from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.row_names import row_names
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import _locked, record
@@ -246,6 +249,31 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
             record(Counting(), MANY, tmp_path)
         assert (tmp_path / name).read_text() == "precious"
         (tmp_path / name).unlink()
+
+
+@pytest.mark.parametrize("on", [None, tl.Local(1)])
+@pytest.mark.parametrize("place", ["here", "memory://ours"])
+def test_parts_of_other_data_are_no_shards(tmp_path, on, place):
+    folder = tmp_path / "sp" if place == "here" else any_path(f"{place}/{tmp_path.name}/sp")
+    pd.DataFrame({"a": [1.0, 2.0]}).to_parquet(tmp_path / "part")
+    whole_content = (tmp_path / "part").read_bytes()
+    with whole_file(folder / "part-00000.parquet") as draft:
+        draft.write_bytes(whole_content)
+    calls = [lambda: record(Counting(), MANY, folder, shard_rows=10, on=on), lambda: tl.plan(Counting(), MANY, folder, shard_rows=10)]
+    for call in calls:
+        with pytest.raises(CannotWrite, match="sp already holds other files, which would be lost"):
+            call()
+    with pytest.raises(BadInput, match="sp holds no recorded answers"):
+        tl.open_labels(folder)
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("part-00000.parquet", whole_content)]
+
+
+def test_a_part_of_other_data_among_shards_is_named(tmp_path):
+    first = record(Counting(), MANY, tmp_path / "labels", shard_rows=10)
+    (first.path / MANIFEST).unlink()
+    pd.DataFrame({"a": [1.0, 2.0]}).to_parquet(shard_path(first.path, 1))
+    with pytest.raises(LabelMismatch, match=r"part-00001.parquet holds other data, and no recorded answers. Record into another folder"):
+        record(Counting(), MANY, first.path, shard_rows=10)
 
 
 def test_a_symbolic_link_to_nothing_is_refused(tmp_path):

@@ -105,7 +105,7 @@ def test_any_exception_of_a_teacher_becomes_an_error_that_names_it(data, tmp_pat
     with pytest.raises(BadInput, match=r"spam"):
         teacher.answer(FRAME)
     (tmp_path / "no_python.py").write_text("this is no Python")
-    with pytest.raises(BadInput, match="no_python:x cannot be opened as a teacher"):
+    with pytest.raises(BadInput, match=r"the module of no_python:x cannot be imported \(SyntaxError: .*mend it"):
         open_answers("no_python:x", data, SourceOptions())
 
 

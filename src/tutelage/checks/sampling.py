@@ -16,7 +16,7 @@ from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, label_column
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import TutelageError
+from tutelage.core.errors import FOREIGN, TutelageError
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
 from tutelage.data.structures.given_answers import checked_answers
@@ -206,7 +206,7 @@ def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
     """The checked answers, or a finding that reports why there are none."""
     try:
         answers = checked_answers(teacher.form, teacher.answer(sample.inputs), sample.inputs, sample.count)
-    except Exception as error:  # a teacher is foreign code: any exception of it is a finding
+    except FOREIGN as error:  # a teacher is foreign code: any exception of it is a finding
         sentence = f"queried with {sample.count} rows, the teacher raised {type(error).__name__}: {error}"
         if isinstance(error, TutelageError):
             sentence = str(error)

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from tutelage.cli.serve import serve
 from tutelage.cli.settings import with_settings
 from tutelage.cli.train import train
 from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.errors import one_line as line_of
 from tutelage.core.torch_runtime import reuse_freed_memory
 
 BROKEN_PIPE = 141
@@ -77,17 +79,24 @@ def _ending(error: BaseException) -> tuple[str, int]:
         notes = getattr(error.__cause__ or error, "__notes__", None)  # click raises Abort from KeyboardInterrupt
         kept = "; no partial output was left behind, and the next run reuses what is in the cache."
         return f"stopped{'; ' + notes[0] if notes else kept}", status
-    if isinstance(error, BrokenPipeError | SystemExit):  # click ends the process for a closed pipe
+    if isinstance(error, BrokenPipeError) or _is_closed_pipe(error):
         return "the program that reads the output has ended; the output is incomplete.", BROKEN_PIPE
     if isinstance(error, click.ClickException):
         return one_line(error.format_message()), 2
-    if isinstance(error, TutelageError):
-        return as_options(one_line(str(error))), 2
+    if isinstance(error, TutelageError | SystemExit):
+        ended = f"the command ended early: code that it called failed ({line_of(error)}); let that code return, or raise an error."
+        return as_options(one_line(ended if isinstance(error, SystemExit) else str(error))), 2
     if isinstance(error, OSError):
         of = f"{error.filename}: " if error.filename is not None else "the output cannot be written: " if error.errno in _OF_OUTPUT else ""
         return one_line(f"{of}{error.strerror or error}."), 2
     sentence = f"{type(error).__name__}: {one_line(str(error))}"
     return f"{sentence} This is a bug in tutelage; run again with --debug for a traceback.", 1
+
+
+def _is_closed_pipe(error: BaseException) -> bool:
+    """Whether an error is how click ends the process for a closed pipe; anything else that calls `sys.exit` is code of the user's."""
+    of = error.__context__ if isinstance(error, SystemExit) else None
+    return isinstance(of, OSError) and of.errno == errno.EPIPE
 
 
 _OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
@@ -114,7 +123,12 @@ def entry() -> None:
     reuse_freed_memory()
     if not _open_closed_streams():
         sys.exit(_report("standard output is closed; redirect it to a file, or to /dev/null.", 2))
-    sys.exit(_flushed(main()))
+    try:
+        status = main()
+    except BaseException as error:  # with --debug
+        traceback.print_exception(error)
+        status = _ending(error)[1]
+    sys.exit(_flushed(status))
 
 
 class Terminated(BaseException):

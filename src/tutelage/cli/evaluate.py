@@ -56,6 +56,8 @@ def evaluate(
     there, if the data has it), and with --labels or --teacher against a teacher. The figures have 95 %
     intervals over test rows.
     """
+    from tutelage.data.tables.found_files import local_tables
+    from tutelage.students.saved.trained_folder import own_files
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart, with_advance
     from tutelage.workflow.evaluate import measure, open_answer_source, places_with_truth, row_table, rows_to_measure
     from tutelage.workflow.open_answers import cached_beside
@@ -63,7 +65,8 @@ def evaluate(
     from tutelage.workflow.train import open_trained
 
     if answers_path is not None:
-        check_target(answers_path)
+        named = [labels, None if teacher is None else Path(teacher), source.prompt]
+        check_target(answers_path, read=[*local_tables(given_rows.data), *own_files(run), *named])
     student, record = open_trained(run, network)
     given = given_rows
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}

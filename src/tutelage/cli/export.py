@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,21 @@ def export(
     (ExecuTorch). The file is run where it belongs - onnxruntime, a C compiler, Node.js, Python, SQLite, ExecuTorch - on 10 000 rows
     and on edge rows, and is written only if its answers and decisions match those of the student. FILE.json records the comparison.
     """
-    from dataclasses import asdict
-
-    from tutelage.core.records import dumps
+    from tutelage.data.tables.found_files import local_tables
     from tutelage.experiments.running import saved_student
+    from tutelage.exporters.beside import name_student, record_path
     from tutelage.exporters.export import check_path
     from tutelage.exporters.export import export as write
+    from tutelage.students.saved.trained_folder import own_files, sha256_of_student
 
-    check_path(file)
+    code = [Path(where) for module in list(sys.modules.values()) if (where := getattr(module, "__file__", None))]  # that of --network
+    check_path(file, read=[*local_tables([] if data is None else [data]), *own_files(run), *code])
     student, rows = saved_student(run, arm=arm, seed=seed, data=data, network=network)
     record = write(student, file, check_on=rows, **settings)
+    of = sha256_of_student(run)
+    if of is not None:
+        name_student(file, of)
     if as_json:
-        echo(dumps({"schema": 1, **asdict(record)}), nl=False)
+        echo(record_path(file).read_text(encoding="utf-8"), nl=False)
     else:
         echo(str(record))

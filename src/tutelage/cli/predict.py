@@ -44,6 +44,8 @@ def predict(
     Each row is answered by one line, in the same order: the column "prediction" holds the class or the value. After `distill --cascade`,
     the column "deferred" says which rows the student, or its exported file, leaves to the teacher.
     """
+    from tutelage.data.tables.found_files import local_tables
+    from tutelage.students.saved.trained_folder import own_files
     from tutelage.workflow.evaluate import rows_to_measure
     from tutelage.workflow.predict import check_target, exported_answers, predictions, write_tables
     from tutelage.workflow.train import open_trained
@@ -51,7 +53,7 @@ def predict(
     if exported is not None and network is not None:
         raise BadInput(f"--file asks the exported file {exported.name}, which needs no code; leave --network out, or --file.")
     if out is not None:
-        check_target(out)
+        check_target(out, read=[*local_tables(data), *own_files(run)])
     student, record = open_trained(run, network, asked=exported is None)
     file = rows_to_measure(record, data, dtype=dict(map(column_type, dtype)))
     answer = None if exported is None else exported_answers(run, exported, student)

@@ -26,7 +26,7 @@ from tutelage.core.arrays import (
     softmax,
     unmasked,
 )
-from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
+from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, fault_of_model, shown
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,7 @@ class AnswerForm:
             expected = "2" if self.task == "binary" else f"at least {needed}"
             raise LabelMismatch(f"{len(classes)} classes {list_classes(classes)} for a {self.task} teacher; expected {expected}.")
 
+    @fault_of_model()
     def check(self, answers: Any, rows: int, what: str = "the teacher's answers") -> Floats:
         """Return answers as (rows, columns) floats, after checking that they have this form.
 
@@ -117,6 +118,7 @@ class AnswerForm:
             return check_logits(matrix, what)
         return _check_each(matrix, what) if self.task == "multilabel" else check_probabilities(matrix, what)
 
+    @fault_of_model()
     def check_top(self, answers: TopAnswers, rows: int, what: str = "the teacher's answers") -> TopAnswers:
         """Return the most probable classes of each row after checking that they are distributions over this form's classes.
 
@@ -132,6 +134,7 @@ class AnswerForm:
             raise ShapeError(f"{what} choose among {answers.columns} classes; expected {len(self.classes)}.")
         return answers.checked(what)
 
+    @fault_of_model()
     def take(self, answers: Any, rows: int, what: str = "the teacher's answers") -> Floats:
         """`check`, for a model that may give one number per row: that of the second of two classes, or of a single label.
 

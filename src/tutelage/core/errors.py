@@ -50,7 +50,13 @@ class MissingExtra(TutelageError, ImportError):
 
 
 class BadInput(TutelageError, ValueError):
-    """An input cannot be used."""
+    """An input cannot be used.
+
+    Attributes:
+        model_at_fault: whether a model that was asked is at fault, by its answers or by ending the program, and not what it was asked.
+    """
+
+    model_at_fault: bool = False
 
 
 class ShapeError(BadInput):
@@ -91,6 +97,10 @@ class ParityError(TutelageError):
 
 class SelfCheckFailed(TutelageError):
     """A check during the run failed; nothing was written."""
+
+
+FOREIGN = (Exception, SystemExit)
+"""What the code of others raises where it is called: `sys.exit` in it is a failure like any other, and ends no program that called it."""
 
 
 # The modules that each extra of pyproject.toml provides, in the order in which a user would install them.
@@ -161,7 +171,7 @@ def shown(value: object) -> str:
     """A value as it is quoted in a message: its repr on one line of at most 80 characters."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # the code of the user
+    except FOREIGN:  # the code of the user
         text = f"a {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -194,10 +204,42 @@ def reported_as_ours(what: str = "") -> Iterator[None]:
         yield
     except (TutelageError, Warning):
         raise
-    except Exception as error:
+    except FOREIGN as error:
         said = _said(error)
         kind = WrongType if isinstance(error, TypeError) else BadInput
         raise kind(f"{what} ({said})." if what else said) from error
+
+
+@contextmanager
+def fault_of_model() -> Iterator[None]:
+    """Mark errors of ours as those of a model's answers.
+
+    Raises:
+        BadInput: the error, marked.
+    """
+    try:
+        yield
+    except BadInput as error:
+        error.model_at_fault = True
+        raise
+
+
+@contextmanager
+def without_exit(what: str) -> Iterator[None]:
+    """Report code of the user's that ends the program as an error of ours; its other errors pass.
+
+    Args:
+        what: is called, at the beginning of the sentence.
+
+    Raises:
+        BadInput: it called `sys.exit`.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        ended = BadInput(f"{what} failed ({one_line(error)}); let it return, or raise an error that says what is wrong.")
+        ended.model_at_fault = True
+        raise ended from error
 
 
 def one_line(error: BaseException) -> str:
@@ -210,6 +252,8 @@ def one_line(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"its code called sys.exit({'' if error.code is None else shown(error.code)}), which ends a program"
     return " ".join(str(error).partition("Stack trace:")[0].split()) or type(error).__name__
 
 

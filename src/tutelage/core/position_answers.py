@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, real_numbers
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, fault_of_model
 
 SOFTENED_CELLS = 1 << 20
 """Logits that become probabilities at a time."""
@@ -142,6 +142,7 @@ def ranges(starts: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.int64]:
     return np.asarray(np.arange(total) + np.repeat(starts - (ends - counts), counts), dtype=np.int64)
 
 
+@fault_of_model()
 def checked(form: AnswerForm, answers: Any, rows: int, what: str = "the teacher's answers") -> Answers:
     """Answers after checking that they have a form, with positions or without.
 

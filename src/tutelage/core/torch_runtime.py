@@ -17,7 +17,7 @@ from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from tutelage.core.errors import BadInput, one_line, require
+from tutelage.core.errors import FOREIGN, BadInput, one_line, require
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -198,7 +198,7 @@ def copied(network: nn.Module) -> nn.Module:
     """
     try:
         return copy.deepcopy(network)
-    except Exception as error:  # weights that are computed from others, or whatever the code of the network raises
+    except FOREIGN as error:  # weights that are computed from others, or whatever the code of the network raises
         raise BadInput(
             f"the network cannot be copied ({one_line(error)}). Build it of parts that copy.deepcopy can copy; of weight norm, take "
             "torch.nn.utils.parametrizations.weight_norm."
@@ -261,7 +261,7 @@ def _takes(network: nn.Module, rows: Tensor, kind: dtype) -> bool:
     with seeded(0), evaluating(network):
         try:
             network(rows.to(device_of(network), kind, copy=True))
-        except Exception:  # whatever the code of the network raises
+        except FOREIGN:  # whatever the code of the network raises
             return False
     return True
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import check_dense, is_frame
 from tutelage.core.errors import BadInput, ShapeError, one_line
 from tutelage.core.file_systems.copies import fetched
-from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path, suffix_of
 from tutelage.data.row_arrays import array_of
 from tutelage.data.schema import Column, Schema, file_type
 from tutelage.data.structures.row_parts import taken
@@ -217,9 +217,9 @@ def _sliced(data: Any, kind: str, dimensions: int) -> Rows:
 def _of_file(path: AnyPath) -> Rows:
     if is_table(path):
         return rows_of(open_tables([path]))
-    if path.suffix == ".npz":
+    if suffix_of(path) == ".npz":
         return rows_of_archive(ArrayArchive.open(path))
-    if path.suffix != ".npy":
+    if suffix_of(path) != ".npy":
         raise BadInput(f"cannot read rows from {path}; expected a .parquet, .csv, .tsv, .jsonl, .npy or .npz file.")
     if not path.is_file():
         raise BadInput(f"there is no file {path}; name the file that holds the rows.")

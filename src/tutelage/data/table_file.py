@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean
-from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path, suffix_of
 from tutelage.data.cells import is_missing
 from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_archive, schema_of
 from tutelage.data.schema import Schema
@@ -85,7 +85,7 @@ class TableFile:
         """
         paths = [any_path(path)] if isinstance(path, str | Path | RemotePath) else list(map(any_path, path))
         named = (*truth, *drop, *(name for name in (text, weight) if name is not None), *inputs)
-        if len(paths) == 1 and paths[0].suffix == ".npz":
+        if len(paths) == 1 and suffix_of(paths[0]) == ".npz":
             _refuse_columns(paths[0], [*([text] if text is not None else []), *(dtype or {})])
             return cls(paths[0], archive=ArrayArchive.open(paths[0])).with_roles(truth=truth, drop=drop, weight=weight, inputs=inputs)
         if not any(map(is_table, paths)):

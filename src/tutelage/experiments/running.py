@@ -61,7 +61,7 @@ def run_recipe(recipe: Recipe, plan: Plan, *, out: Path, store: Store, stages: S
             its model.
     """
     _check_plan(recipe, plan)
-    check_whole_folder(out, may_replace=is_run)
+    check_whole_folder(out, may_replace=is_run, read=(plan.data, store.root))
     check_store(store.root)
     check_apart(out, store.root, may_hold=True)
     outcome = recipe.run(plan, store, stages)

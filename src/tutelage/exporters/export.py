@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
-from tutelage.core.file_systems.paths import check_local
+from tutelage.core.file_systems.paths import AnyPath, any_path, check_local
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
 from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
+from tutelage.exporters.beside import record_path
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
@@ -95,7 +97,7 @@ def export(
         >>> record.target, record.proven, record.proofs[0].rows, record.proofs[0].decisions_changed
         ('Python', True, 10000, 0)
     """
-    path = check_path(path)
+    path = check_path(path, read=[any_path(check_on)] if isinstance(check_on, str | Path) else [])
     settings = Settings(precision, target_opset, table, prefix)
     flag("unproven", unproven)
     if compared_rows is not None:
@@ -135,7 +137,7 @@ def export(
 
 def _stored(path: Path, files: dict[str, bytes], record: Export) -> Export:
     """Write the files and the record beside them."""
-    write_text(path.with_name(f"{path.name}.json"), dumps({"schema": 1, **asdict(record)}))
+    write_text(record_path(path), dumps({"schema": 1, **asdict(record)}))
     for file, content in reversed(files.items()):  # the file itself last: where it is, all is there
         with whole_file(path.with_name(file)) as draft:
             draft.write_bytes(content)
@@ -201,11 +203,15 @@ def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float |
 _NOT_PROVEN = "Not proven: it was never compared with its student."
 
 
-def check_path(path: str | Path) -> Path:
+def check_path(path: str | Path, *, read: Iterable[AnyPath | None] = ()) -> Path:
     """A path whose end names a target.
 
+    Args:
+        path: of the file to write.
+        read: files and folders that are read meanwhile, as for `check_not_read`.
+
     Raises:
-        BadInput: it does not. CannotWrite: no file can be written there.
+        BadInput: it does not. CannotWrite: no file can be written there, or it is one of those that are read.
     """
     if not isinstance(path, str | Path):
         raise BadInput(f"path is {shown(path)}; expected the file to write, such as 'student.c'.")
@@ -214,7 +220,7 @@ def check_path(path: str | Path) -> Path:
     if path.suffix not in TARGETS:
         end = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
         raise BadInput(f"{path} {end}; expected one of {', '.join(TARGETS)}.")
-    check_file_place(path)
+    check_file_place(path, read=read)
     return path
 
 

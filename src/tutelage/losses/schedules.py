@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any
 
 from tutelage.core.arguments import number
-from tutelage.core.errors import BadInput, TutelageError, one_line, shown
+from tutelage.core.errors import FOREIGN, BadInput, TutelageError, one_line, shown
 
 SHARES = tuple(step / 100 for step in range(101))
 """Shares of a training at which the values of a schedule are checked before it."""
@@ -56,7 +56,7 @@ class Schedule:
             return self.function(share)
         except TutelageError:
             raise
-        except Exception as error:  # the code of the user
+        except FOREIGN as error:  # the code of the user
             raise BadInput(f"the {self.text} of a weight or temperature failed at the share {share:g} ({one_line(error)}).") from error
 
     def checked(self, check: Callable[[Any], Any]) -> Schedule:

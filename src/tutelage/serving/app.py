@@ -27,7 +27,7 @@ from tutelage.core.errors import BadInput, printable
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving import openapi
 from tutelage.serving.answers import AnswersAsJson
-from tutelage.serving.batching import Batcher, Busy, Gone, Thread
+from tutelage.serving.batching import Batcher, Busy, Failed, Gone, Thread
 from tutelage.serving.drift import Drift
 from tutelage.serving.metrics import GONE, Metrics
 from tutelage.serving.model import Answered, ServedFile
@@ -226,7 +226,7 @@ class _Service:
                 task.cancel()
         errors = {place: task.exception() if task.done() else _Late() for place, task in asked.items()}
         problems = {place: self._problem_of(error) for place, error in errors.items() if error is not None}
-        for failed in {type(errors[place]).__name__ for place, problem in problems.items() if problem.status == 502}:
+        for failed in {_name_of(errors[place]) for place, problem in problems.items() if problem.status == 502}:
             log.error("the teacher failed with %s", failed)
         return answered.completed({place: task.result() for place, task in asked.items() if errors[place] is None}), problems
 
@@ -243,7 +243,7 @@ class _Service:
                 return busy(
                     f"the student is too unsure, and the teacher's queue of {self.settings.queue:,} rows is full; send it again later."
                 )
-            case BadInput():
+            case BadInput(model_at_fault=False):
                 return Problem(422, f"the student is too unsure, and the teacher does not take the row: {error}")
             case _Late():
                 seconds = f"{self.settings.teacher_timeout:g}"
@@ -252,6 +252,11 @@ class _Service:
                 )
         # the teacher's own code, whose message may quote cells
         return Problem(502, "the student is too unsure, and the teacher failed to answer; send it again later.")
+
+
+def _name_of(error: BaseException | None) -> str:
+    """The name of an error as the log says it; nothing of its message, which may quote cells."""
+    return type(error.__cause__ if isinstance(error, Failed) else error).__name__
 
 
 def _json(plain: Any) -> Response:

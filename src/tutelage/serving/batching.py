@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -20,9 +21,10 @@ from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving.model import Answered
 from tutelage.serving.row_format import ServedRows
 
+log = logging.getLogger("tutelage.serving")
 CLOSE_S = 1.0
 """Seconds in which a batch must end once nobody waits for it."""
-Outcome = Answered | Exception | SystemExit
+Outcome = Answered | Exception
 
 
 class Busy(Exception):
@@ -31,6 +33,10 @@ class Busy(Exception):
 
 class Gone(Exception):
     """The client has left before its rows were answered."""
+
+
+class Failed(Exception):
+    """The code of a model raised what asyncio takes for a message of its own, such as SystemExit or CancelledError; its cause is that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +65,10 @@ class Thread:
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
-            work()
+            try:
+                work()
+            except BaseException as error:  # what comes after it is done all the same
+                log.error("a thread failed with %s", type(error).__name__, exc_info=log.isEnabledFor(logging.DEBUG))
 
 
 class Batcher:
@@ -181,8 +190,10 @@ class Batcher:
         try:
             rows = joined([job.rows for job in jobs])
             answered = self._answer(rows)
-        except (Exception, SystemExit) as error:  # the code of a teacher raises anything
-            return [error] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job], done)]
+        except BaseException as error:  # the code of a teacher raises anything
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise  # Ctrl-C, which no other thread receives
+            return [_outcome(error)] if len(jobs) == 1 else [outcome for job in jobs for outcome in self._outcomes([job], done)]
         done.append((rows, answered, time.perf_counter() - started))
         stops = np.cumsum([len(job.rows) for job in jobs]).tolist()
         return [answered.part(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
@@ -197,6 +208,15 @@ class Batcher:
             else:
                 job.future.set_exception(outcome)
         self._arrange(loop)
+
+
+def _outcome(error: BaseException) -> Exception:
+    """An error as a future takes it, and as whoever waits for it is not stopped by it."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    failed = Failed(type(error).__name__)
+    failed.__cause__ = error
+    return failed
 
 
 def joined(parts: Sequence[Any]) -> Any:

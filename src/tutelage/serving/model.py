@@ -13,13 +13,16 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import BadInput, DamagedFile, one_line, require
+from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.stored.checksums import onnx_intact, sha256_of
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.deployed.drift import FILE
+from tutelage.exporters.beside import check_exported
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.serving.array_rows import ArrayInput, Numbers
 from tutelage.serving.row_format import RowFormat, ServedRows
+from tutelage.students.saved.trained_folder import sha256_of_student
 from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays
 from tutelage.teachers.adapters.onnx_file import check_graph
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
@@ -125,7 +128,11 @@ class ServedFile:
             threads: of onnxruntime.
 
         Raises:
-            BadInput: no such file, or one of another program. DamagedFile: a file that has changed. MissingExtra: no onnxruntime.
+            BadInput: no such file, one of another program, or of another student than that of the folder. DamagedFile: a file that
+                has changed. MissingExtra: no onnxruntime.
+
+        Warns:
+            UserWarning: nothing says that the file in the folder of a student is of that one.
         """
         path = _file_of(run)
         content = path.read_bytes()
@@ -135,6 +142,7 @@ class ServedFile:
             raise BadInput(f"{path} was not exported by tutelage, and does not say what its columns are; export the student with tutelage.")
         if not onnx_intact(content):
             raise DamagedFile(f"{path} was changed after tutelage exported it (its checksum differs). Export the student again.")
+        check_exported(path, sha256_of_student(run) if run.is_dir() else None)
         described = FileDescription.from_metadata(about.custom_metadata_map)
         check_graph(session, described, str(path))
         return cls(path, sha256_of(path), session, described.form, _rows_of(described, session.get_inputs(), path), described.cascade)
@@ -178,7 +186,7 @@ def _file_of(run: Path) -> Path:
         return run / FILE
     if not run.is_file():
         raise BadInput(f"there is no folder and no file {run}; name the folder of a student, or its ONNX file.")
-    if run.suffix != ".onnx":
+    if suffix_of(run) != ".onnx":
         raise BadInput(f"{run} is no ONNX file; name the folder of a student, or its ONNX file, such as {FILE}.")
     return run
 

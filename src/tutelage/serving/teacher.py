@@ -53,7 +53,7 @@ class TeacherBeside:
         """Let the teacher answer a made row.
 
         Raises:
-            BadInput: it reads a column that the file does not take, or fails.
+            BadInput: it reads a column that the file does not take, or fails, by whatever it raises.
         """
         names = self._served.rows_as.names
         schema = getattr(self.teacher, "schema", None)
@@ -65,7 +65,7 @@ class TeacherBeside:
             )
         try:
             self.answer(example)
-        except Exception as error:  # the code of a teacher raises anything
+        except BaseException as error:  # the code of a teacher raises anything, in a thread that no Ctrl-C reaches
             why = error if isinstance(error, BadInput) else f"{type(error).__name__}: {one_line(error)}"
             raise BadInput(f"the teacher does not answer a made row of the columns of {self._served.path} ({why}).") from error
 

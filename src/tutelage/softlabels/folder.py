@@ -46,7 +46,7 @@ from tutelage.softlabels.encoding import EncodingCost, encoding_from
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
 from tutelage.softlabels.name_index import Index, contradiction, is_index, opened_index, repeated_rows, rows_of_names
 from tutelage.softlabels.rounding import differ
-from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance, missing, read_shard, shard_path, table_in
+from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance, is_foreign, missing, read_shard, shard_path, table_in
 
 SHARD_LIST = "shards.parquet"
 MANY_SHARDS = 1000
@@ -271,10 +271,14 @@ def check_folder(folder: AnyPath) -> None:
 
 
 def _only_ours(folder: AnyPath) -> bool:
-    return all(
-        path.name in (MANIFEST, PLAN, SHARD_LIST) or re.fullmatch(r"part-.*\.parquet", path.name) or is_draft(path) or is_index(path)
-        for path in folder.iterdir()
-    )
+    """Whether a folder holds nothing but a recording; parts of data of the user's have the names of shards in many systems."""
+    inside: list[AnyPath] = [*folder.iterdir()]
+    parts = [path for path in inside if re.fullmatch(r"part-.*\.parquet", path.name)]
+    rest = [path for path in inside if path not in parts]
+    if not all(path.name in (MANIFEST, PLAN, SHARD_LIST) or is_draft(path) or is_index(path) for path in rest):
+        return False
+    begun = any(path.name in (MANIFEST, PLAN) for path in rest)
+    return begun or not parts or not is_foreign(min(parts, key=str))
 
 
 def open_labels(path: Path | RemotePath | str) -> LabelFolder:
@@ -329,14 +333,14 @@ def gone_shards(folder: AnyPath, provenance: Provenance) -> Iterator[AnyPath]:
 def _not_finished(folder: AnyPath) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder}; record into it first: tutelage record, or tl.record(teacher, data, into=...)."
-    complete = len(list(folder.glob("part-*.parquet")))
+    complete: list[AnyPath] = [*folder.glob("part-*.parquet")]
     if isinstance(folder, Path) and (folder / PLAN).is_dir():
         return (
-            f"the recording in {folder} is not finished ({complete} shards so far, by a plan). Label the others and finish it, "
+            f"the recording in {folder} is not finished ({len(complete)} shards so far, by a plan). Label the others and finish it, "
             "tl.plan(...).finish(), or record again with on=, as it was begun."
         )
-    if complete:
-        return f"the recording in {folder} is not finished ({complete} shards so far, no {MANIFEST}). Record again to resume it."
+    if complete and not is_foreign(min(complete, key=str)):
+        return f"the recording in {folder} is not finished ({len(complete)} shards so far, no {MANIFEST}). Record again to resume it."
     return f"{folder} holds no recorded answers (no {MANIFEST}). Pass a folder that was recorded into."
 
 

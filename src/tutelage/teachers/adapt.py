@@ -177,7 +177,7 @@ def _function(model: Any, declared: Declared) -> Teacher:
 _ADAPTERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Declared], Teacher]], ...] = (
     (_is_teacher, _teacher),
     (lambda model: isinstance(model, list | tuple), _refuse_list),
-    (lambda model: isinstance(model, bytes) or (isinstance(model, str | Path) and str(model).endswith(".onnx")), _onnx),
+    (lambda model: isinstance(model, bytes) or (isinstance(model, str | Path) and str(model).lower().endswith(".onnx")), _onnx),
     (_is_module, _module),
     (_is_fitted_student, _fitted_student),
     (_is_of("lightgbm", "Booster"), _lightgbm),

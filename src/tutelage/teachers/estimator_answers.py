@@ -12,7 +12,7 @@ import numpy as np
 from tutelage.core.answer_values.class_names import plain
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput, LabelMismatch, fault_of_model
 from tutelage.teachers.booster_columns import booster_engine
 
 
@@ -102,6 +102,7 @@ def _probability_on(probabilities: Floats, states: Any) -> Floats:
     return np.full(len(probabilities), float(plain(states[0])))
 
 
+@fault_of_model()
 def in_class_order(answers: Any, form: AnswerForm) -> Any:
     """Answers in the order of the classes, if they come as a frame whose columns are named after them.
 

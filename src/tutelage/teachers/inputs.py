@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.arrays import is_frame
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line, require
 from tutelage.data.cells import cells_of
 from tutelage.data.schema import columns_of, places_by_number, select_columns, table_of
 
@@ -43,8 +43,10 @@ def errors_as_bad_input(model_name: str) -> Iterator[None]:
         yield
     except TutelageError:
         raise
-    except Exception as error:  # the libraries share no base class of errors
-        raise BadInput(f"{model_name} cannot take these rows ({one_line(error)}).") from error
+    except FOREIGN as error:  # the libraries share no base class of errors
+        refused = BadInput(f"{model_name} cannot take these rows ({one_line(error)}).")
+        refused.model_at_fault = isinstance(error, SystemExit)
+        raise refused from error
 
 
 def matrix_of(rows: Any) -> Any:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm, list_classes
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.structures.network_answers import tensors_of
 from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.losses.hooks import capturing
@@ -140,7 +140,7 @@ def called(network: Callable[..., Any], output: Output, batch: Batch) -> Tensor:
         return output(torch_runtime.called(network, batch.inputs))
     except TutelageError:
         raise
-    except Exception as error:  # whatever the code of the network raises
+    except FOREIGN as error:  # whatever the code of the network raises
         raise ShapeError(
             f"the student cannot process a batch of {len(batch.rows)} rows of {_described(batch.inputs)} "
             f"({one_line(error)}). Pass rows that the network takes; if it cannot train on a batch of this size, another batch_size."

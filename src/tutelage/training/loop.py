@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
-from tutelage.core.errors import BadInput, one_line
+from tutelage.core.errors import FOREIGN, BadInput, one_line
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed
@@ -228,7 +228,7 @@ def step_schedule(schedule: torch.optim.lr_scheduler.LRScheduler) -> None:
     """
     try:
         schedule.step()
-    except Exception as error:  # torch's, and those of schedules of the user's own
+    except FOREIGN as error:  # torch's, and those of schedules of the user's own
         raise BadInput(
             f"the schedule {type(schedule).__name__} failed after a step ({one_line(error)}); it is stepped at each step. "
             "Pass a function of (optimizer, steps), which knows how many there are."

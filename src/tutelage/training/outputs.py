@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.position_answers import Answers, joined
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
@@ -61,7 +61,7 @@ def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Cal
             answers = answers_to(network, taken, positions=positions, batch_size=batch_size, output=output)
     except TutelageError:
         raise
-    except Exception as error:  # whatever the code of the network raises
+    except FOREIGN as error:  # whatever the code of the network raises
         of = f"of shape {tuple(given.shape[1:])}" if isinstance(given, Tensor) else f"with {', '.join(given.fields)}"
         raise ShapeError(f"the network cannot take rows {of} ({one_line(error)}); pass rows like those in training.") from error
     if isinstance(answers, np.ndarray) and form is not None and form.classes and answers.shape[1:] != (len(form.classes),):

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from tutelage.core.arguments import choice, flag, number, one_of_type, seed_of, whole
-from tutelage.core.errors import BadInput, TutelageError, did_you_mean, one_line
+from tutelage.core.errors import FOREIGN, BadInput, TutelageError, did_you_mean, one_line
 from tutelage.training.checkpoints import LENGTHS
 from tutelage.training.feeding.feeds import Batching
 from tutelage.training.state import LoopSettings
@@ -317,7 +317,7 @@ def _created(create: Callable[..., Any], name: str, kind: type[Made], *arguments
         made = create(*arguments)
     except TutelageError:
         raise
-    except Exception as error:  # the code of the user
+    except FOREIGN as error:  # the code of the user
         raise BadInput(f"{name}= {_named(create)} failed ({one_line(error)}); expected a function that creates one.") from error
     if not isinstance(made, kind):
         raise BadInput(f"{name}= {_named(create)} returned a {type(made).__name__}; expected a torch {kind.__name__}.")

@@ -24,12 +24,10 @@ from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.saved.trained_folder import class_weights_of_run
+from tutelage.students.saved.trained_folder import SPLIT, class_weights_of_run
 from tutelage.workflow.open_answers import OF_A_CHAT, OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.predict import answer_columns
 
-SPLIT = "split.parquet"
-"""Where the folder of a distillation says which rows were for what."""
 DEVELOPMENT, CALIBRATION, POOL = "development", "calibration", "pool"
 """The parts of the rows that students are trained and chosen on, and that the teacher labels for some."""
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from tutelage.core.answer_kinds import KINDS, Task
 from tutelage.core.answers import AnswerForm, form_of_truth
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line
+from tutelage.core.errors import FOREIGN, BadInput, LabelMismatch, TutelageError, one_line
 from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path
 from tutelage.core.position_answers import Answers
 from tutelage.data.schema import Column, Schema
@@ -118,7 +118,7 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
         return NamedTeacher(teacher, name, teacher.form)
     except (TutelageError, OSError):
         raise
-    except Exception as error:  # a module or a reader may raise anything; the cause is the named object
+    except FOREIGN as error:  # a module or a reader may raise anything; the cause is the named object
         raise BadInput(f"{name} cannot be opened as a teacher ({type(error).__name__}: {one_line(error)}).") from error
 
 

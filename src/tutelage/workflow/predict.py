@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from tutelage.core.answers import list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
+from tutelage.core.file_systems.paths import AnyPath, suffix_of
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
+from tutelage.exporters.beside import check_exported
 from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.saved.trained_folder import class_weights_of_run
+from tutelage.students.saved.trained_folder import class_weights_of_run, sha256_of_student
 from tutelage.teachers.files.open import open_teacher
 
 if TYPE_CHECKING:
@@ -43,15 +45,20 @@ def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
         student: from `open_trained`.
 
     Raises:
-        BadInput: no such file, one of another format, or one of other classes than the student's.
+        BadInput: no such file, one of another format, of other classes than the student's, or of another student.
+        DamagedFile: it is not the file that was exported.
+
+    Warns:
+        UserWarning: nothing says of which student it is.
     """
     path = run / name if (run / name).is_file() else name
-    if path.suffix != ".onnx":
+    if suffix_of(path) != ".onnx":
         raise BadInput(f"{path} ends in {path.suffix or 'nothing'}; expected an ONNX file of the student, such as student.onnx.")
     if not path.is_file():
         known = [file.name for file in run.glob("*.onnx")]
         there = f"{run} holds {', '.join(sorted(known))}" if known else f"write one with tutelage export {run} {run / 'student.onnx'}"
         raise BadInput(f"there is no file {name}, and none of this name in {run}; name an ONNX file of the student: {there}.")
+    check_exported(path, sha256_of_student(run))
     exported = cast("OnnxTeacher", open_teacher(str(path)))
     if (exported.form.task, exported.form.classes) != (student.task, tuple(student.labels)):
         found, expected = (list_classes(tuple(classes)) if classes else "values" for classes in (exported.form.classes, student.labels))
@@ -168,18 +175,22 @@ def write_tables(tables: Iterator[pa.Table], target: Path | Any) -> int:
         return _written(tables, target, _csv)
     check_target(target)
     with whole_file(target) as draft:
-        return _written(tables, draft, _csv if target.suffix == ".csv" else _parquet)
+        return _written(tables, draft, _csv if suffix_of(target) == ".csv" else _parquet)
 
 
-def check_target(target: Path) -> None:
-    """Check, before any work, that `write_tables` can write a path.
+def check_target(target: Path, *, read: Iterable[AnyPath | None] = ()) -> None:
+    """Check, before any work, that `write_tables` can write a path, and that it replaces nothing that is read.
+
+    Args:
+        target: the file.
+        read: as for `check_not_read`.
 
     Raises:
-        BadInput, CannotWrite: as `write_tables`.
+        BadInput, CannotWrite: as `write_tables`; or one of the files that are read.
     """
-    if target.suffix not in ENDS:
+    if suffix_of(target) not in ENDS:
         raise BadInput(f"{target} ends in {target.suffix or 'nothing'}; expected {' or '.join(ENDS)}.")
-    check_file_place(target)
+    check_file_place(target, read=read)
 
 
 def _written(tables: Iterator[pa.Table], target: Any, open_writer: Callable[[Any, pa.Schema], Any]) -> int:

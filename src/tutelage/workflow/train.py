@@ -35,14 +35,12 @@ from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.columns import levels_of, with_columns
 from tutelage.students.saved.save_load import loaded_student, save_student, student_without_code
 from tutelage.students.saved.trained import TrainedStudent
-from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA, read_trained, student_file
+from tutelage.students.saved.trained_folder import STUDENT_FILE, TRAINED, TRAINED_SCHEMA, read_trained, student_file
 from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
-
-STUDENT_FILE = "student.skops"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
@@ -7,6 +8,7 @@ import pytest
 
 import tutelage as tl
 from tutelage.core.engines.engines import Engine, engine_named, search_path, started, workers_of
+from tutelage.core.engines.processes import WorkerDied
 from tutelage.core.engines.tasks import run_tasks
 from tutelage.core.errors import BadInput
 
@@ -87,6 +89,47 @@ def test_what_cannot_be_read_by_the_other_process_is_said_and_spoils_no_later_ta
         with pytest.raises(TypeError, match="takes 3 positional arguments"):
             engine.submit(max, [unmade, ["x" * 10] * 100_000, b"x" * 100_000]).result()
         assert [engine.submit(abs, number).result() for number in range(3)] == [0, 1, 2]
+
+
+ENDING = """
+import os, sys, time
+
+
+class Made:
+    def __reduce__(self):
+        return sys.exit, (3,)
+
+
+def leaves():
+    sys.exit(0)
+
+
+def ends(status):
+    os._exit(status)
+
+
+def closes(status):  # and still runs, as a program does that ends slowly
+    os.closerange(3, 20)
+    time.sleep(0.3)
+    os._exit(status)
+"""
+
+
+def test_code_that_ends_a_worker_is_said_by_what_it_did(tmp_path, monkeypatch):
+    (tmp_path / "ending.py").write_text(ENDING, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    made = import_module("ending").Made()
+    with started(tl.Local(1)) as engine:
+        for call in ((eval, "__import__('ending').leaves()"), (max, [made])):
+            with pytest.raises(RuntimeError, match=r"its code called sys\.exit\([03]\), which ends a program"):
+                engine.submit(*call).result()
+        assert engine.submit(abs, -1).result() == 1
+        for code, status in (("ends(7)", 7), ("closes(4)", 4)):
+            with pytest.raises(WorkerDied, match=f"ended with status {status}$"):
+                engine.submit(eval, f"__import__('ending').{code}").result()
+    with ThreadPoolExecutor(1) as pool:  # one that hands a SystemExit on
+        found, given_up = done_on(Engine(pool.submit, 1), lambda attempt: (sys.exit, attempt.task), [1])
+    assert (found, given_up) == ({}, {1: "SystemExit: its code called sys.exit(1), which ends a program"})
 
 
 @pytest.mark.parametrize(("text", "workers"), [("local:3", 3), ("ray:64", 64), ("local", os.cpu_count())])

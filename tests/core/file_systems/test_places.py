@@ -4,7 +4,7 @@ import pytest
 
 from tutelage.core.errors import CannotWrite
 from tutelage.core.file_systems.paths import RemotePath
-from tutelage.core.file_systems.places import check_apart, check_file_place, check_place
+from tutelage.core.file_systems.places import check_apart, check_file_place, check_not_read, check_place
 
 
 def names(folder):
@@ -58,3 +58,26 @@ def test_folders_beside_each_other_are_apart(tmp_path):
     check_apart(tmp_path / "out", tmp_path / "out.answers")
     check_apart(RemotePath.of("s3://lake/out"), tmp_path)
     check_apart(tmp_path / "out", tmp_path, may_hold=True)
+
+
+def test_what_is_read_is_not_written_over(tmp_path):
+    rows, folder, link = tmp_path / "rows.csv", tmp_path / "folder", tmp_path / "link.csv"
+    rows.write_text("x")
+    folder.mkdir()
+    link.symlink_to(rows)
+    (folder / "part.csv").write_text("x")
+    (folder / "hard.csv").hardlink_to(rows)
+    read = [rows, folder, None, tmp_path / "nothing.csv"]
+    for target, said in (
+        (rows, "rows.csv is an input"),
+        (link, "is the same file as"),
+        (folder / "hard.csv", "is the same file as"),
+        (folder / "part.csv", "lies in"),
+        (folder / ".." / "rows.csv", "is the same file as"),
+        (tmp_path, "holds"),
+    ):
+        with pytest.raises(CannotWrite, match=f"{said}.*read as well and would be lost. Choose another path"):
+            check_not_read(target, read)
+    for new in (folder / "new.csv", tmp_path / "nothing.csv"):
+        check_file_place(new, read=read)
+    assert rows.read_text() == "x"

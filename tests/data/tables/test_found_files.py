@@ -133,3 +133,107 @@ def test_a_star_stands_for_no_point_that_begins_a_name_here_and_elsewhere():
         assert [path.name for path in here.paths] == [path.name for path in there.paths] == [found]
     with pytest.raises(BadInput, match="names no table"):
         FoundFiles.of([any_path("memory://points/lake/x/*/*.parquet")])
+
+
+def both(*names):
+    """The same files on this machine and on another file system; folders of each that hold them."""
+    for number, name in enumerate(names):
+        written(Path(name), pd.DataFrame({"a": [float(number)]})) if Path(name).suffix else None
+        any_path(f"memory://parts/{name}").write(Path(name).read_bytes())
+    return [Path(names[0]).parts[0], f"memory://parts/{Path(names[0]).parts[0]}"]
+
+
+@pytest.fixture
+def in_memory():
+    """An empty file system in memory."""
+    fsspec = pytest.importorskip("fsspec")
+    yield
+    fsspec.filesystem("memory").store.clear()
+
+
+def test_suffixes_in_capitals_are_those_in_small_letters(in_memory):
+    Path("up").mkdir()
+    FRAME[["a"]].to_csv("up/A.CSV", index=False)
+    FRAME[["a"]].to_csv("up/B.Csv.GZ", index=False, compression="gzip")
+    Path("up/C.TSV").write_text("a\n9\n")
+    for name in ("A.CSV", "B.Csv.GZ", "C.TSV"):
+        any_path(f"memory://parts/up/{name}").write(Path("up", name).read_bytes())
+    for folder in ("up", "memory://parts/up"):
+        assert cells(opened(folder))["a"] == [*FRAME["a"], *FRAME["a"], 9]
+    FRAME[["a"]].to_parquet("D.PARQUET")
+    FRAME[["a"]].to_json("E.JSONL", orient="records", lines=True)
+    FRAME[["a"]].to_json("H.Jsonl.Gz", orient="records", lines=True, compression="gzip")
+    np.save("f.npy", FRAME[["a"]].to_numpy())
+    Path("f.npy").rename("F.NPY")
+    np.savez("g.npz", X=FRAME[["a"]].to_numpy())
+    Path("g.npz").rename("G.NPZ")
+    for name in ("D.PARQUET", "E.JSONL", "H.Jsonl.Gz", "F.NPY", "G.NPZ"):
+        assert np.asarray(as_rows(name).part(0, 4)).ravel().tolist() == FRAME["a"].tolist()
+        assert TableFile.open(name).rows().count == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["in/a.csv", "in/2024/b.csv"], "{0}/2024/b.csv would be left out of the rows of {0}: folders below it are read if they name a"),
+        (["in/a.csv", "in/x/y/b.parquet"], "{0}/x/y/b.parquet would be left out of the rows of {0}: folders below"),
+        (["in/k=1/a.csv", "in/k=1/deep/b.csv"], "{0}/k=1/deep/b.csv would be left out of the rows of {0}/k=1"),
+        (
+            ["in/a.csv", "in/b.csv.bz2"],
+            "{0}/b.csv.bz2 would be left out of the rows of {0}: expected no other files of rows",
+        ),
+    ],
+)
+def test_no_part_of_a_folder_is_left_out_without_a_word(files, message, in_memory):
+    for folder in both(*files):
+        with pytest.raises(BadInput, match=re.escape(message.format(folder)) + f".*by a pattern.*'{folder}"):
+            opened(folder)
+
+
+def test_an_array_among_tables_is_named(in_memory):
+    both("in/a.parquet")
+    np.save("in/b.npy", np.zeros(2))
+    with pytest.raises(BadInput, match=r"in/b.npy would be left out of the rows of in: .* by a pattern such as 'in/\*.parquet'"):
+        opened("in")
+    assert cells(opened("in/*.parquet")) == {"a": [0.0]}
+
+
+def test_the_pattern_that_an_error_names_reads_all_or_some(in_memory):
+    for folder in both("in/a.csv", "in/2024/b.csv", "in/2024/03/c.csv", "in/.git/d.csv"):
+        assert cells(opened(f"{folder}/*.csv")) == {"a": [0.0]}
+        assert sorted(cells(opened(f"{folder}/**/*.csv"))["a"]) == [0.0, 1.0, 2.0]
+        assert cells(opened(f"{folder}/**/c.csv")) == cells(opened(f"{folder}/**/03/**/c.csv")) == {"a": [2.0]}
+    for folder in both("lake/year=1/a.csv", "lake/year=2/b.csv"):
+        assert cells(opened(f"{folder}/**/*.csv")) == {"a": [0.0, 1.0], "year": [1, 2]}
+
+
+def test_a_link_to_nothing_is_named_and_other_names_are_left_alone():
+    both("in/a.csv")
+    for name in ("README.md", "_SUCCESS", ".c.csv.crc", "notes.txt", "schema.json"):
+        Path("in", name).touch()
+    written(Path("in/_temporary/b.csv"), FRAME)
+    written(Path("in/docs/.hidden/b.csv"), FRAME)
+    assert cells(opened("in")) == {"a": [0.0]}
+    for name in ("in/lost.csv", "in/lost"):
+        Path(name).symlink_to("nowhere.csv")
+        for given in ("in", "in/*"):
+            with pytest.raises(BadInput, match=rf"{name} is a link to nothing, and rows may be missing; mend the link, or remove it"):
+                opened(given) if given == "in" else FoundFiles.of([Path(f"{name}*")])
+        Path(name).unlink()
+
+
+def test_no_file_is_read_twice_by_whatever_names(in_memory):
+    for folder in both("ov/a.csv", "ov/b.csv"):
+        for given in ([folder, f"{folder}/a.csv"], [f"{folder}/a.csv", f"{folder}/a.csv"], [f"{folder}/*.csv", folder]):
+            with pytest.raises(BadInput, match=r"ov/a.csv is named twice, and its rows would count twice; name each file once"):
+                opened(*given)
+        assert cells(opened(f"{folder}/b.csv", f"{folder}/a.csv")) == {"a": [1.0, 0.0]}
+    Path("link.csv").symlink_to("ov/a.csv")
+    Path("same").symlink_to("ov")
+    for given, said in (
+        (["ov/*.csv", "same/./a.csv"], "same/a.csv is named twice, also as ov/a.csv,"),
+        (["ov", "link.csv"], "link.csv is named twice, also as ov/a.csv,"),
+        ([str(Path("ov/a.csv").absolute()), "ov/../ov/a.csv"], "ov/../ov/a.csv is named twice, also as /"),
+    ):
+        with pytest.raises(BadInput, match=re.escape(said)):
+            opened(*given)

@@ -1,4 +1,5 @@
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -259,3 +260,28 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_named():
         file.truncate(9000)
     with pytest.raises(BadInput, match=r"row group 8 of rows[.]parquet cannot be read: it is damaged, or was changed after it was opened"):
         source.part(["a"], 8500, 8600)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (pa.array([Decimal("1.50")]), pa.array([2]), "b.parquet holds int64, of which cells do not fit into decimal128"),
+        (pa.array([2.5]), pa.array([2**53 + 1]), "b.parquet holds int64, of which cells do not fit into double"),
+        (pa.array([-5]), pa.array([2**63 + 1], pa.uint64()), "b.parquet holds uint64, of which cells do not fit into int64"),
+        (
+            pa.array([1], pa.timestamp("ns")),
+            pa.array([10_413_792_000], pa.timestamp("s")).cast(pa.timestamp("us")),
+            "b.parquet holds timestamp[us], of which cells do not fit into timestamp[ns]",
+        ),
+        (pa.array([1], pa.duration("ns")), pa.array([10**12], pa.duration("s")), "b.parquet holds duration[s], of which cells"),
+    ],
+)
+def test_cells_that_the_type_of_all_files_does_not_hold_are_named(first, second, said, tmp_path):
+    for name, cells in (("a", first), ("b", second)):
+        pq.write_table(pa.table({"x": cells, "k": [1.0]}), tmp_path / f"{name}.parquet")
+    source = open_tables([tmp_path])
+    assert source.part(["k"], 0, 2).num_rows == 2
+    with pytest.raises(BadInput, match=f"column 'x' of .*{re.escape(said)}.* or declare it, as in dtype={{'x': 'text'}}"):
+        source.part(["x"], 0, 2)
+    if not pa.types.is_duration(first.type):
+        assert open_tables([tmp_path], dtype={"x": "text"}).part(["x"], 0, 2).num_rows == 2

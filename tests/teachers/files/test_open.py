@@ -121,6 +121,14 @@ def test_a_pickle_is_loaded_only_with_trust(tmp_path, suffix):
         open_teacher(str(path), trust=True)
 
 
+def test_a_suffix_in_capitals_says_what_a_file_is(tmp_path):
+    model = LogisticRegression().fit(X, np.arange(len(X)) % 2)
+    skops.io.dump(model, tmp_path / "MODEL.SKOPS")
+    (tmp_path / "MODEL.ONNX").write_bytes(to_onnx(model, X[:1], options={"zipmap": False}).SerializeToString())
+    for name in ("MODEL.SKOPS", "MODEL.ONNX"):
+        np.testing.assert_allclose(open_teacher(str(tmp_path / name)).answer(X), model.predict_proba(X), atol=1e-5)
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A working directory; modules imported from it are removed from `sys.modules` afterwards."""
@@ -146,6 +154,22 @@ def test_an_object_of_a_module_in_a_package_is_opened(here):
         "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit([[0], [1]], [0, 1])\n"
     )
     assert open_teacher("my_teachers.first:model").form.task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "import sys\nsys.exit(0)\n",
+            r"SystemExit: its code called sys.exit\(0\), which ends .*\); what it does as a program belongs",
+        ),
+        ("raise ValueError('no weights')\n", r"\(ValueError: no weights\); mend it"),
+    ],
+)
+def test_a_module_that_fails_as_it_is_imported_is_said(here, code, message):
+    (here / "my_teacher.py").write_text(code)
+    with pytest.raises(BadInput, match=f"the module of my_teacher:scores cannot be imported .*{message}"):
+        open_teacher("my_teacher:scores")
 
 
 @pytest.mark.parametrize(

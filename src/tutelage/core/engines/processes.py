@@ -13,6 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any, cast
 
+ENDING_S = 5.0
+"""Seconds in which a process that has closed its output ends by itself."""
+
 
 class WorkerDied(Exception):
     """A worker process ended while it worked: it was killed, or ran out of memory."""
@@ -45,8 +48,7 @@ class Processes:
             _send(process, (function, arguments))
             content = pickle.load(cast(IO[bytes], process.stdout))  # noqa: S301 - from the process that this one started
         except (EOFError, OSError, pickle.UnpicklingError) as error:
-            process.kill()
-            raise WorkerDied(f"the worker process ended with status {process.wait()}") from error
+            raise WorkerDied(f"the worker process ended with status {_ended(process)}") from error
         succeeded, result = pickle.loads(content)  # noqa: S301 - as above
         if succeeded:
             return result
@@ -74,6 +76,15 @@ class Processes:
             self._all.append(process)
         threading.Thread(target=_end_what_it_started, args=(process,), daemon=True).start()
         return process
+
+
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """The status of a process that writes nothing more: its own, unless it does not end."""
+    try:
+        return process.wait(ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def _end_what_it_started(process: subprocess.Popen[bytes]) -> None:

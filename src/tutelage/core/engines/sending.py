@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from tutelage.core.errors import BadInput, DamagedFile, one_line
+from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, one_line
 from tutelage.core.file_systems.whole_files import whole_file
 
 
@@ -41,7 +41,7 @@ def sendable(value: Any, what: str) -> bytes:
     try:
         content = pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
         _Elsewhere(io.BytesIO(content)).load()
-    except Exception as error:  # whatever an object of the user's raises
+    except FOREIGN as error:  # whatever an object of the user's raises
         raise BadInput(
             f"{what} cannot be sent to other processes ({one_line(error)}). Define what it is made of in a module that they import, by "
             "names of its own, or leave on= out."

@@ -9,7 +9,7 @@ from typing import Any
 
 from tutelage.core.engines.engines import Engine
 from tutelage.core.engines.schedule import SLOW, Attempt, Schedule
-from tutelage.core.errors import BadInput, one_line
+from tutelage.core.errors import FOREIGN, BadInput, one_line
 
 LOOK_SECONDS = 0.2
 """How often the driver looks for tasks that take too long, while nothing happens."""
@@ -57,7 +57,7 @@ def run_tasks(
             continue
         try:
             result = future.result()
-        except Exception as error:  # whatever the task raises, and what becomes of a worker
+        except FOREIGN as error:  # whatever the task raises, and what becomes of a worker
             schedule.failed(attempt, f"{type(error).__name__}: {one_line(error)}")
         else:
             if schedule.finished(attempt, time.monotonic()):

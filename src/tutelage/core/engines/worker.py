@@ -14,6 +14,8 @@ import sys
 import traceback
 from typing import Any, BinaryIO
 
+from tutelage.core.errors import FOREIGN, one_line
+
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Run what is asked until there are no more requests."""
@@ -24,8 +26,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             return
         try:
             function, arguments = pickle.loads(request)  # noqa: S301 - as above
-        except Exception as error:  # a function that this process cannot import
-            answer: Any = (False, error)
+        except FOREIGN as error:  # a function that this process cannot import
+            answer: Any = (False, _told(error))
         else:
             answer = _result(function, arguments)
         try:
@@ -42,7 +44,7 @@ def _pickled(answer: tuple[bool, Any]) -> bytes:
         content = pickle.dumps(answer)
         if not succeeded:
             pickle.loads(content)  # noqa: S301 - our own
-    except Exception as error:
+    except FOREIGN as error:
         return pickle.dumps((False, RuntimeError("".join(traceback.format_exception_only(error if succeeded else result)).strip())))
     return content
 
@@ -57,8 +59,13 @@ def _exit() -> None:
 def _result(function: Any, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
     try:
         return True, function(*arguments)
-    except Exception as error:
-        return False, error
+    except FOREIGN as error:
+        return False, _told(error)
+
+
+def _told(error: BaseException) -> BaseException:
+    """An error as the other process gets it, where a SystemExit would end something else."""
+    return RuntimeError(one_line(error)) if isinstance(error, SystemExit) else error
 
 
 if __name__ == "__main__":

@@ -24,6 +24,10 @@ _URI = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<authority>[^/?]*)(
 _MANGLED = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/[^/]")
 
 
+ANY_FOLDERS = "**"
+"""The part of a pattern that stands for any folders below each other, or none."""
+
+
 class FileStatus(NamedTuple):
     """Size and time of a file, named as in `os.stat_result`."""
 
@@ -144,11 +148,14 @@ class RemotePath:
         return (path for path in self.iterdir() if PurePosixPath(path.name).match(pattern))
 
     def matching(self) -> list[RemotePath]:
-        """The files that the path names as a pattern; a star stands for any letters but a slash, and not for a point that begins a name."""
+        """The files that the path names as a pattern, as `glob` of this machine has it.
+
+        A star stands for any letters but a slash, and not for a point that begins a name; two of them between slashes for any folders.
+        """
         names = self.key.split("/")
         plain = next((place for place, name in enumerate(names) if has_magic(name)), len(names))
         folder = RemotePath(self.root, "/".join(names[:plain]), self.query)
-        found = folder.files(below=plain < len(names) - 1)
+        found = folder.files(below=plain < len(names) - 1 or ANY_FOLDERS in names)
         return [path for path in found if _matches(path.key.split("/"), names)]
 
     def rmdir(self) -> None:
@@ -326,6 +333,16 @@ def listed(folder: AnyPath) -> list[tuple[AnyPath, str]]:
     return [(path, {"Directory": "folder", "File": "file"}.get(kind, "")) for path, kind in folder._below(recursive=False)]
 
 
+def suffix_of(path: AnyPath) -> str:
+    """The ending of the name in lower case, with its point: what says of which format a file is.
+
+    Example:
+        >>> suffix_of(Path("ROWS.CSV"))
+        '.csv'
+    """
+    return path.suffix.lower()
+
+
 def asked(path: AnyPath) -> Any:
     """A block in which an open file is read, and errors of another file system are reported with its path."""
     return nullcontext() if isinstance(path, Path) else path._asked()
@@ -333,10 +350,13 @@ def asked(path: AnyPath) -> Any:
 
 def _matches(names: list[str], patterns: list[str]) -> bool:
     """Whether the names on a way match those of a pattern, as `glob` of this machine has it."""
-    if len(names) != len(patterns):
-        return False
-    pairs = zip(names, patterns, strict=True)
-    return all(PurePosixPath(name).match(pattern) and (pattern[0] == "." or not name.startswith(".")) for name, pattern in pairs)
+    if not patterns or not names:
+        return not names and all(pattern == ANY_FOLDERS for pattern in patterns)
+    name, pattern = names[0], patterns[0]
+    hidden = name.startswith(".") and pattern[0] != "."
+    if pattern == ANY_FOLDERS:
+        return _matches(names, patterns[1:]) or (not hidden and _matches(names[1:], patterns))
+    return not hidden and PurePosixPath(name).match(pattern) and _matches(names[1:], patterns[1:])
 
 
 def _write(system: Any, path: str, content: bytes) -> None:

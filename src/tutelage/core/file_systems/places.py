@@ -36,14 +36,19 @@ def check_place(target: AnyPath, *, may_replace: Callable[[Any], bool] = is_empt
         probe(followed(target) / "file", named=target)
 
 
-def check_file_place(target: Path) -> None:
+def check_file_place(target: Path, *, read: Iterable[AnyPath | None] = ()) -> None:
     """Check, before any long computation, that a file can later be written at `target`.
+
+    Args:
+        target: the file, which need not exist.
+        read: files and folders that the same command reads, as for `check_not_read`.
 
     Raises:
         CannotWrite: it cannot; the message gives the reason.
     """
     if target.is_dir():
         raise CannotWrite(f"{target} is a folder, but a file will be written there. Name a file.")
+    check_not_read(target, read)
     probe(followed(target))
 
 
@@ -78,6 +83,34 @@ def check_apart(target: AnyPath, cache: Path, *, may_hold: bool = False) -> None
 def _is_one_of(folder: Path, others: Iterable[Path]) -> bool:
     """Whether a folder is one of others, also where a file system takes two names for one."""
     return any(folder == other or (folder.exists() and other.exists() and folder.samefile(other)) for other in others)
+
+
+def check_not_read(target: Path, read: Iterable[AnyPath | None]) -> None:
+    """Check that what is written at `target` replaces nothing that the same command reads, by whatever names the two are given.
+
+    Args:
+        target: a file, or a folder that is replaced as a whole.
+        read: files, and folders of which any file may be read; None and paths of other file systems are not looked at.
+
+    Raises:
+        CannotWrite: `target` is one of the files, lies in one of the folders, or is a folder that holds one of them.
+    """
+    if not target.exists():  # a new file replaces nothing
+        return
+    for path in read:
+        found = _of_both(target, path) if isinstance(path, Path) and path.exists() else None
+        if found is not None:
+            raise CannotWrite(f"{target} {found}, which is read as well and would be lost. Choose another path to write to.")
+
+
+def _of_both(target: Path, read: Path) -> str | None:
+    """How a place that is written is one that is read, as the end of "the place ..."; None if it is not."""
+    if target.samefile(read):
+        return "is an input" if str(target) == str(read) else f"is the same {'folder' if read.is_dir() else 'file'} as {read}"
+    place, source = target.resolve(), read.resolve()
+    if target.is_dir():
+        return f"holds {read}" if source.is_relative_to(place) else None
+    return f"lies in {read}" if place.is_relative_to(source) else None
 
 
 def check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tutelage.core.errors import CannotWrite
 from tutelage.core.file_systems.drafts import beside, cannot_write, draft_of, followed, named, sync
 from tutelage.core.file_systems.locks import turn
-from tutelage.core.file_systems.places import check_replaceable, is_empty, probe
+from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.places import check_not_read, check_replaceable, is_empty, probe
 
 
 @contextmanager
@@ -54,18 +55,20 @@ def whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty
         raise CannotWrite(f"{reason} The finished folder was left at {_preserved(draft, target)}.") from error
 
 
-def check_whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty) -> None:
+def check_whole_folder(target: Path, *, may_replace: Callable[[Path], bool] = is_empty, read: Iterable[AnyPath | None] = ()) -> None:
     """Check, before any long computation, that `whole_folder` can later write `target`.
 
     Args:
         target: the folder that will be written.
         may_replace: as in `whole_folder`.
+        read: files and folders that the same command reads, as for `check_not_read`.
 
     Raises:
         CannotWrite: it cannot; the message gives the reason.
     """
     recover_folder(target)
     check_replaceable(target, may_replace)
+    check_not_read(target, read)
     place = followed(target)
     if not place.name or os.path.ismount(place):
         raise CannotWrite(f"{target} is the root of a file system, which cannot be replaced. Name a folder inside it.")

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tutelage.core.answer_values.class_names import ClassNames
-from tutelage.core.errors import one_line
+from tutelage.core.errors import FOREIGN, one_line
 
 
 class Unreadable(Exception):
@@ -250,7 +250,7 @@ def _of_instance(value: Any) -> Content:
     try:
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce is not None else value.__reduce_ex__(4)
-    except Exception as error:  # a type that refuses to be pickled chooses its error
+    except FOREIGN as error:  # a type that refuses to be pickled chooses its error
         raise Unreadable(one_line(error)) from error
     if isinstance(reduced, str):
         return Content("global", [("", _global_name(value, reduced))])

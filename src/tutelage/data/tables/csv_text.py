@@ -16,7 +16,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
 from tutelage.core.file_systems.copies import seekable
-from tutelage.core.file_systems.paths import AnyPath
+from tutelage.core.file_systems.paths import AnyPath, suffix_of
 from tutelage.data.tables.column_types import MISSING, NUMBER, inferred
 
 SEPARATORS = ",;\t|"
@@ -28,7 +28,7 @@ BLOCK_BYTES = (1 << 24, 1 << 27, 1 << 30)
 
 def is_gzip(path: AnyPath) -> bool:
     """Whether the file's name says that it is compressed with gzip."""
-    return path.suffix == ".gz"
+    return suffix_of(path) == ".gz"
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _check_closed(texts: TextFile, table: Any, separator: str, encoding: str) ->
 def _read_csv(texts: TextFile, options: Any, **others: Any) -> Any:
     import pyarrow.csv as pcsv
 
-    if isinstance(texts.content, Path):
+    if isinstance(texts.content, Path) and is_gzip(texts.path) == (texts.content.suffix == ".gz"):  # Arrow goes by small letters
         return pcsv.read_csv(texts.content, options, **others)
     with texts.opened() as file:
         return pcsv.read_csv(file, options, **others)
@@ -201,7 +201,7 @@ def _header(path: AnyPath, head: str) -> tuple[list[str], str]:
             break
         elif not quoted and letter in counts:
             counts[letter] += 1
-    separator = "\t" if ".tsv" in path.suffixes else max(SEPARATORS, key=counts.__getitem__)
+    separator = "\t" if ".tsv" in map(str.lower, path.suffixes) else max(SEPARATORS, key=counts.__getitem__)
     names = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
     return names, separator
 

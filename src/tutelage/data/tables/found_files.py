@@ -2,31 +2,39 @@
 
 A folder may hold folders such as year=2024/month=3, as Hive, Spark and pyarrow write partitioned data sets: `year` and `month` are columns
 then, whose cells are the same in all rows of a file.
+
+No part of a folder is left out without a word: nobody misses rows that are not there. Names that begin with a point, and folders whose
+names begin with _, are not looked at, as those systems have it.
 """
 
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tutelage.core.errors import BadInput
-from tutelage.core.file_systems.paths import AnyPath, RemotePath, listed
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, listed, suffix_of
 from tutelage.data.tables.column_types import ColumnType, as_type, inferred
 
 CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)
 FORMATS = "a .parquet, .csv, .tsv or .jsonl file"
+NO_TABLES = (".npy", ".npz", ".ndjson", ".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods")
+"""Files that hold rows, and are not read as tables."""
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """How a missing value is written in the name of a folder."""
 
 
 def table_suffix(path: AnyPath) -> str:
     """The suffix that names the format, without .gz; "" for a file that is not a table."""
-    suffix = PurePath(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    return suffix if suffix in (*CSV, *JSON_LINES) or (suffix in PARQUET and path.suffix != ".gz") else ""
+    last = suffix_of(path)
+    suffix = suffix_of(Path(path.stem)) if last == ".gz" else last
+    return suffix if suffix in (*CSV, *JSON_LINES) or (suffix in PARQUET and last != ".gz") else ""
 
 
 def is_table(path: AnyPath) -> bool:
@@ -51,12 +59,14 @@ class FoundFiles:
         """The files that paths name: a file itself, the tables in a folder or of a pattern sorted by the names on their way.
 
         Raises:
-            BadInput: a file does not exist or is not a table, a folder or pattern yields none, or files lie in different folders.
+            BadInput: a file does not exist, is not a table or is named twice; a folder or pattern yields none, a folder holds rows that
+                would be left out, or files lie in different folders.
         """
         found = [(path, depth) for one in given for path, depth in _found(one)]
         for path, _ in found:
             if not table_suffix(path):
                 raise BadInput(f"cannot read a table from {path}; expected {FORMATS}.")
+        _check_once([path for path, _ in found])
         first, folders = found[0]
         for path, depth in found:
             names, expected = _names(path, depth), _names(first, folders)
@@ -91,6 +101,19 @@ class FoundFiles:
         return columns
 
 
+def local_tables(given: Sequence[AnyPath]) -> list[Path]:
+    """The files of this machine that paths of rows name, and every table in their folders: what must not be written over.
+
+    Args:
+        given: files of any format, folders and patterns. Those that name nothing give nothing.
+    """
+    found: list[Path] = []
+    for path in (one for one in given if isinstance(one, Path)):
+        files = path.rglob("*") if path.is_dir() else _matching(path) if _is_pattern(path) else [path]
+        found += [file for file in files if isinstance(file, Path) and (table_suffix(file) or not path.is_dir())]
+    return found
+
+
 def _found(path: AnyPath) -> list[tuple[AnyPath, int]]:
     """The files that a path names, each with the number of its folders that name a column."""
     if _is_pattern(path):
@@ -98,6 +121,7 @@ def _found(path: AnyPath) -> list[tuple[AnyPath, int]]:
         plain = next(place for place, part in enumerate(parts) if glob.has_magic(part))
         found: list[tuple[AnyPath, int]] = []
         for file in _matching(path):
+            _check_link(file)
             between = file.parts[plain:-1]
             found.append((file, len(between) if between and all(map(_is_column, between)) else 0))
     elif table_suffix(path) and path.is_file():
@@ -114,13 +138,93 @@ def _found(path: AnyPath) -> list[tuple[AnyPath, int]]:
 
 
 def _in_folder(folder: AnyPath) -> list[tuple[AnyPath, int]]:
-    """The tables in a folder, and in folders below it that name columns; names that begin with a point or _ are not looked at there."""
-    inside = sorted(listed(folder), key=lambda one: one[0].name)
-    found = [(path, 0) for path, kind in inside if kind == "file" and table_suffix(path) and not path.name.startswith(".")]
-    for below, kind in inside:
-        if kind == "folder" and _is_column(below.name) and not below.name.startswith((".", "_")):
-            found += [(path, depth + 1) for path, depth in _in_folder(below)]
+    """The tables in a folder, and in folders below it that name columns; names that begin with a point or _ are not looked at there.
+
+    Raises:
+        BadInput: it holds rows that would be left out: files of other kinds, folders of other names, or links to nothing.
+    """
+    inside = sorted((one for one in listed(folder) if not one[0].name.startswith(".")), key=lambda one: one[0].name)
+    found = [(path, 0) for path, kind in inside if kind == "file" and table_suffix(path)]
+    below = [path for path, kind in inside if kind == "folder" and not path.name.startswith("_")]
+    _check_all_read(folder, inside, [path for path in below if not _is_column(path.name)])
+    for path in below:
+        if _is_column(path.name):
+            found += [(one, depth + 1) for one, depth in _in_folder(path)]
     return found
+
+
+def _check_all_read(folder: AnyPath, inside: Sequence[tuple[AnyPath, str]], others: Sequence[AnyPath]) -> None:
+    """Check that nothing in a folder would be left out.
+
+    Args:
+        folder: that is read.
+        inside: what lies in it, but for hidden names.
+        others: the folders among that whose names are no columns.
+
+    Raises:
+        BadInput: something would.
+    """
+    for path, _ in inside:
+        _check_link(path)
+    end = next((table_suffix(path) for path, _ in inside if table_suffix(path)), "")
+    odd = next((path for path, kind in inside if kind == "file" and _holds_rows(path) and not path.name.startswith("_")), None)
+    if odd is not None:
+        raise BadInput(
+            f"{odd} would be left out of the rows of {folder}: expected no other files of rows beside {FORMATS}. Move it elsewhere, or "
+            f"name what is to be read by a pattern such as '{folder}/*{end or '.csv'}'."
+        )
+    deeper = next((file for path in others for file in _rows_below(path)), None)
+    if deeper is not None:
+        end = end or table_suffix(deeper) or ".csv"
+        raise BadInput(
+            f"{deeper} would be left out of the rows of {folder}: folders below it are read if they name a column, as in year=2024. Name "
+            f"what is to be read by a pattern: '{folder}/*{end}' leaves such folders out, and '{folder}/**/*{end}' takes all in."
+        )
+
+
+def _check_link(path: AnyPath) -> None:
+    """Check that a path is no link to nothing.
+
+    Raises:
+        BadInput: it is.
+    """
+    if isinstance(path, Path) and path.is_symlink() and not path.exists():
+        raise BadInput(f"{path} is a link to nothing, and rows may be missing; mend the link, or remove it.")
+
+
+def _holds_rows(path: AnyPath) -> bool:
+    """Whether a file that is no table is likely to hold rows."""
+    inner = suffix_of(Path(path.stem)) if suffix_of(path) in COMPRESSED else suffix_of(path)
+    return not table_suffix(path) and inner in (*CSV, *JSON_LINES, *PARQUET, *NO_TABLES)
+
+
+def _rows_below(folder: AnyPath) -> Iterator[AnyPath]:
+    """Files below a folder that hold rows; names that begin with a point or _ are not looked at."""
+    if isinstance(folder, RemotePath):
+        depth = len(folder.parts)
+        files = [file for file in folder.files(below=True) if not any(part.startswith((".", "_")) for part in file.parts[depth:])]
+        yield from (file for file in files if table_suffix(file) or _holds_rows(file))
+        return
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
+        for file in (Path(place) / name for name in sorted(names) if not name.startswith((".", "_"))):
+            if table_suffix(file) or _holds_rows(file):
+                yield file
+
+
+def _check_once(paths: Sequence[AnyPath]) -> None:
+    """Check that no file is read twice, by whatever names.
+
+    Raises:
+        BadInput: one is.
+    """
+    known: dict[AnyPath, AnyPath] = {}
+    for path in paths:
+        place = path.resolve() if isinstance(path, Path) else path
+        if place in known:
+            also = "" if str(known[place]) == str(path) else f", also as {known[place]}"
+            raise BadInput(f"{path} is named twice{also}, and its rows would count twice; name each file once.")
+        known[place] = path
 
 
 def _is_pattern(path: AnyPath) -> bool:
@@ -131,7 +235,7 @@ def _matching(pattern: AnyPath) -> list[AnyPath]:
     """The files that a pattern names, sorted."""
     if isinstance(pattern, RemotePath):
         return sorted(pattern.matching(), key=lambda path: path.parts)
-    return sorted(Path(name) for name in glob.glob(str(pattern)))  # noqa: PTH207 - the pattern may be absolute
+    return sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
 
 
 def _is_column(folder: str) -> bool:

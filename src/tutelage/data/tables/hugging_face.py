@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import FOREIGN, BadInput
 from tutelage.data.tables.arrow_parts import ArrowParts
 from tutelage.data.tables.origin import Origin
 
@@ -38,7 +38,7 @@ def origin_of(dataset: Any) -> Origin | None:
         return None
     try:
         content = pickle.dumps(dataset)
-    except Exception:  # what a transform of the user's holds
+    except FOREIGN:  # what a transform of the user's holds
         return None
     if len(content) > SENT_BYTES:
         return None

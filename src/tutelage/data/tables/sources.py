@@ -81,23 +81,37 @@ class TableSource:
         return {name: recorded_type(self._arrow_types[name]) for name in names}
 
     def part(self, names: Sequence[str], start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` of these columns, as an Arrow table."""
+        """Rows from `start` to `stop` of these columns, as an Arrow table.
+
+        Raises:
+            BadInput: cells of one file that the type of all files together does not hold.
+        """
         import pyarrow as pa
 
         parts, first = [], 0
         for piece in self._pieces:
             begin, end = max(start - first, 0), min(stop - first, piece.count)
             if begin < end:
-                parts.append(self._aligned(piece.read(names, begin, end)))
+                parts.append(self._aligned(piece.read(names, begin, end), piece.path))
             first += piece.count
         return pa.concat_tables(parts, promote_options="permissive")
 
-    def _aligned(self, table: Any) -> Any:
-        """The table with the types that all files have in common."""
+    def _aligned(self, table: Any, path: AnyPath) -> Any:
+        """The table of a file with the types that all files have in common."""
+        import pyarrow as pa
+
         for place, name in enumerate(table.column_names):
             kind = self._arrow_types[name]
-            if table.column(place).type != kind and type_of(kind) != "category":
-                table = table.set_column(place, name, table.column(place).cast(kind))
+            column = table.column(place)
+            if column.type == kind or type_of(kind) == "category":
+                continue
+            try:
+                table = table.set_column(place, name, column.cast(kind))
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+                raise BadInput(
+                    f"{_where(path, name)} holds {column.type}, of which cells do not fit into {kind}, the type of all files together "
+                    f"({one_line(error)}). Store one type in all of them, or declare it, as in dtype={{{name!r}: 'text'}}."
+                ) from error
         return table
 
 

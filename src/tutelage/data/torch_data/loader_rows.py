@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.arrays import tensor_array
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line, require
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line, require
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.tables.hugging_face import check_ends
@@ -44,7 +44,7 @@ def read_items(dataset: Any) -> list[Any]:
     try:
         with own_draws(), own_torch_draws():
             return list(dataset)
-    except Exception as error:  # the code of the user
+    except FOREIGN as error:  # the code of the user
         raise BadInput(f"the items of {type(dataset).__name__} cannot be read ({one_line(error)}).") from error
 
 
@@ -145,7 +145,7 @@ def _read(loader: Any, batches: list[list[int]]) -> list[Any]:
             return list(loaded)
     except TutelageError:
         raise
-    except Exception as error:  # the code of the user
+    except FOREIGN as error:  # the code of the user
         raise BadInput(f"the items of {type(loader.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
 
 

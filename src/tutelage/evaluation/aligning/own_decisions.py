@@ -10,7 +10,7 @@ import numpy as np
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import one_line
+from tutelage.core.errors import FOREIGN, one_line
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 
 
@@ -50,7 +50,7 @@ def decided_by(model: Any, method: str, inputs: Any, rows: int, form: AnswerForm
         return None
     try:
         predicted = np.asarray(decide(inputs))
-    except Exception as error:  # the student's own code, which may raise anything
+    except FOREIGN as error:  # the student's own code, which may raise anything
         warnings.warn(
             f"predict of {type(model).__name__} fails on these rows ({one_line(error)}); the most probable classes count as its decisions.",
             stacklevel=3,

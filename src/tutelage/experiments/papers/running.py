@@ -45,7 +45,7 @@ def run_paper(paper: Paper, plan: Plan, *, out: Path, store: Store, stages: Stag
         raise BadInput(f"{paper.name} includes its data. Leave --data out.")
     if plan.as_published:
         raise BadInput(f"{paper.name} has no separate published protocol; only mnist has one. Leave --as-published out.")
-    check_whole_folder(out, may_replace=is_run)
+    check_whole_folder(out, may_replace=is_run, read=(plan.data, store.root))
     check_store(store.root)
     check_apart(out, store.root, may_hold=True)
     with tempfile.TemporaryDirectory(prefix="tutelage-") as folder:

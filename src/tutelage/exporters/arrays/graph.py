@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, require
+from tutelage.core.errors import FOREIGN, BadInput, require
 from tutelage.data.structures.network_answers import answers_in, tensors_of
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import MASK, StructuredRows
@@ -59,7 +59,7 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
                 output_names=["prediction" if form.task == "regression" else "probabilities"],
                 dynamic_shapes=(_free_axes(rows),),
             )
-    except Exception as error:  # whatever the code of the network, or torch's exporter, raises
+    except FOREIGN as error:  # whatever the code of the network, or torch's exporter, raises
         raise BadInput(
             f"the network cannot be exported: torch's exporter cannot follow its code for any number of rows and tokens "
             f"({type(error).__name__}). Use torch operations on whole batches, without conditions on values."

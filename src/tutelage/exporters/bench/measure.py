@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.arguments import number
-from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.errors import FOREIGN, BadInput, TutelageError
 from tutelage.core.records import Bench, Contender, Latency
 from tutelage.exporters.bench.repeats import Repeats
 from tutelage.exporters.bench.shipped import ShippedFile, sampled
@@ -154,7 +154,7 @@ def _of_model(name: str, model: Any, given: Any, folder: Path, counts: Sequence[
     try:
         size = len(pickle.dumps(model))
         path.write_bytes(pickle.dumps((model, given)))
-    except Exception as error:  # whatever the model raises
+    except FOREIGN as error:  # whatever the model raises
         raise BadInput(f"the {name} cannot be timed: it cannot be sent to another process ({type(error).__name__}).") from error
     start = partial(Child, [sys.executable, "-W", "ignore", "-c", _OF_MODEL, str(path)], f"the {name}")
     return _Entry(name, f"Python {platform.python_version()}", start, size, multiply_adds, tuple(map(Repeats, counts)), stays=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.errors import BadInput, require
+from tutelage.core.errors import FOREIGN, BadInput, require
 from tutelage.exporters.program.operations import OnnxPart
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def estimator_part(model: Any, width: int) -> OnnxPart:
             )
             row = np.zeros((1, width))
             shown = model.predict_proba(row) if classifies else model.predict(row) if hasattr(model, "predict") else model.transform(row)
-    except Exception as error:  # the errors of skl2onnx share no base class, and some quote the model
+    except FOREIGN as error:  # the errors of skl2onnx share no base class, and some quote the model
         raise BadInput(
             f"cannot export a {name}: skl2onnx has no conversion of it ({type(error).__name__}). Expected a student of tutelage, a "
             "tree, a linear model or boosting; or distil it into one: tl.DistilledClassifier, tl.DistilledRegressor."
@@ -88,7 +88,7 @@ def network_part(network: nn.Module, output: Callable[[Any], Any] | None, sample
                 output_names=["answers"],
                 dynamic_shapes=({0: torch.export.Dim("rows")},),
             )
-    except Exception as error:  # whatever the code of the network, or torch's exporter, raises
+    except FOREIGN as error:  # whatever the code of the network, or torch's exporter, raises
         raise BadInput(
             f"the network cannot be exported: torch's exporter cannot follow its code for any number of rows ({type(error).__name__}). "
             "Use torch operations on whole batches, without conditions on values."

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, WrongType
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, WrongType
 from tutelage.data.schema import listed, select_columns
 from tutelage.students.cascade import Cascade
 
@@ -131,7 +131,7 @@ def ask_rows(student: Any, form: AnswerForm, given: Any, rows: NDArray[Any]) -> 
             if hasattr(student, "network"):  # its decisions follow from its probabilities, and it may be slow
                 return Answers(values, (values > 0.5).astype(np.int64) if form.task == "multilabel" else values.argmax(axis=1))
             decided = np.asarray(student.predict(given))
-    except Exception as error:  # whatever the student raises
+    except FOREIGN as error:  # whatever the student raises
         quoted = error.__cause__ if isinstance(error, BadInput | WrongType) and not isinstance(error, ShapeError) else None
         if isinstance(error, TutelageError) and quoted is None:
             raise

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.errors import BadInput, MissingExtra, ParityError
+from tutelage.core.errors import FOREIGN, BadInput, MissingExtra, ParityError
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime, decisions
 from tutelage.exporters.subject.check_rows import CheckRows
@@ -64,7 +64,7 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
             if job.settings.precision == "int8":
                 network = _in_int8(network, sample, shapes)
             content = _lowered(torch.export.export(network, (sample,), dynamic_shapes=shapes))
-    except Exception as error:  # whatever the code of the network, or torch's exporter, raises
+    except FOREIGN as error:  # whatever the code of the network, or torch's exporter, raises
         raise BadInput(
             f"the network cannot be written for ExecuTorch, which cannot follow its code for any number of rows ({type(error).__name__}). "
             "Use torch operations on whole batches, without conditions on values; or export it to ONNX."

@@ -225,7 +225,7 @@ def teacher_of(given: Any) -> tuple[Teacher, str | None]:
     Raises:
         BadInput: no teacher can be made of it.
     """
-    if isinstance(given, str) and ":" in given and not given.endswith(".onnx"):
+    if isinstance(given, str) and ":" in given and not given.lower().endswith(".onnx"):
         return open_teacher(given), given
     return as_teacher(given), None
 

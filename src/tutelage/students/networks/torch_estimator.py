@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line, require, shown
+from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, TutelageError, did_you_mean, one_line, require, shown
 from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.network_answers import tensors_of
 from tutelage.data.structures.structured import StructuredRows, is_structure
@@ -213,7 +213,7 @@ class TorchEstimator(OwnCode, BaseEstimator):  # type: ignore[misc]
             network = self.module(**given)
         except TutelageError:
             raise
-        except Exception as error:  # whatever the code of the user raises
+        except FOREIGN as error:  # whatever the code of the user raises
             called = ", ".join(f"{name}={shown(value)}" for name, value in given.items())
             raise BadInput(f"{name_of(self.module)}({called}) failed ({type(error).__name__}: {one_line(error)}).") from error
         if not isinstance(network, torch.nn.Module):
@@ -326,7 +326,7 @@ def _initialised(network: Any, inputs: int | tuple[int, ...] | RowInputs) -> Any
                     torch_runtime.called(network, tensors_of(shape.ones(2), network))
                 else:
                     network(torch.zeros(2, *shape))
-        except Exception as error:  # whatever the code of the user raises
+        except FOREIGN as error:  # whatever the code of the user raises
             rows = f"with the inputs {', '.join(shape.names)}" if isinstance(shape, RowInputs) else f"of shape {shape}"
             raise BadInput(f"the network cannot take rows {rows} ({one_line(error)}).") from error
     return network

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
+from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.identity.hashing import content_hash
 from tutelage.core.stored.checksums import read_tensors, write_tensors
 from tutelage.core.stored.layers import built, described, flattened, layout, outputs_of
@@ -188,7 +188,7 @@ def _called(factory: Factory) -> nn.Module:
             network = factory()
     except TutelageError:
         raise
-    except Exception as error:  # whatever the user's code raises
+    except FOREIGN as error:  # whatever the user's code raises
         raise BadInput(f"network= cannot be called without arguments ({type(error).__name__}: {one_line(error)}).") from error
     if not isinstance(network, nn.Module):
         raise BadInput(f"network= returned a {type(network).__name__}; expected a function that builds a torch Module.")

@@ -8,6 +8,7 @@ from typing import Any
 
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, DamagedFile, require, shown
+from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.core.stored.skops_files import dump_skops, read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import instances_in, sound_tree, trees_in
@@ -138,7 +139,7 @@ def load_student(path: Path | str, *, network: Any = None, output: Callable[[Any
     path = checked_path("path", path)
     if path.is_dir():
         path = student_file(path, read_trained(path)["file"])
-    if path.suffix == ".safetensors":
+    if suffix_of(path) == ".safetensors":
         _refuse_teacher(path, teacher)
         require("torch")
         from tutelage.students.saved.networks import load_network

@@ -9,11 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tutelage.core.errors import BadInput, DamagedFile
+from tutelage.core.errors import BadInput, DamagedFile, StaleCache
 from tutelage.core.file_systems.whole_folders import recover_folder
 from tutelage.core.stored.checksums import read_json, sha256_of
 
 TRAINED = "run.json"
+STUDENT_FILE = "student.skops"
+SPLIT = "split.parquet"
+"""Where the folder of a distillation says which rows were for what."""
+_OWN = (TRAINED, STUDENT_FILE, SPLIT, "plan.json", "results.json", "figures.json", "playground.json", "students", "work")
 TRAINED_SCHEMA = 5
 REMEDY = "Restore it, or train again."
 MOST_NAMED = 6
@@ -36,6 +40,11 @@ def read_trained(folder: Path) -> dict[str, Any]:
     return record
 
 
+def own_files(folder: Path) -> list[Path]:
+    """Files and folders that a folder of students is read from: what is written there beside them must replace none of these."""
+    return [folder / name for name in _OWN]
+
+
 def class_weights_of_run(record: Mapping[str, Any]) -> str:
     """The weights of classes that a student was trained with, in words; "" if there were none.
 
@@ -46,6 +55,22 @@ def class_weights_of_run(record: Mapping[str, Any]) -> str:
     weights = record.get("class_weights") or {}
     more = f" and {len(weights) - MOST_NAMED:,} more" if len(weights) > MOST_NAMED else ""
     return ", ".join(f"{name} {weight:.3g}" for name, weight in list(weights.items())[:MOST_NAMED]) + more
+
+
+def sha256_of_student(folder: Path) -> str | None:
+    """The SHA-256 of the student's file that a folder's run.json names; None without one, or for one of another version.
+
+    Raises:
+        DamagedFile: run.json is damaged.
+    """
+    if not (folder / TRAINED).is_file():
+        return None
+    try:
+        entry = read_trained(folder)["file"]
+    except StaleCache:
+        return None
+    found = entry.get("sha256") if isinstance(entry, dict) else None
+    return None if found is None else str(found)
 
 
 def student_file(folder: Path, entry: Any) -> Path:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import without_exit
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, joined
 from tutelage.data.structures.given_answers import checked_answers
@@ -57,7 +58,7 @@ class FunctionTeacher:
         return fingerprint_of(self.function, name=f"function:{callee.__qualname__}", version=self.version)
 
     def answer(self, inputs: Any) -> Answers:
-        """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught.
+        """(rows, classes) or (rows, outputs), checked against the form. Exceptions of the function are not caught, but for SystemExit.
 
         Rows of several inputs reach the function as a dict or a tuple of arrays, each padded to its longest row; without an attention
         mask, which tells padding, rows of each length on their own. Answers to padding, and to what the mask leaves out, are left out.
@@ -70,7 +71,8 @@ class FunctionTeacher:
 
     def _answers(self, rows: Any) -> Answers:
         count, what = row_count(rows), "the function's answers"
-        answers = self.function(rows.plain() if isinstance(rows, StructuredRows) else rows)
+        with without_exit("the teacher's function"):
+            answers = self.function(rows.plain() if isinstance(rows, StructuredRows) else rows)
         as_they_are = self.form.positions is not None or isinstance(answers, TopAnswers)
         return checked_answers(self.form, answers, rows, count, what) if as_they_are else self.form.take(answers, count, what)
 

@@ -16,6 +16,7 @@ from tutelage.core.answer_kinds import AnswerKind, Positions
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, DamagedFile, ShapeError, one_line, require
+from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.cells import numbers
@@ -170,7 +171,7 @@ def load_weights(network: nn.Module, path: Path | str) -> nn.Module:
     if not file.is_file():
         raise BadInput(f"there is no file {file}; name the file that holds the weights.")
     try:
-        if file.suffix == ".safetensors":
+        if suffix_of(file) == ".safetensors":
             weights = require("safetensors.torch").load_file(file, device="cpu")
         else:
             weights = torch.load(file, map_location="cpu", weights_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, LabelMismatch, TutelageError, one_line, shown
+from tutelage.core.errors import FOREIGN, BadInput, LabelMismatch, TutelageError, one_line, shown
 from tutelage.core.identity.hashing import content_hash
 from tutelage.teachers.endpoints.completions import Choice
 
@@ -78,7 +78,7 @@ class Prompt:
             found = self.template(text)
         except TutelageError:
             raise
-        except Exception as error:  # the user's function
+        except FOREIGN as error:  # the user's function
             raise BadInput(f"the function prompt= fails ({type(error).__name__}: {one_line(error)}).") from error
         if isinstance(found, str):
             return [{"role": "user", "content": found}]

@@ -12,7 +12,8 @@ from tutelage.core.answer_kinds import AnswerKind, Task
 from tutelage.core.arguments import flag
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError, did_you_mean, one_line
+from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, TutelageError, did_you_mean, one_line
+from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.stored.skops_files import read_skops, reading_skops, skops_io
 from tutelage.core.stored.tree_nodes import sound_tree, trees_in
 from tutelage.teachers.adapt import as_teacher
@@ -82,7 +83,7 @@ def open_teacher(
         if classes is None:
             raise BadInput(f"{name} does not name its classes: pass classes=, the names that it may answer with.")
         return chat(model, classes)
-    if path.suffix in _WEIGHTS:
+    if suffix_of(path) in _WEIGHTS:
         raise BadInput(
             f"{path} holds weights but no network; write a module that builds the network and fills it with load_weights, and "
             "pass module:object."
@@ -91,24 +92,24 @@ def open_teacher(
         return as_teacher(imported(name, _KNOWN), **declared)
     if path.is_dir():
         raise BadInput(f"{name} is a folder, such as one of recorded answers, which cannot answer new rows; expected {_KNOWN}.")
-    if path.suffix not in _OPENERS:
-        hint = did_you_mean(path.suffix, [*_OPENERS, *_WEIGHTS])
+    if suffix_of(path) not in _OPENERS:
+        hint = did_you_mean(suffix_of(path), [*_OPENERS, *_WEIGHTS])
         raise BadInput(f"cannot tell what kind of teacher {name} is; expected {_KNOWN}.{hint}")
     if not path.is_file():
-        similar = [str(file) for file in path.parent.glob("*") if file.suffix in _OPENERS]
+        similar = [str(file) for file in path.parent.glob("*") if suffix_of(file) in _OPENERS]
         raise BadInput(f"there is no file {path}; name the teacher's file.{did_you_mean(str(path), similar)}")
-    loaded = _OPENERS[path.suffix](path, trust)
+    loaded = _OPENERS[suffix_of(path)](path, trust)
     try:
         return as_teacher(loaded, **declared)
     except TutelageError:
         raise
-    except Exception as error:  # what a damaged file makes of a model raises anything when the model is read
+    except FOREIGN as error:  # what a damaged file makes of a model raises anything when the model is read
         raise DamagedFile(f"{path} holds a model that cannot be read ({one_line(error)}). Save the model again.") from error
 
 
 def names_an_object(name: str) -> bool:
     """Whether a name is "module:object", not that of a file or of a language model."""
-    return ":" in name and not name.startswith(CHAT) and Path(name).suffix not in _OPENERS
+    return ":" in name and not name.startswith(CHAT) and suffix_of(Path(name)) not in _OPENERS
 
 
 def language_model(name: str) -> str:
@@ -131,7 +132,7 @@ def imported(name: str, expected: str) -> Any:
         expected: what else could be named, for the message of an error.
 
     Raises:
-        BadInput: no such module, or no such object in it.
+        BadInput: no such module, one that fails as it is imported, or no such object in it.
     """
     module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
@@ -141,6 +142,11 @@ def imported(name: str, expected: str) -> Any:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise BadInput(f"there is no module {error.name} to import for {name}; run where it can be imported, or install it.") from error
+    except TutelageError:
+        raise
+    except FOREIGN as error:  # the code of the user
+        remedy = "what it does as a program belongs below if __name__ == '__main__'" if isinstance(error, SystemExit) else "mend it"
+        raise BadInput(f"the module of {name} cannot be imported ({type(error).__name__}: {one_line(error)}); {remedy}.") from error
     finally:
         sys.path.remove("")
     if not hasattr(found, attribute):
@@ -176,7 +182,7 @@ def _pickle(path: Path, trust: bool) -> Any:
 
     try:
         return joblib.load(path)
-    except Exception as error:  # unpickling can raise anything
+    except FOREIGN as error:  # unpickling can raise anything
         raise DamagedFile(f"{path} cannot be loaded ({type(error).__name__}: {one_line(error)}). Save the model again.") from error
 
 

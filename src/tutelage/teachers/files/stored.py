@@ -12,7 +12,7 @@ from typing import Any
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line
+from tutelage.core.errors import FOREIGN, BadInput, DamagedFile, TutelageError, one_line
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.core.stored.checksums import read_tensors, sha256_of, write_tensors
 from tutelage.core.stored.skops_files import dump_skops, read_skops, skops_io
@@ -85,7 +85,7 @@ def _estimator(teacher: EstimatorTeacher, folder: Path) -> dict[str, Any]:
     declared = _declared(Declared(teacher.names, version=teacher.version))
     try:
         made = as_teacher(skops_io().loads(read_skops(folder / "teacher.skops").content, trusted=trusted), **declared)
-    except Exception as error:  # an object that it holds, such as a lock, may raise anything as it is read
+    except FOREIGN as error:  # an object that it holds, such as a lock, may raise anything as it is read
         raise BadInput(f"this {name} cannot be read once it was stored ({one_line(error)}), and so not be sent. {_INSTEAD}") from error
     if made.fingerprint != teacher.fingerprint or _content_of(made) != _content_of(teacher):
         raise BadInput(f"this {name} is another one once it was stored and read, and so cannot be sent to other processes. {_INSTEAD}")

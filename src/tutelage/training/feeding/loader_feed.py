@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler
 
-from tutelage.core.errors import BadInput, ShapeError, TutelageError, one_line
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
@@ -177,7 +177,7 @@ class LoaderFeed:
             yield from loaded
         except TutelageError:
             raise
-        except Exception as error:  # whatever the code of the Dataset raises
+        except FOREIGN as error:  # whatever the code of the Dataset raises
             raise BadInput(f"the items of {type(self.dataset).__name__} cannot be read as a batch ({one_line(error)}).") from error
 
 

@@ -17,6 +17,7 @@ from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import Comparison, Export
 from tutelage.core.running.stages import Stages
+from tutelage.exporters.beside import name_student
 from tutelage.exporters.export import check_target, export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.losses.class_weights import checked_class_weight
@@ -26,6 +27,7 @@ from tutelage.search.families import Family, families_of
 from tutelage.search.limits import Limits
 from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.saved.trained import TrainedStudent
+from tutelage.students.saved.trained_folder import own_files, sha256_of_student
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 from tutelage.workflow.distillation.folder import file_name
@@ -125,14 +127,18 @@ class Distillation:
         """
         page = render_distillation(self.record, stored_figures(self.folder), stored_playground(self.folder))
         target = checked_path("path", path)
-        check_file_place(target)
+        check_file_place(target, read=own_files(self.folder))
         write_text(target, page)
         return target
 
     def export(self, path: Path | str, *, check_on: Any, **settings: Any) -> Export:
         """Export the chosen student as another file, with its threshold if it has one; see `tutelage.export`."""
         attained = self.record.cascade is not None and self.record.cascade.attained
-        return export(self.cascade() if attained else self.student, path, check_on=check_on, **settings)
+        found = export(self.cascade() if attained else self.student, path, check_on=check_on, **settings)
+        of = sha256_of_student(self.folder)
+        if of is not None:
+            name_student(Path(path), of)
+        return found
 
 
 def distill(

@@ -24,7 +24,7 @@ from tutelage.core.file_systems.places import check_place, is_empty
 from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import read_json, sha256_of, with_checksum
-from tutelage.workflow.evaluate import SPLIT
+from tutelage.students.saved.trained_folder import SPLIT
 
 PLAN = "plan.json"
 VERSIONS = "work/versions.json"

@@ -16,7 +16,9 @@ from tutelage.core.environment import environment
 from tutelage.core.errors import TutelageError, require_extras
 from tutelage.core.records import Export, Latency
 from tutelage.core.running.stages import Stages
+from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.structures.row_parts import taken
+from tutelage.exporters.beside import name_student
 from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.report.distillation.records import CascadeResult, DistillationRecord
@@ -141,7 +143,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
     looks = with_this_look(folder, looks, seeds=plan.seeds)
     student = _with_its_threshold(shipped.students[0], cascade)
     with stages.stage("export", len(plan.exports)):
-        exports, not_written = _exported(student, full.validation.rows, plan, folder)
+        exports, not_written = _exported(student, full.validation.rows, plan, folder, sha256_of(folder.path / shipped.files[0]))
     notes = [*drawn.notes, *answered.notes, *no_plain_model(problem), *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
@@ -228,12 +230,13 @@ def _with_its_threshold(student: Any, cascade: CascadeResult | None) -> Any:
     return with_threshold(student, Guarantee(**cascade.guarantee))
 
 
-def _exported(student: Any, rows: Any, plan: Plan, folder: RunFolder) -> tuple[tuple[Export, ...], list[str]]:
-    """The files of the chosen student, and why others were not written."""
+def _exported(student: Any, rows: Any, plan: Plan, folder: RunFolder, sha256: str) -> tuple[tuple[Export, ...], list[str]]:
+    """The files of the chosen student, whose own file has this SHA-256, and why others were not written."""
     found, notes = [], []
     for end in plan.exports:
         try:
             found.append(export(student, folder.path / f"student{end}", check_on=rows))
+            name_student(folder.path / f"student{end}", sha256)
         except TutelageError as error:
             notes.append(f"student{end} was not written: {error}")
     return tuple(found), notes

@@ -36,6 +36,36 @@ def test_it_gives_the_same_command_again(place):
     assert not (place / "hacked").exists()
 
 
+NAMES = [
+    *("my run", "cost$5", "a}b", "it's", "x$(touch pwned)", 'a"b`touch pwned`'),
+    *("-x", "a\\b", "two\ntouch pwned", "INPUTS", "ü", "b\udcff"),
+]
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_of_a_folder_and_of_an_input_is_that_name(place, name):
+    before = {path.name for path in place.iterdir()}
+    (place / name).mkdir()
+    file = place / name / f"{name}\nINPUTS\ntouch pwned\n"
+    file.write_text("rows")
+    write_reproduce(RunFolder(Path(name)), ["a teacher", "--data", str(file)], [file.relative_to(place)])
+    for given, out in (([], f"{name}-again"), ([""], f"{name}-again"), ([f"{name} 2"], f"{name} 2")):
+        done = subprocess.run(["sh", f"./{name}/reproduce.sh", *given], capture_output=True, check=True)
+        expected = ["distill", "a teacher", "--data", str(file), "--settings", "/dev/null", "--out", out]
+        assert done.stdout == "".join(f"{one}\n" for one in expected).encode("utf-8", "surrogateescape")
+    assert {path.name for path in place.iterdir()} == {*before, name}
+    file.write_text("other rows")
+    assert subprocess.run(["sh", f"./{name}/reproduce.sh"], capture_output=True, check=False).returncode != 0
+
+
+@pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
+def test_without_inputs_of_this_machine_nothing_is_compared(place):
+    write_reproduce(RunFolder(Path("run")), ["chat:model", "--data", "s3://lake/rows"], [])
+    printed = subprocess.run(["run/reproduce.sh"], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert printed == ["distill", "chat:model", "--data", "s3://lake/rows", "--settings", "/dev/null", "--out", "run-again"]
+
+
 @pytest.mark.skipif(shutil.which("sh") is None, reason="needs a shell")
 def test_changed_inputs_stop_it(place):
     (place / "my rows.csv").write_text("other", encoding="utf-8")

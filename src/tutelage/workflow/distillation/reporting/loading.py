@@ -14,8 +14,8 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.graph import ARRAY
 from tutelage.report.distillation.figures import Loading
 from tutelage.students.saved.save_load import needs_network
+from tutelage.students.saved.trained_folder import STUDENT_FILE
 from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.train import STUDENT_FILE
 
 MOST_INPUTS = 200
 """Inputs of a file that are named on the page."""

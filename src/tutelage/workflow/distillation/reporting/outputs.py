@@ -19,15 +19,15 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.size import count_parts
 from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import SCHEMA, DistillationRecord
-from tutelage.students.saved.trained_folder import TRAINED, TRAINED_SCHEMA
+from tutelage.students.saved.trained_folder import SPLIT, STUDENT_FILE, TRAINED, TRAINED_SCHEMA
 from tutelage.workflow.column_summary import summarise_columns
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.folder import REMEDY, RunFolder
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.evaluate import CALIBRATION, DEVELOPMENT, POOL, SPLIT
-from tutelage.workflow.train import STUDENT_FILE, file_entry, row_shape
+from tutelage.workflow.evaluate import CALIBRATION, DEVELOPMENT, POOL
+from tutelage.workflow.train import file_entry, row_shape
 
 RESULTS, FIGURES, PLAYGROUND, PAGE = "results.json", "figures.json", "playground.json", "report.html"
 

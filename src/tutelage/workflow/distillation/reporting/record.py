@@ -15,6 +15,7 @@ from tutelage.report.distillation.records import KINDS, TEACHER, CascadeResult, 
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
+from tutelage.students.saved.trained_folder import SPLIT
 from tutelage.workflow.distillation.evidence.choice import best_of
 from tutelage.workflow.distillation.evidence.conclusion import Tested, arm_result, questions, teacher_result
 from tutelage.workflow.distillation.evidence.every_seed import Trials
@@ -27,7 +28,6 @@ from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
-from tutelage.workflow.evaluate import SPLIT
 
 
 @dataclass(frozen=True, eq=False)

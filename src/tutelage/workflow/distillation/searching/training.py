@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import BadInput, TutelageError, one_line, require
+from tutelage.core.errors import FOREIGN, BadInput, TutelageError, one_line, require
 from tutelage.data.schema import Schema
 from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.structured import StructuredRows
@@ -122,7 +122,7 @@ class Prepared:
             taught = fit_at_temperature(student, self.form, rows, targets, sample_weight=weights)
         except TutelageError:
             raise
-        except Exception as error:  # each library reports invalid settings and rows by different exceptions
+        except FOREIGN as error:  # each library reports invalid settings and rows by different exceptions
             raise BadInput(f"the student {family.name!r} cannot be trained with these settings and rows ({one_line(error)}).") from error
         pipeline = Pipeline([("columns", self.encoder(family, settings)), ("student", taught.student)])
         inputs = RowInputs.of(rows) if isinstance(rows, StructuredRows) else None
@@ -139,7 +139,7 @@ class Prepared:
             return self._answers(student, rows)
         except TutelageError:
             raise
-        except Exception as error:  # a student of the user's may raise anything
+        except FOREIGN as error:  # a student of the user's may raise anything
             raise BadInput(f"the student {family.name!r} was trained and cannot answer the validation rows ({one_line(error)}).") from error
 
     def _answers(self, student: TrainedStudent, rows: Any) -> Floats:

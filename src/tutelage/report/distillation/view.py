@@ -73,6 +73,7 @@ class View:
     kinds: list[tuple[str, str]]
     cost_kinds: list[tuple[str, str]]
     trial_kinds: list[tuple[str, str]]
+    front_note: str
     arms: list[ArmView]
     fidelity_name: str
     validation_note: str
@@ -124,6 +125,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
             *(one for one in kinds if one[0] not in ("control", "teacher")),
             *([("limit", "limit")] if record.limits.get("size") else []),
         ],
+        front_note=_front_note(record),
         arms=view_of_arms(record),
         fidelity_name=_fidelity_name(record),
         validation_note=_validation_note(record),
@@ -207,6 +209,13 @@ def fidelity_of(record: DistillationRecord) -> str:
 
 def _fidelity_name(record: DistillationRecord) -> str:
     return "squared error to the teacher" if record.task == "regression" else "agreement with the teacher"
+
+
+def _front_note(record: DistillationRecord) -> str:
+    """Which trials the chart of the search shows."""
+    timed = any(trial.get("latency_us") is not None for trial in record.front)
+    compared = f"{metric_name(record)} and size{', and in latency where both were timed' if timed else ''}"
+    return f"Trials that no other trial of the same arm beats in {compared}, by the validation rows of the first seed."
 
 
 def _validation_note(record: DistillationRecord) -> str:

@@ -23,8 +23,12 @@ FIGURES = {
 
 def metric_name(record: DistillationRecord) -> str:
     """The figure that decided, in words; it is weighted where rows are."""
-    weighted = record.rows.get("weighted") or record.rows.get("class_weights")
-    return f"{'weighted ' if weighted else ''}{FIGURES.get(record.metric, record.metric)}"
+    return name_of(record.metric, weighted=bool(record.rows.get("weighted") or record.rows.get("class_weights")))
+
+
+def name_of(metric: str, *, weighted: bool) -> str:
+    """A figure in words."""
+    return f"{'weighted ' if weighted else ''}{FIGURES.get(metric, metric)}"
 
 
 def figure(metric: str, value: float) -> str:

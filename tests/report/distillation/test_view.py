@@ -20,3 +20,27 @@ def test_the_search_compares_latencies_only_where_trials_were_timed(binary, figu
     front = tuple({**trial, "latency_us": latency} for trial in binary.front)
     note = view_of(replace(binary, front=front), figures).front_note
     assert note == f"Trials that no other trial of the same arm beats in {compared} by the validation rows of the first seed."
+
+
+def tiles(record, figures):
+    return {name: value for value, name in view_of(record, figures).tiles}
+
+
+@pytest.mark.parametrize(("plain", "best"), [(0.92, "92.0 %"), (0.80, "87.1 %")])
+def test_the_best_student_without_the_teacher_may_be_the_plain_model(binary, figures, plain, best):
+    arm = replace(binary.arm("labels"), name="plain model", test={"accuracy": (plain, plain)})
+    found = tiles(replace(binary, arms=(arm, *binary.arms)), figures)
+    assert found["the best student without the teacher, on the test rows"] == best
+    assert found["accuracy: the chosen student, mean of 2 seeds"] == "89.3 %"
+
+
+def test_of_errors_the_lowest_is_the_best(every_kind):
+    record, figures = every_kind["values"]
+    lower = replace(record.arm("labels"), name="plain model", test={"mse": (1.0, 1.5), "teacher_mse": (2.0, 2.0)})
+    assert tiles(replace(record, arms=(lower, *record.arms)), figures)["the best student without the teacher, on the test rows"] == "1.25"
+
+
+def test_beside_a_chosen_student_without_the_teacher_the_best_of_the_teacher_is_shown(binary, figures):
+    found = tiles(replace(binary, chosen="labels"), figures)
+    assert found["the best student of the teacher, on the test rows"] == "89.3 %"
+    assert not any("without the teacher" in name for name in found)

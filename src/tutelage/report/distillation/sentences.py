@@ -8,7 +8,7 @@ from typing import Any
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.figures import Disagreement, Figures
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.words import SHARES, figure, seeds_of, too_few_seeds
+from tutelage.report.distillation.words import SHARES, as_differences, figure, seeds_of, size_of, too_few_seeds
 from tutelage.report.words import counted, heading
 
 MOST_NAMED = 6
@@ -78,20 +78,15 @@ def cut(name: str, most: int = 60) -> str:
 
 def signed_difference(comparison: Comparison) -> str:
     """A signed difference with its interval; percentage points for shares."""
-    values = (comparison.difference, *comparison.ci95)
-    if comparison.metric in SHARES:
-        difference, low, high = (100 * value for value in values)
-        digits = 1 if min(abs(low), abs(high)) >= 0.05 else 2  # an end near zero decides the verdict: show its sign
-        return f"{difference:+.{digits}f} points ({low:+.{digits}f} to {high:+.{digits}f})"
-    difference, low, high = values
-    return f"{difference:+.3g} ({low:+.3g} to {high:+.3g})"
+    difference, low, high = as_differences(comparison.metric, (comparison.difference, *comparison.ci95), "+")
+    return f"{difference}{' points' if comparison.metric in SHARES else ''} ({low} to {high})"
 
 
 def detectable(record: DistillationRecord, comparison: Comparison) -> str:
     """The smallest difference that the run would have found in most cases; "-" if it is not known, or of too few seeds."""
     if comparison.detectable is None or too_few_seeds(record, comparison):
         return "-"
-    return f"{100 * comparison.detectable:.1f} points" if comparison.metric in SHARES else f"{comparison.detectable:.3g}"
+    return size_of(comparison.metric, comparison.detectable)
 
 
 def verdict_note(record: DistillationRecord) -> str:

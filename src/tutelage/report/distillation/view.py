@@ -26,7 +26,7 @@ from tutelage.report.distillation.sentences import (
 )
 from tutelage.report.distillation.words import SHARES, figure, metric_name
 from tutelage.report.records import Matrix
-from tutelage.report.words import kilobytes, microseconds
+from tutelage.report.words import counted, kilobytes, microseconds
 
 KINDS = {
     "chosen": "the chosen student",
@@ -171,12 +171,14 @@ def _findings(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _tiles(record: DistillationRecord, chosen: ArmResult) -> list[tuple[str, str]]:
     metric, name = record.metric, metric_name(record)
-    found = [(figure(metric, chosen.mean(metric)), f"{name}: the chosen student")]
-    for arm in record.arms:
-        if arm.kind == "teacher" and record.against == "truth":
-            found.append((figure(metric, arm.mean(metric)), "the teacher"))
-        if arm.name == "labels" and arm.name != chosen.name:
-            found.append((figure(metric, arm.mean(metric)), "the best student without the teacher"))
+    found = [(figure(metric, chosen.mean(metric)), f"{name}: the chosen student, mean of {counted(len(chosen.seeds), 'seed')}")]
+    teacher = [arm for arm in record.arms if arm.kind == "teacher" and record.against == "truth"]
+    found += [(figure(metric, arm.mean(metric)), "the teacher") for arm in teacher]
+    taught = chosen.kind == "distilled"
+    rivals = [arm for arm in record.arms if arm.kind == ("baseline" if taught else "distilled")]
+    if rivals:
+        best = max(rivals, key=lambda arm: arm.mean(metric) if metric in SHARES else -arm.mean(metric))
+        found.append((figure(metric, best.mean(metric)), f"the best student {'without' if taught else 'of'} the teacher, on the test rows"))
     if chosen.size_bytes is not None:
         found.append((kilobytes(chosen.size_bytes), "size of the exported file"))
     if chosen.latency is not None:

@@ -44,3 +44,14 @@ def test_beside_a_chosen_student_without_the_teacher_the_best_of_the_teacher_is_
     found = tiles(replace(binary, chosen="labels"), figures)
     assert found["the best student of the teacher, on the test rows"] == "89.3 %"
     assert not any("without the teacher" in name for name in found)
+
+
+@pytest.mark.parametrize(
+    ("test", "said"),
+    [(0.9, "validation and test both say 90.0 %."), (0.95, "test 95.0 %: 5.0 points better."), (0.89, "test 89.0 %: 1.0 points worse.")],
+)
+def test_validation_stands_beside_test(binary, figures, test, said):
+    arms = tuple(
+        replace(arm, validation={"accuracy": (0.9,)}, test={"accuracy": (test,)}) if arm.name == "answers" else arm for arm in binary.arms
+    )
+    assert said in view_of(replace(binary, arms=arms), figures).validation_note

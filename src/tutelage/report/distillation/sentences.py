@@ -118,11 +118,14 @@ def calibration_of(record: DistillationRecord, figures: Figures) -> str:
     """What the reliability diagram shows."""
     errors = {one.name: one.error for one in figures.reliability if one.error is not None}
     if record.task == "regression":
-        groups = "Test rows in ten groups of equal size by predicted value; a model without bias lies on the line."
-        return f"{groups} Larger marks hold more rows.{weights_note(figures)}"
+        count = max((len(one.rows) for one in figures.reliability), default=0)
+        groups = f"Test rows in {counted(count, 'group')} of about equal size by predicted value, first seed"
+        return f"{groups}; a model without bias lies on the line.{weights_note(figures)}"
     named = [f"{100 * error:.1f} % for {'the teacher' if name == 'teacher' else 'the student'}" for name, error in errors.items()]
+    labels = record.task == "multilabel"
+    which = "Decisions about labels, on or off, by confidence in them" if labels else "Test rows by confidence in the predicted class"
     return (
-        "Test rows by confidence in the predicted class, first seed; a calibrated model lies on the line. Larger marks hold more rows. "
+        f"{which}, first seed; a calibrated model lies on the line. Larger marks hold more {'decisions' if labels else 'rows'}. "
         f"The expected calibration error is {' and '.join(named)}.{weights_note(figures)}"
     )
 

@@ -24,7 +24,7 @@ from tutelage.report.distillation.sentences import (
     verdict_note,
     weights_note,
 )
-from tutelage.report.distillation.words import SHARES, figure, metric_name
+from tutelage.report.distillation.words import SHARES, figure, metric_name, size_of
 from tutelage.report.records import Matrix
 from tutelage.report.words import counted, kilobytes, microseconds
 
@@ -74,6 +74,7 @@ class View:
     cost_kinds: list[tuple[str, str]]
     trial_kinds: list[tuple[str, str]]
     front_note: str
+    teacher_timed: bool
     arms: list[ArmView]
     fidelity_name: str
     validation_note: str
@@ -126,6 +127,7 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
             *([("limit", "limit")] if record.limits.get("size") else []),
         ],
         front_note=_front_note(record),
+        teacher_timed=any(arm.kind == "teacher" and arm.latency is not None for arm in record.arms),
         arms=view_of_arms(record),
         fidelity_name=_fidelity_name(record),
         validation_note=_validation_note(record),
@@ -225,8 +227,10 @@ def _validation_note(record: DistillationRecord) -> str:
     if metric not in chosen.validation:
         return ""
     said, found = chosen.mean(metric, "validation"), chosen.mean(metric)
-    size = f"{100 * abs(found - said):.1f} points" if metric in SHARES else f"{abs(found - said):.3g}"
-    better = found >= said if metric in SHARES else found <= said
+    if found == said:
+        return f"Of the chosen student, validation and test both say {figure(metric, said)}."
+    better = (found > said) == (metric in SHARES)
+    size = size_of(metric, abs(found - said))
     said_and_found = f"Of the chosen student, validation says {figure(metric, said)} and test {figure(metric, found)}: {size} "
     return said_and_found + (
         "better." if better else "worse. Validation chose it, which makes it somewhat too kind; other rows and few rows change it too."

@@ -50,8 +50,8 @@ def difference(comparison: Comparison) -> str:
         by = -1.0 if comparison.difference < 0 else 1.0
         low, high = sorted(by * end for end in comparison.ci95)
         values, sign = (abs(comparison.difference), low, high), ""
-    size, low, high = as_differences(comparison.metric, values, sign)
-    return f"{size}{' points' if comparison.metric in SHARES else ''} (95 %: {low} to {high})"
+    size, least, most = as_differences(comparison.metric, values, sign)
+    return f"{size}{' points' if comparison.metric in SHARES else ''} (95 %: {least} to {most})"
 
 
 def as_differences(metric: str, values: Sequence[float], sign: str = "") -> list[str]:
@@ -240,11 +240,11 @@ def _about_cascade(record: DistillationRecord) -> list[str]:
         return []
     rate = percent(found.guarantee["target"])
     if not found.attained:
-        return [f"No student may answer on its own at {rate}: {how_far(found)}."]
+        return [f"The student may answer no row on its own at {rate}: {how_far(found)}."]
     over = ", as a rate over groups," if found.over_groups else ""
     return [
-        f"With the teacher for the rows that it is unsure of, it answers {percent(found.coverage.value)} of the test rows itself, and "
-        f"{percent(found.agreement.value)} of all answers are the teacher's (95 %: {bounds(found.agreement.interval)}); {rate} are "
+        f"With the teacher for the rows that it is unsure of, the student answers {percent(found.coverage.value)} of the test rows itself, "
+        f"and {percent(found.agreement.value)} of all answers are the teacher's (95 %: {bounds(found.agreement.interval)}); {rate} are "
         f"guaranteed{over} with probability {percent(1 - found.guarantee['delta'])}.",
         *fallen_short(found),
     ]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from tutelage.report.distillation.words import answer_of, difference
+from tutelage.report.distillation.words import answer_of, difference, metric_name
 
 HELP, PLAIN = "Does the teacher help?", "Is it better than a plain model?"
 
@@ -132,3 +132,18 @@ def test_a_plain_model_that_meets_the_limits_is_named(every_kind):
     assert "The plain logistic model of the ground truth meets them." in answer_of(replace(record, arms=(*record.arms, plain)))
     over = replace(plain, excess={"size": 0.5})
     assert "meets them" not in answer_of(replace(record, arms=(*record.arms, over)))
+
+
+@pytest.mark.parametrize(
+    ("metric", "against", "name"),
+    [
+        ("mse", "truth", "squared error"),
+        ("mse", "teacher", "squared error against the teacher"),
+        ("brier", "teacher", "Brier score against the teacher"),
+        ("agreement", "teacher", "agreement with the teacher"),
+        ("kl_nats", "teacher", "KL divergence from the teacher"),
+    ],
+)
+def test_a_figure_without_ground_truth_is_one_against_the_teacher(binary, metric, against, name):
+    assert metric_name(replace(binary, metric=metric, against=against)) == name
+    assert metric_name(replace(binary, metric=metric, against=against, rows={"weighted": True})) == f"weighted {name}"

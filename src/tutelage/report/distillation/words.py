@@ -29,12 +29,15 @@ FIGURES = {
 
 def metric_name(record: DistillationRecord) -> str:
     """The figure that decided, in words; it is weighted where rows are."""
-    return name_of(record.metric, weighted=bool(record.rows.get("weighted") or record.rows.get("class_weights")))
+    weighted = bool(record.rows.get("weighted") or record.rows.get("class_weights"))
+    return name_of(record.metric, record.against, weighted=weighted)
 
 
-def name_of(metric: str, *, weighted: bool) -> str:
-    """A figure in words."""
-    return f"{'weighted ' if weighted else ''}{FIGURES.get(metric, metric)}"
+def name_of(metric: str, against: str, *, weighted: bool) -> str:
+    """A figure in words, which say so where it is measured against the teacher."""
+    name = FIGURES.get(metric, metric)
+    of_teacher = " against the teacher" if against == "teacher" and "teacher" not in name else ""
+    return f"{'weighted ' if weighted else ''}{name}{of_teacher}"
 
 
 def figure(metric: str, value: float) -> str:
@@ -137,7 +140,7 @@ def _about_chosen_baseline(record: DistillationRecord, found: Comparison) -> str
     if found.verdict == "beats":
         return f"On the test rows, though, {taught} beats it by {difference(found)}; it was chosen because {record.reason}."
     said = "is worse than" if found.verdict == "worse" else "shows no difference from"
-    return f"Of those of the teacher validation prefers {taught}, which {said} it: {difference(found)}{_unproven(record, found)}."
+    return f"The best of the teacher's students by validation, {taught}, {said} it: {difference(found)}{_unproven(record, found)}."
 
 
 def _about_plain(record: DistillationRecord, found: Comparison) -> str:

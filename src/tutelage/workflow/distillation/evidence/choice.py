@@ -42,7 +42,7 @@ def choose(every: Sequence[Finalists], judge: Judge, *, weighted: bool = False) 
     meeting = [one for one in every if distance(one.excess) == distance(best.excess)]
     losses = np.stack([validation_losses(one, judge) for one in meeting])
     chosen = meeting[smallest_of_equals(losses, [one.size_bytes for one in meeting])]
-    within, name = _within(meeting, every) if chosen.excess else "", name_of(judge.metric, weighted=weighted)
+    within, name = _within(meeting, every) if chosen.excess else "", name_of(judge.metric, judge.against, weighted=weighted)
     if chosen is best:
         return chosen, f"it has the best {name} on the validation rows{within}, {_figure(judge, best)}"
     return chosen, (

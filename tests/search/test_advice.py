@@ -18,11 +18,27 @@ def test_a_rising_curve_asks_for_more_rows():
     assert "80.0 % without them and 88.0 % with all 2,000, and the last 1,000 still changed it from 85.0 %" in found.sentence
 
 
-def test_a_flat_curve_says_from_where():
+def test_a_flat_curve_says_how_few_rows_are_enough():
     found = about_rows(curve(0.80, 0.88, 0.88, 0.88), ACCURACY, **MADE)
-    assert not found.helps
-    assert "is flat from 1,000 on" in found.sentence
-    assert found.figures["flat from"] == 1000
+    assert found.helps is False
+    assert found.sentence.endswith("is 80.0 % without them and 88.0 % with all 3,000, and it is 88.0 % with 1,000 of them.")
+    assert found.figures["enough"] == 1000
+
+
+def test_a_curve_that_falls_is_not_called_flat():
+    found = about_rows(curve(0.85, 0.90, 0.85, 0.80), ACCURACY, **MADE)
+    assert found.helps is False
+    assert found.sentence.endswith("is 85.0 % without them and 80.0 % with all 3,000, and it is 90.0 % with 1,000 of them.")
+    assert "flat" not in found.sentence
+
+
+@pytest.mark.parametrize(("value", "metric"), [(1.0, ACCURACY), (0.0, SQUARED)])
+def test_rows_do_not_help_where_nothing_is_left_to_gain(value, metric):
+    points = [CurvePoint(rows, (value, value, value)) for rows in (0, 500, 1000)]
+    found = about_rows(points, metric, **MADE)
+    assert found.helps is False
+    assert "would not help" in found.sentence
+    assert found.sentence.endswith("it does not gain by them.")
 
 
 @pytest.mark.parametrize("means", [(0.88, 0.88, 0.88), (0.88, 0.80, 0.70)])
@@ -57,8 +73,29 @@ def trial(number, loss, size, over=0.0):
 def test_a_larger_student_helps_if_it_is_better_than_noise(loss, helps):
     found = about_size([trial(0, 0.2, 900), trial(1, loss, 5000, over=4.0)], trial(0, 0.2, 900), ACCURACY, rows=500)
     assert found.helps == helps
-    assert f"(5.0 kB) has accuracy {100 * (1 - loss):.1f} %" in found.sentence
+    assert found.sentence.startswith(f"A larger student {'would' if helps else 'would not'} help: the best larger tree beyond the limits (")
+    assert f"has accuracy {100 * (1 - loss):.1f} %" in found.sentence
     assert "the chosen student 80.0 %" in found.sentence
+
+
+def test_a_chosen_student_beyond_the_limits_is_not_compared_with_itself_or_smaller_ones():
+    smaller, chosen, larger = trial(0, 0.1, 4000, over=1.0), trial(1, 0.2, 5000, over=1.5), trial(2, 0.05, 9000, over=3.5)
+    assert about_size([chosen], chosen, ACCURACY, rows=500) is None
+    assert about_size([smaller, chosen], chosen, ACCURACY, rows=500) is None
+    assert "(9.0 kB) has accuracy 95.0 %" in about_size([smaller, chosen, larger], chosen, ACCURACY, rows=500).sentence
+
+
+def test_a_student_beyond_the_latency_alone_is_called_slower():
+    def timed(number, loss, latency, **size):
+        return Trial(number, "tree", {}, loss, {}, size.get("size", 900), latency, excess={"latency": latency / 10 - 1})
+
+    chosen, slower = timed(0, 0.2, 8.0), timed(1, 0.1, 20.0, size=800)
+    found = about_size([chosen, slower], chosen, ACCURACY, rows=500)
+    assert found.sentence.startswith("A slower student would help: the best slower tree beyond the limits (0.8 kB)")
+    beyond = timed(2, 0.2, 20.0)
+    assert about_size([timed(3, 0.1, 15.0), beyond], beyond, ACCURACY, rows=500) is None  # faster than the chosen one
+    untimed = Trial(4, "tree", {}, 0.2, {}, 900, excess={"drop": 0.5})
+    assert about_size([slower, untimed], untimed, ACCURACY, rows=500) is None  # which of them is slower is not known
 
 
 def test_without_students_beyond_the_limits_nothing_is_said_of_larger_ones():
@@ -98,6 +135,14 @@ def test_squared_errors_are_as_good_by_their_upper_end():
     assert about_teacher(found["far"], student=1.0, teacher=1.0, metric=SQUARED).helps is None
 
 
+@pytest.mark.parametrize(("metric", "best"), [(ACCURACY, 1.0), (SQUARED, 0.0)])
+def test_no_teacher_is_better_than_one_without_a_mistake(metric, best):
+    comparison = Comparison("answers", "teacher", metric.name, 0.0, (0.0, 0.0), "no difference", "?", "test rows")
+    found = about_teacher(comparison, student=best, teacher=best, metric=metric)
+    assert found.helps is False
+    assert found.sentence.startswith("A better teacher would not help:")
+
+
 def test_the_nearest_student_is_measured_against_each_limit_it_exceeds():
     limits = {"size": 1000.0, "latency": 5.0, "drop": 1.0}
     found = about_limits({"size": 0.5, "latency": 2.0, "drop": -0.1}, {"size": 1500, "latency": None, "drop": 0.9}, limits)
@@ -114,3 +159,9 @@ def test_nothing_helps_is_said_only_where_nothing_does():
     unknown = Advice("better teacher", None, "?")
     assert nothing_helps([no, unknown]) == (no, unknown)
     assert nothing_helps([no])[-1].about == "nothing"
+
+
+def test_nothing_is_said_of_what_was_not_tried():
+    not_reached = Advice("better teacher", False, "No.")
+    assert nothing_helps([]) == ()
+    assert nothing_helps([not_reached]) == (not_reached,)

@@ -75,6 +75,15 @@ def test_the_front_holds_what_no_other_beats():
     assert [trial.number for trial in front([*trials, Trial(5, "tree", {}, None)])] == [1, 0]
 
 
+def test_latencies_count_between_trials_that_were_timed():
+    def trial(number, loss, latency):
+        return Trial(number, "tree", {}, loss, size_bytes=9, latency_us=latency)
+
+    best, fast, slow, untimed = trial(0, 1, 9.0), trial(1, 2, 3.0), trial(2, 2, 5.0), trial(3, 2, None)
+    assert front([best, fast, slow]) == [best, fast]
+    assert front([best, fast, slow, untimed]) == [best, fast]  # one without a latency does not take that of the others away
+
+
 def test_trials_within_the_limits_come_first():
     trials = [
         Trial(0, "tree", {}, 0.1, excess={"size": 0.5}),

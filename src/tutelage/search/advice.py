@@ -93,37 +93,43 @@ def about_rows(curve: Sequence[CurvePoint], metric: Metric, *, rows: str, arm: s
         return None
     first, before, last = curve[0], curve[-2], curve[-1]
     losses = np.stack([metric.losses(point.values) for point in curve])
-    flat = curve[smallest_of_equals(losses, [point.rows for point in curve])]
-    figures = {f"{metric.name} with {point.rows} rows": point.mean for point in curve} | {"flat from": float(flat.rows)}
+    place = smallest_of_equals(losses, [point.rows for point in curve])
+    enough, means = curve[place], losses.mean(axis=1)
+    figures = {f"{metric.name} with {point.rows} rows": point.mean for point in curve} | {"enough": float(enough.rows)}
     ends = f"of the arm {arm!r} is {metric.shown(first.mean)} without them and {metric.shown(last.mean)} with all {last.rows:,}"
-    means = losses.mean(axis=1)
-    if flat is not last and means[curve.index(flat)] - means[-1] >= NOTICEABLE * means[curve.index(flat)]:
+    if enough is not last and _gains(means[place], means[-1]):
         sentence = (
             f"Whether more {rows} would help is not known: on validation rows the {metric.name} {ends}, and the seeds differ as much."
         )
         return Advice("more rows", None, sentence, figures)
-    helps = flat is last and losses[-2].mean() - losses[-1].mean() >= NOTICEABLE * losses[-2].mean()
-    if flat is last:
+    helps = enough is last and _gains(means[-2], means[-1])
+    if enough is last:
         where = (
             f"the last {last.rows - before.rows:,} {'still changed it' if helps else 'changed it only'} from {metric.shown(before.mean)}"
         )
+    elif enough.rows:
+        where = f"it is {metric.shown(enough.mean)} with {enough.rows:,} of them"
     else:
-        where = f"it is flat from {flat.rows:,} on" if flat.rows else "it does not gain by them"
+        where = "it does not gain by them"
     would = "would help" if helps else "would not help"
-    sentence = f"More {rows} {would}: on validation rows the {metric.name} {ends}, and {where}."
-    return Advice("more rows", bool(helps), sentence, figures)
+    return Advice("more rows", helps, f"More {rows} {would}: on validation rows the {metric.name} {ends}, and {where}.", figures)
+
+
+def _gains(loss: float, less: float) -> bool:
+    """Whether a loss is lower by a noticeable share of the other; where nothing is left to lose, nothing is gained."""
+    return bool(loss > less and loss - less >= NOTICEABLE * loss)
 
 
 def about_size(trials: Sequence[Trial], chosen: Trial, metric: Metric, *, rows: int) -> Advice | None:
-    """Whether a student beyond the limits of size and latency would be better; None if there are none.
+    """Whether a student beyond the limits that is larger or slower than the chosen one would be better; None if none was tried.
 
     Args:
         trials: of the search of the chosen student's arm.
-        chosen: the trial whose settings it has.
+        chosen: the trial whose settings it has; it may exceed the limits itself.
         metric: that decides.
         rows: number of validation rows.
     """
-    known = [trial for trial in trials if trial.loss is not None and any(trial.excess.get(name, 0) > 0 for name in ("size", "latency"))]
+    known = [trial for trial in trials if trial.loss is not None and any(_dearer(trial, chosen))]
     if not known or chosen.loss is None:
         return None
     best = min(known, key=lambda trial: trial.loss or 0.0)
@@ -132,17 +138,28 @@ def about_size(trials: Sequence[Trial], chosen: Trial, metric: Metric, *, rows: 
     noise = math.sqrt(max(loss * (1 - loss), 0.0) / rows) if metric.higher else NOTICEABLE * abs(loss)
     figures = {"chosen": value, "larger": other, "bytes": float(best.size_bytes or 0)}
     size = "" if best.size_bytes is None else f" ({best.size_bytes / 1e3:.1f} kB)"
-    found = f"the best {best.student} beyond the limits{size} has {metric.name} {metric.shown(other)} on the validation rows of the search"
+    kind = "larger" if _dearer(best, chosen)[0] else "slower"
+    found = f"the best {kind} {best.student} beyond the limits{size} has {metric.name} {metric.shown(other)}"
     against = f"the chosen student {metric.shown(value)}"
-    if loss - least > noise:
-        return Advice("larger student", True, f"A larger student would help: {found}, {against}.", figures)
-    return Advice("larger student", False, f"A larger student would not help: {found}, {against}.", figures)
+    helps = loss - least > noise
+    sentence = f"A {kind} student {'would' if helps else 'would not'} help: {found} on the validation rows of the search, {against}."
+    return Advice("larger student", helps, sentence, figures)
+
+
+def _dearer(trial: Trial, chosen: Trial) -> tuple[bool, bool]:
+    """Whether a trial exceeds the limit of size and is larger than the chosen one, and the same of latency; False where not measured."""
+    pairs = {"size": (trial.size_bytes, chosen.size_bytes), "latency": (trial.latency_us, chosen.latency_us)}
+    larger, slower = (
+        trial.excess.get(name, 0.0) > 0 and mine is not None and other is not None and mine > other for name, (mine, other) in pairs.items()
+    )
+    return larger, slower
 
 
 def about_teacher(comparison: Comparison, *, student: float, teacher: float, metric: Metric, taught: bool = True) -> Advice:
     """Whether the student is as good as its teacher, so that only a better one could teach it more.
 
-    It is as good if the interval of the difference ends at most `NOTICEABLE` of the teacher's loss below it.
+    It is as good if the interval of the difference ends at most `NOTICEABLE` of the teacher's loss below it. No teacher is better than one
+    without a loss.
 
     Args:
         comparison: of the student and the teacher on the test rows.
@@ -159,11 +176,14 @@ def about_teacher(comparison: Comparison, *, student: float, teacher: float, met
         )
     if comparison.verdict == "worse":
         return Advice("better teacher", False, f"The student has not reached its teacher: {both}.", figures)
+    of_teacher = float(metric.losses([teacher])[0])
+    if of_teacher <= 0:
+        return Advice("better teacher", False, f"A better teacher would not help: {both}, which is the best there is.", figures)
     behind = max(0.0, -comparison.ci95[0] if metric.higher else comparison.ci95[1])
-    if behind <= NOTICEABLE * float(metric.losses([teacher])[0]):
+    if behind <= NOTICEABLE * of_teacher:
         return Advice("better teacher", True, f"A better teacher would help: {both}, and there is no more to learn from this one.", figures)
     least = f"{100 * behind:.1f} points" if metric.higher else f"{behind:.3g}"
-    why = f"the student may be as good as this one or worse by {least}"
+    why = f"the student may be as good as this one or worse by up to {least}"
     return Advice("better teacher", None, f"Whether a better teacher would help is not known: {both}, and {why}.", figures)
 
 
@@ -191,7 +211,8 @@ def about_limits(
 
 
 def nothing_helps(found: Sequence[Advice]) -> tuple[Advice, ...]:
-    """The advice, and that nothing would help if it is known that none of it would."""
-    if any(one.helps is not False for one in found):
+    """The advice, and that nothing that was tried would help, if something was and it is known that none of it would."""
+    tried = any(one.about in ("more rows", "larger student") for one in found)
+    if not tried or any(one.helps is not False for one in found):
         return tuple(found)
     return (*found, Advice("nothing", False, "Nothing that was tried would make this student better."))

@@ -124,20 +124,27 @@ def _pursued(trial: Trial, limit: str) -> float:
 
 
 def front(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that no other beats in loss, size and latency at once, by rising size.
+    """The trials that no other beats in loss and size, and in latency where both were timed, by rising size.
 
-    Trials without a loss or a size are left out; latency counts where all have one.
+    Trials without a loss or a size are left out. No trial is timed without a limit of latency, and with one not all are.
     """
     known = [trial for trial in trials if trial.loss is not None and trial.size_bytes is not None]
-    timed = all(trial.latency_us is not None for trial in known)
-    figures = np.array([[trial.loss, trial.size_bytes, trial.latency_us if timed else 0.0] for trial in known], dtype=np.float64)
-    found = []
-    for place, mine in enumerate(figures):
-        no_worse, better = (figures <= mine).all(axis=1), (figures < mine).any(axis=1)
-        twin_before = (figures[:place] == mine).all(axis=1).any()
-        if not (no_worse & better).any() and not twin_before:
-            found.append(known[place])
+    found: list[Trial] = []
+    for mine in known:
+        twin_before = any(_figures(other) == _figures(mine) for other in found)
+        if not twin_before and not any(_beats(other, mine) for other in known):
+            found.append(mine)
     return sorted(found, key=lambda trial: (trial.size_bytes or 0, trial.loss or 0.0))
+
+
+def _figures(trial: Trial) -> tuple[float | None, ...]:
+    return trial.loss, trial.size_bytes, trial.latency_us
+
+
+def _beats(other: Trial, mine: Trial) -> bool:
+    """Whether a trial is no worse in any figure that both have, and better in one."""
+    pairs = [(a, b) for a, b in zip(_figures(other), _figures(mine), strict=True) if a is not None and b is not None]
+    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:

@@ -40,20 +40,20 @@ def test_the_section_says_what_is_guaranteed_and_what_the_test_rows_say(cascade)
 def test_a_rate_that_is_not_attained_is_said_with_how_far(refused):
     view = cascade_of(refused)
     assert view.guarantee == (
-        "No student may answer on its own at 99 %, with probability 95 %: at 95 % it would answer 81 % of the test rows. The files of the "
-        "student have no threshold."
+        "The student may answer no row on its own at 99 %, with probability 95 %: at 95 % it would answer 81 % of the test rows. The files "
+        "of the student have no threshold."
     )
     assert view.found == ""
     assert view.targets[-1][0] == ("99 %", "none", "0 %", "100 %", "-", "156 ms")
-    assert "No student may answer on its own at 99 %: at 95 % it would answer 81 % of the test rows." in refused.answer
+    assert "The student may answer no row on its own at 99 %: at 95 % it would answer 81 % of the test rows." in refused.answer
     alone = replace(refused.cascade, targets=refused.cascade.targets[-1:])
     assert "its most confident answers are not the teacher's often enough" in cascade_of(replace(refused, cascade=alone)).guarantee
 
 
 def test_the_answer_holds_a_sentence_about_it(cascade, binary):
     assert cascade.answer == (
-        f"{binary.answer} With the teacher for the rows that it is unsure of, it answers 61 % of the test rows itself, and 99.17 % of all "
-        "answers are the teacher's (95 %: 97.2 to 100.0); 99 % are guaranteed with probability 95 %."
+        f"{binary.answer} With the teacher for the rows that it is unsure of, the student answers 61 % of the test rows itself, and 99.17 %"
+        " of all answers are the teacher's (95 %: 97.2 to 100.0); 99 % are guaranteed with probability 95 %."
     )
 
 

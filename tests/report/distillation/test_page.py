@@ -184,6 +184,18 @@ def test_a_second_look_is_reported(binary, figures):
     assert "10 seeds, 25 % of the false verdicts allowed" in joined
 
 
+def test_only_a_teacher_that_was_timed_is_said_to_be(binary, figures):
+    assert "The teacher was timed in Python." in render_distillation(binary, figures)
+    arms = tuple(replace(arm, latency=None) if arm.kind == "teacher" else arm for arm in binary.arms)
+    assert "timed in Python" not in render_distillation(replace(binary, arms=arms), figures)
+
+
+def test_the_transfer_curve_names_its_arm_and_its_rows(binary, figures):
+    text = render_distillation(replace(binary, rows={**binary.rows, "more_are": "rows of the pool"}), figures)
+    assert "The settings of the arm 'answers, more rows' with more and fewer rows of the pool that the teacher labels;" in text
+    assert ">rows of the pool that the teacher labels</text>" in text
+
+
 def test_ten_words_are_explained(binary, figures):
     texts = Page(render_distillation(binary, figures)).texts
     words = texts[texts.index("Words") + 1 :]

@@ -71,6 +71,14 @@ def test_figures_beside_weighted_ones_say_that_rows_count_alike(binary, figures)
         assert "weights" not in text(binary, figures)
 
 
+def test_the_diagram_says_what_it_groups(every_kind):
+    record, figures = every_kind["values"]
+    assert calibration_of(record, figures).startswith("Test rows in 2 groups of about equal size by predicted value, first seed;")
+    record, figures = every_kind["labels"]
+    assert calibration_of(record, figures).startswith("Decisions about labels, on or off, by confidence in them, first seed;")
+    assert calibration_of(*every_kind["binary"]).startswith("Test rows by confidence in the predicted class, first seed;")
+
+
 def test_the_summary_says_how_rows_count(binary):
     def summary(**rows):
         return summary_of(replace(binary, rows={**binary.rows, **rows}))

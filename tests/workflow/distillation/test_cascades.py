@@ -184,7 +184,7 @@ def test_a_rate_that_no_student_reaches_is_said_and_the_files_have_no_threshold(
     teacher = RandomForestClassifier(20, random_state=0).fit(rows, truth)  # it knows all rows by heart
     found = tl.distill(teacher, rows, truth, into=tmp_path / "run", **{**SMALL, "trials": 1, "cascade": 0.99, "export": "py"})
     assert not found.record.cascade.attained
-    assert "No student may answer on its own at 99 %: " in found.verdict
+    assert "The student may answer no row on its own at 99 %: " in found.verdict
     assert found.record.exports[0].cascade is None
     assert json.loads((tmp_path / "run" / "run.json").read_text())["cascade"] is None
     with pytest.raises(BadInput, match="the student may answer no row on its own at 99 %"):

@@ -14,7 +14,7 @@ from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
 from tutelage.report.distillation.sentences import disagreement_of, probabilities_of
 from tutelage.report.distillation.view import view_of
-from tutelage.report.distillation.words import SHARES
+from tutelage.report.distillation.words import SHARES, figure
 
 TAGS = {"binary": "classification", "multiclass": "classification", "multilabel": "classification", "regression": "regression"}
 ROWS = {"table": "tabular-", "text": "text-", "picture": "image-", "inputs": ""}
@@ -43,7 +43,7 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
         dataset_name=_test_rows(record),
         metric_type=METRICS.get(record.metric, record.metric),
         metric_name=view.metric,
-        metric_value=chosen.mean(record.metric),
+        metric_value=chosen.test[record.metric][0],  # of the file, which is that of the first seed
     )
     data = hub.ModelCardData(
         model_name=_name(record, view.teacher_name),
@@ -77,14 +77,15 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
     ]
     questions = [(one["question"], one["difference"], one["verdict"]) for one in view.comparisons]
     limits = map(limit_text, limits_of(record))
-    known = "" if record.metric in SHARES else " Lower is better."
+    first = figure(record.metric, record.arm(record.chosen).test[record.metric][0])
+    notes = f"{'' if record.metric in SHARES else ' Lower is better.'} The files hold the student of the first seed: {view.metric} {first}."
     parts = [
         f"# {_text(_name(record, view.teacher_name))}",
         _text(record.answer),
         "## How to use it",
         *(f"`{one.file}`\n\n```\n{printable(one.code)}\n```\n\n{_text(one.note)}" for one in figures.loading),
         "## Results",
-        f"On {record.rows['test']:,} test rows that chose nothing; mean over {record.options['seeds']} seeds and 95 % interval.{known}",
+        f"On {record.rows['test']:,} test rows that chose nothing; mean over {record.options['seeds']} seeds and 95 % interval.{notes}",
         _table(("arm", "what", view.metric, view.fidelity_name, "size", "latency of one row"), arms),
         _table(("question", "difference (95 %)", "verdict"), questions),
         _text(view.verdict_note),

@@ -53,8 +53,8 @@ def _guarantee(found: CascadeResult) -> str:
     rate, sure = percent(said["target"]), percent(1 - said["delta"])
     if not found.attained:
         return (
-            f"No student may answer on its own at {rate}, with probability {sure}: {how_far(found)}. The files of the student have no "
-            "threshold."
+            f"The student may answer no row on its own at {rate}, with probability {sure}: {how_far(found)}. The files of the student "
+            "have no threshold."
         )
     which = f"rows of a confidence of at least {threshold_text(said['threshold'])}, and leaves the others to the teacher"
     units = "calibration rows"

@@ -158,7 +158,7 @@ def curve_chart(record: DistillationRecord) -> str:
         drawing = Drawing(width, 300, "The figure on validation rows by the number of rows that the teacher labels")
         x = Scale.over([float(point.rows) for point in points], 52, width - 16)
         y = Scale.over([scaled(metric, value) for point in points for value in point.values], drawing.height - 46, 34)
-        axes(drawing, x, y, x_name="rows without ground truth", y_name=axis_name(record, "validation"))
+        axes(drawing, x, y, x_name=f"{record.rows.get('more_are', 'rows')} that the teacher labels", y_name=axis_name(record, "validation"))
         drawing.line([(x(point.rows), y(scaled(metric, point.mean))) for point in points], "span chosen")
         for point in points:
             for value in point.values:

@@ -156,7 +156,7 @@ class DistillationRecord:
         arms: all arms, the teacher last.
         comparisons: paired differences on the test rows; their verdicts are corrected for the number of questions and of looks.
         looks: the readings of the verdicts, this one the last.
-        front: trials that no other beats in loss, size and latency at once.
+        front: trials that no other of their arm beats in loss and size, and in latency where both were timed.
         limits: those that were set.
         rows: number of rows of each part, and of those removed.
         findings: of preflight, as plain values.

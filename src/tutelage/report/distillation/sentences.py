@@ -8,7 +8,7 @@ from typing import Any
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.figures import Disagreement, Figures
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.words import SHARES, figure, seeds_of, too_few_seeds
+from tutelage.report.distillation.words import SHARES, as_differences, figure, seeds_of, size_of, too_few_seeds
 from tutelage.report.words import counted, heading
 
 MOST_NAMED = 6
@@ -78,20 +78,15 @@ def cut(name: str, most: int = 60) -> str:
 
 def signed_difference(comparison: Comparison) -> str:
     """A signed difference with its interval; percentage points for shares."""
-    values = (comparison.difference, *comparison.ci95)
-    if comparison.metric in SHARES:
-        difference, low, high = (100 * value for value in values)
-        digits = 1 if min(abs(low), abs(high)) >= 0.05 else 2  # an end near zero decides the verdict: show its sign
-        return f"{difference:+.{digits}f} points ({low:+.{digits}f} to {high:+.{digits}f})"
-    difference, low, high = values
-    return f"{difference:+.3g} ({low:+.3g} to {high:+.3g})"
+    difference, low, high = as_differences(comparison.metric, (comparison.difference, *comparison.ci95), "+")
+    return f"{difference}{' points' if comparison.metric in SHARES else ''} ({low} to {high})"
 
 
 def detectable(record: DistillationRecord, comparison: Comparison) -> str:
     """The smallest difference that the run would have found in most cases; "-" if it is not known, or of too few seeds."""
     if comparison.detectable is None or too_few_seeds(record, comparison):
         return "-"
-    return f"{100 * comparison.detectable:.1f} points" if comparison.metric in SHARES else f"{comparison.detectable:.3g}"
+    return size_of(comparison.metric, comparison.detectable)
 
 
 def verdict_note(record: DistillationRecord) -> str:
@@ -123,11 +118,14 @@ def calibration_of(record: DistillationRecord, figures: Figures) -> str:
     """What the reliability diagram shows."""
     errors = {one.name: one.error for one in figures.reliability if one.error is not None}
     if record.task == "regression":
-        groups = "Test rows in ten groups of equal size by predicted value; a model without bias lies on the line."
-        return f"{groups} Larger marks hold more rows.{weights_note(figures)}"
+        count = max((len(one.rows) for one in figures.reliability), default=0)
+        groups = f"Test rows in {counted(count, 'group')} of about equal size by predicted value, first seed"
+        return f"{groups}; a model without bias lies on the line.{weights_note(figures)}"
     named = [f"{100 * error:.1f} % for {'the teacher' if name == 'teacher' else 'the student'}" for name, error in errors.items()]
+    labels = record.task == "multilabel"
+    which = "Decisions about labels, on or off, by confidence in them" if labels else "Test rows by confidence in the predicted class"
     return (
-        "Test rows by confidence in the predicted class, first seed; a calibrated model lies on the line. Larger marks hold more rows. "
+        f"{which}, first seed; a calibrated model lies on the line. Larger marks hold more {'decisions' if labels else 'rows'}. "
         f"The expected calibration error is {' and '.join(named)}.{weights_note(figures)}"
     )
 

@@ -24,9 +24,9 @@ from tutelage.report.distillation.sentences import (
     verdict_note,
     weights_note,
 )
-from tutelage.report.distillation.words import SHARES, figure, metric_name
+from tutelage.report.distillation.words import SHARES, figure, metric_name, size_of
 from tutelage.report.records import Matrix
-from tutelage.report.words import kilobytes, microseconds
+from tutelage.report.words import counted, kilobytes, microseconds
 
 KINDS = {
     "chosen": "the chosen student",
@@ -73,6 +73,8 @@ class View:
     kinds: list[tuple[str, str]]
     cost_kinds: list[tuple[str, str]]
     trial_kinds: list[tuple[str, str]]
+    front_note: str
+    teacher_timed: bool
     arms: list[ArmView]
     fidelity_name: str
     validation_note: str
@@ -124,6 +126,8 @@ def view_of(record: DistillationRecord, figures: Figures) -> View:
             *(one for one in kinds if one[0] not in ("control", "teacher")),
             *([("limit", "limit")] if record.limits.get("size") else []),
         ],
+        front_note=_front_note(record),
+        teacher_timed=any(arm.kind == "teacher" and arm.latency is not None for arm in record.arms),
         arms=view_of_arms(record),
         fidelity_name=_fidelity_name(record),
         validation_note=_validation_note(record),
@@ -169,12 +173,14 @@ def _findings(found: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def _tiles(record: DistillationRecord, chosen: ArmResult) -> list[tuple[str, str]]:
     metric, name = record.metric, metric_name(record)
-    found = [(figure(metric, chosen.mean(metric)), f"{name}: the chosen student")]
-    for arm in record.arms:
-        if arm.kind == "teacher" and record.against == "truth":
-            found.append((figure(metric, arm.mean(metric)), "the teacher"))
-        if arm.name == "labels" and arm.name != chosen.name:
-            found.append((figure(metric, arm.mean(metric)), "the best student without the teacher"))
+    found = [(figure(metric, chosen.mean(metric)), f"{name}: the chosen student, mean of {counted(len(chosen.seeds), 'seed')}")]
+    teacher = [arm for arm in record.arms if arm.kind == "teacher" and record.against == "truth"]
+    found += [(figure(metric, arm.mean(metric)), "the teacher") for arm in teacher]
+    taught = chosen.kind == "distilled"
+    rivals = [arm for arm in record.arms if arm.kind == ("baseline" if taught else "distilled")]
+    if rivals:
+        best = max(rivals, key=lambda arm: arm.mean(metric) if metric in SHARES else -arm.mean(metric))
+        found.append((figure(metric, best.mean(metric)), f"the best student {'without' if taught else 'of'} the teacher, on the test rows"))
     if chosen.size_bytes is not None:
         found.append((kilobytes(chosen.size_bytes), "size of the exported file"))
     if chosen.latency is not None:
@@ -209,13 +215,22 @@ def _fidelity_name(record: DistillationRecord) -> str:
     return "squared error to the teacher" if record.task == "regression" else "agreement with the teacher"
 
 
+def _front_note(record: DistillationRecord) -> str:
+    """Which trials the chart of the search shows."""
+    timed = any(trial.get("latency_us") is not None for trial in record.front)
+    compared = f"{metric_name(record)} and size{', and in latency where both were timed' if timed else ''}"
+    return f"Trials that no other trial of the same arm beats in {compared}, by the validation rows of the first seed."
+
+
 def _validation_note(record: DistillationRecord) -> str:
     chosen, metric = record.arm(record.chosen), record.metric
     if metric not in chosen.validation:
         return ""
     said, found = chosen.mean(metric, "validation"), chosen.mean(metric)
-    size = f"{100 * abs(found - said):.1f} points" if metric in SHARES else f"{abs(found - said):.3g}"
-    better = found >= said if metric in SHARES else found <= said
+    if found == said:
+        return f"Of the chosen student, validation and test both say {figure(metric, said)}."
+    better = (found > said) == (metric in SHARES)
+    size = size_of(metric, abs(found - said))
     said_and_found = f"Of the chosen student, validation says {figure(metric, said)} and test {figure(metric, found)}: {size} "
     return said_and_found + (
         "better." if better else "worse. Validation chose it, which makes it somewhat too kind; other rows and few rows change it too."

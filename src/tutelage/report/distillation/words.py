@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tutelage.core.quantities import digits_of, percent
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.limits import exceeded
 from tutelage.report.distillation.records import LABELS, PLAIN, TEACHER, ArmResult, CascadeResult, DistillationRecord
-from tutelage.report.words import heading, kilobytes, microseconds
+from tutelage.report.words import counted, heading, kilobytes, microseconds
 
 SHARES = ("accuracy", "agreement", "subset_accuracy", "subset_agreement")
 FEWEST_SEEDS = 3
 """Seeds from which on a run says how small a difference it would have found."""
+MOST_DIGITS = 4
+"""Decimals of a difference in points."""
+LEAST = 1e-9
+"""Differences of shares below this are noise of arithmetic."""
 FIGURES = {
     "accuracy": "accuracy",
     "agreement": "agreement with the teacher",
@@ -23,8 +29,15 @@ FIGURES = {
 
 def metric_name(record: DistillationRecord) -> str:
     """The figure that decided, in words; it is weighted where rows are."""
-    weighted = record.rows.get("weighted") or record.rows.get("class_weights")
-    return f"{'weighted ' if weighted else ''}{FIGURES.get(record.metric, record.metric)}"
+    weighted = bool(record.rows.get("weighted") or record.rows.get("class_weights"))
+    return name_of(record.metric, record.against, weighted=weighted)
+
+
+def name_of(metric: str, against: str, *, weighted: bool) -> str:
+    """A figure in words, which say so where it is measured against the teacher."""
+    name = FIGURES.get(metric, metric)
+    of_teacher = " against the teacher" if against == "teacher" and "teacher" not in name else ""
+    return f"{'weighted ' if weighted else ''}{name}{of_teacher}"
 
 
 def figure(metric: str, value: float) -> str:
@@ -40,24 +53,49 @@ def difference(comparison: Comparison) -> str:
         by = -1.0 if comparison.difference < 0 else 1.0
         low, high = sorted(by * end for end in comparison.ci95)
         values, sign = (abs(comparison.difference), low, high), ""
-    if comparison.metric in SHARES:
-        size, low, high = (100 * value for value in values)
-        return f"{size:{sign}.1f} points (95 %: {low:{sign}.1f} to {high:{sign}.1f})"
-    size, low, high = values
-    return f"{size:{sign}.3g} (95 %: {low:{sign}.3g} to {high:{sign}.3g})"
+    size, least, most = as_differences(comparison.metric, values, sign)
+    return f"{size}{' points' if comparison.metric in SHARES else ''} (95 %: {least} to {most})"
+
+
+def as_differences(metric: str, values: Sequence[float], sign: str = "") -> list[str]:
+    """A difference and the ends of its interval as texts, of shares in points.
+
+    An end near zero decides the verdict: it has the digits that show on which side it is.
+
+    Args:
+        metric: of the difference.
+        values: difference, low end, high end.
+        sign: "+" to show signs.
+    """
+    if metric not in SHARES:
+        return [f"{value:{sign}.3g}" for value in values]
+    digits = max(map(_digits, values[1:]))
+    return [f"{100 * value:{sign}.{digits}f}" for value in values]
+
+
+def _digits(end: float) -> int:
+    """Decimals in points that tell an end from zero: one, or more up to a few."""
+    return next((digits for digits in range(1, MOST_DIGITS) if abs(end) < LEAST or round(abs(100 * end), digits)), MOST_DIGITS)
+
+
+def size_of(metric: str, value: float) -> str:
+    """The size of a difference with its unit; none above zero is shown as zero."""
+    return f"{100 * value:.{_digits(value)}f} points" if metric in SHARES else f"{value:.3g}"
 
 
 def answer_of(record: DistillationRecord) -> str:
     """Which student to ship and why, or why distilling does not pay, in a sentence or two."""
-    parts = [_first(record), *_about_baselines(record), *_about_teacher(record), *_about_seen(record), *_about_looks(record)]
-    return " ".join([*parts, *_about_cascade(record)])
+    parts = [_first(record), *_about_baselines(record), *_about_teacher(record), *_about_few_seeds(record)]
+    return " ".join([*parts, *_about_size(record), *_about_seen(record), *_about_looks(record), *_about_cascade(record)])
 
 
 def _first(record: DistillationRecord) -> str:
     """What to do, by the limits and the verdicts: ship a student of the teacher, or one of the ground truth, or none."""
     chosen = record.arm(record.chosen)
+    mean, first = (figure(record.metric, value) for value in (chosen.mean(record.metric), chosen.test[record.metric][0]))
     size = "" if chosen.size_bytes is None else f", {chosen.size_bytes / 1e3:.1f} kB"
-    facts = f"{metric_name(record)} {figure(record.metric, chosen.mean(record.metric))} on the test rows{size}"
+    of_seeds = f"mean of {counted(len(chosen.seeds), 'seed')}; the file, of the first seed: {first}{size}"
+    facts = f"{metric_name(record)} {mean} on the test rows ({of_seeds})"
     student, beyond = _student(chosen), exceeded(record)
     if beyond:
         plain = [f" {heading(_student(one))} meets them." for one in record.arms if one.name == PLAIN and one.excess and _meets(one)]
@@ -91,35 +129,58 @@ def _about_baselines(record: DistillationRecord) -> list[str]:
 
 
 def _about_baseline(record: DistillationRecord, found: Comparison) -> str:
-    a, b = record.arm(found.a), record.arm(found.b)
-    taught = f"the student of {a.meaning}"
-    alone = "the best student of the ground truth alone" if b.name == LABELS else _student(b)
-    if b.name == record.chosen:
-        if found.verdict == "beats":
-            return f"On the test rows, though, {taught} beats it by {difference(found)}; it was chosen because {record.reason}."
-        said = "is worse than" if found.verdict == "worse" else "shows no difference from"
-        return f"The best student of the teacher, {taught}, {said} it: {difference(found)}."
-    if b.name == PLAIN:
-        return f"{heading(alone)} is better than it by {difference(found)}." if found.verdict == "worse" else ""
+    if found.b == record.chosen:
+        return _about_chosen_baseline(record, found)
+    return _about_plain(record, found) if found.b == PLAIN else _about_labels(record, found)
+
+
+def _about_chosen_baseline(record: DistillationRecord, found: Comparison) -> str:
+    """What the best student of the teacher is, where one of the ground truth was chosen."""
+    taught = f"the student of {record.arm(found.a).meaning}"
+    if found.verdict == "beats":
+        return f"On the test rows, though, {taught} beats it by {difference(found)}; it was chosen because {record.reason}."
+    said = "is worse than" if found.verdict == "worse" else "shows no difference from"
+    return f"The best of the teacher's students by validation, {taught}, {said} it: {difference(found)}{_unproven(record, found)}."
+
+
+def _about_plain(record: DistillationRecord, found: Comparison) -> str:
+    plain = _student(record.arm(found.b))
+    if found.verdict == "no difference":
+        return f"Against {plain} the chosen student shows no difference: {difference(found)}{_unproven(record, found)}."
+    return f"{heading(plain)} is better than the chosen student by {difference(found)}." if found.verdict == "worse" else ""
+
+
+def _about_labels(record: DistillationRecord, found: Comparison) -> str:
+    taught = f"the student of {record.arm(found.a).meaning}"
+    alone = f"the {record.arm(found.b).student} that was tuned on the ground truth alone"
     if found.verdict == "no difference":
         return f"Distilling shows no difference against {alone}: {difference(found)}{_unproven(record, found)}."
     if found.verdict == "worse":
         return f"{heading(taught)} is worse than {alone} by {difference(found)}."
-    pays = "" if any(one.verdict == "worse" for one in _baselines(record)) else "It pays to distil: "
-    return f"{pays or 'But '}{taught} beats {alone} by {difference(found)}."
+    pays = all(one.verdict == "beats" for one in _baselines(record)) and not exceeded(record)
+    return f"{f'It pays to distil: {taught}' if pays else heading(taught)} beats {alone} by {difference(found)}."
 
 
 def _unproven(record: DistillationRecord, found: Comparison) -> str:
-    """Why a difference is not proven although its interval excludes zero, and how small a difference would have been found."""
+    """Why no difference is proven although the interval excludes zero, and how small a one would have been found; "" with a verdict."""
+    if found.verdict != "no difference":
+        return ""
     low, high = found.ci95
     parts = []
     if found.corrected_p is not None and not low <= 0 <= high:
-        parts.append(f", not proven after correction for {len(record.comparisons)} questions (p = {found.corrected_p:.2g})")
-    if found.detectable is not None:
-        size = f"{100 * found.detectable:.1f} points" if found.metric in SHARES else f"{found.detectable:.3g}"
-        few = f"; {seeds_of(record)} seeds are too few to say how large a difference would have been found"
-        parts.append(few if too_few_seeds(record, found) else f"; one below {size} would mostly go unnoticed")
+        corrected = counted(len(record.comparisons), "question") + (f" and {len(record.looks)} looks" if len(record.looks) > 1 else "")
+        parts.append(f", not proven after correction for {corrected} (p = {found.corrected_p:.2g})")
+    if found.detectable is not None and not too_few_seeds(record, found):
+        parts.append(f"; one below {size_of(found.metric, found.detectable)} would mostly go unnoticed")
     return "".join(parts)
+
+
+def _about_few_seeds(record: DistillationRecord) -> list[str]:
+    """That the smallest difference which would have been found is not known, where one of the answer shows none."""
+    said = [*_baselines(record), *(one for one in record.comparisons if one.b == TEACHER)]
+    if any(one.verdict == "no difference" and one.detectable is not None and too_few_seeds(record, one) for one in said):
+        return [f"{heading(counted(seeds_of(record), 'seed'))} are too few to say how large a difference would have been found."]
+    return []
 
 
 def seeds_of(record: DistillationRecord) -> int:
@@ -155,18 +216,18 @@ def _about_looks(record: DistillationRecord) -> list[str]:
 def _about_teacher(record: DistillationRecord) -> list[str]:
     found = next((one for one in record.comparisons if one.b == TEACHER), None)
     if found is None:
-        return _about_size(record)
+        return []
     if found.verdict == "no difference":
-        return [f"The chosen student shows no difference from the teacher: {difference(found)}.", *_about_size(record)]
+        return [f"The chosen student shows no difference from the teacher: {difference(found)}{_unproven(record, found)}."]
     better = "better" if found.verdict == "beats" else "worse"
-    return [f"The chosen student is {better} than the teacher by {difference(found)}.", *_about_size(record)]
+    return [f"The chosen student is {better} than the teacher by {difference(found)}."]
 
 
 def _about_size(record: DistillationRecord) -> list[str]:
-    """Whether the teacher is smaller than its student, or as fast."""
+    """Whether the teacher is smaller or faster than its student."""
     chosen, teacher = record.arm(record.chosen), record.arm(TEACHER)
-    larger = chosen.size_bytes is not None and teacher.size_bytes is not None and teacher.size_bytes <= chosen.size_bytes
-    slower = chosen.latency is not None and teacher.latency is not None and teacher.latency.p50_us <= chosen.latency.p50_us
+    larger = chosen.size_bytes is not None and teacher.size_bytes is not None and teacher.size_bytes < chosen.size_bytes
+    slower = chosen.latency is not None and teacher.latency is not None and teacher.latency.p50_us < chosen.latency.p50_us
     facts = []
     if larger:
         facts.append(f"smaller ({kilobytes(teacher.size_bytes or 0)} against {kilobytes(chosen.size_bytes or 0)})")
@@ -182,11 +243,11 @@ def _about_cascade(record: DistillationRecord) -> list[str]:
         return []
     rate = percent(found.guarantee["target"])
     if not found.attained:
-        return [f"No student may answer on its own at {rate}: {how_far(found)}."]
+        return [f"The student may answer no row on its own at {rate}: {how_far(found)}."]
     over = ", as a rate over groups," if found.over_groups else ""
     return [
-        f"With the teacher for the rows that it is unsure of, it answers {percent(found.coverage.value)} of the test rows itself, and "
-        f"{percent(found.agreement.value)} of all answers are the teacher's (95 %: {bounds(found.agreement.interval)}); {rate} are "
+        f"With the teacher for the rows that it is unsure of, the student answers {percent(found.coverage.value)} of the test rows itself, "
+        f"and {percent(found.agreement.value)} of all answers are the teacher's (95 %: {bounds(found.agreement.interval)}); {rate} are "
         f"guaranteed{over} with probability {percent(1 - found.guarantee['delta'])}.",
         *fallen_short(found),
     ]

@@ -88,7 +88,7 @@ class Distillation:
 
     @property
     def front(self) -> tuple[Mapping[str, Any], ...]:
-        """The trials that no other beats in loss, size and latency at once."""
+        """The trials that no other of their arm beats in loss and size, and in latency where both were timed."""
         return self.record.front
 
     @property

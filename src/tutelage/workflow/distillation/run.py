@@ -185,7 +185,7 @@ def _ask_texts(problem: Problem, stages: Stages) -> None:
 def _chosen(candidates: Sequence[Finalists], judge: Judge, validation: Part, beside: Beside | None) -> tuple[Finalists, str]:
     """The students that are shipped, and why: for a cascade those that are fastest beside the teacher, if they may answer any row."""
     found = None if beside is None else choose_for_cascade(candidates, validation, beside)
-    return choose(candidates, judge) if found is None else found
+    return choose(candidates, judge, weighted=validation.weights is not None) if found is None else found
 
 
 def _preflight(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder) -> Preflight:

@@ -21,6 +21,12 @@ def test_the_best_on_validation_rows_is_chosen_also_if_it_is_that_of_the_ground_
     assert reason == "it has the best accuracy on the validation rows, 91.00 %"
 
 
+def test_a_weighted_figure_is_called_so():
+    every = [arm("answers", 0.90, 0.92, 0.91), arm("labels", 0.91, 0.91, 0.90, size=2000)]
+    assert "apart: weighted accuracy 90.67 % against" in choose(every, JUDGE, weighted=True)[1]
+    assert choose(every[:1], JUDGE, weighted=True)[1].startswith("it has the best weighted accuracy on the validation rows, ")
+
+
 def test_a_smaller_one_that_validation_cannot_tell_from_it_is_chosen_and_the_reason_says_so():
     chosen, reason = choose([arm("answers", 0.90, 0.92, 0.91), arm("labels", 0.91, 0.91, 0.90, size=2000)], JUDGE)
     assert chosen.arm.name == "labels"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tutelage.core.arrays import Floats
-from tutelage.report.distillation.words import FIGURES
+from tutelage.report.distillation.words import name_of
 from tutelage.search.choice import smallest_of_equals
 from tutelage.search.limits import FREE, distance
 from tutelage.workflow.distillation.evidence.finals import Finalists
@@ -28,12 +28,13 @@ def best_of(every: Sequence[Finalists], judge: Judge) -> Finalists:
     return min(every, key=key)
 
 
-def choose(every: Sequence[Finalists], judge: Judge) -> tuple[Finalists, str]:
+def choose(every: Sequence[Finalists], judge: Judge, *, weighted: bool = False) -> tuple[Finalists, str]:
     """The students that are shipped, and the reason in a phrase.
 
     Args:
         every: the arms to choose from.
         judge: by what they were judged.
+        weighted: whether rows count by weights in its figures.
     """
     best = best_of(every, judge)
     if not best.meets_limits:
@@ -41,12 +42,12 @@ def choose(every: Sequence[Finalists], judge: Judge) -> tuple[Finalists, str]:
     meeting = [one for one in every if distance(one.excess) == distance(best.excess)]
     losses = np.stack([validation_losses(one, judge) for one in meeting])
     chosen = meeting[smallest_of_equals(losses, [one.size_bytes for one in meeting])]
-    within = _within(meeting, every) if chosen.excess else ""
+    within, name = _within(meeting, every) if chosen.excess else "", name_of(judge.metric, judge.against, weighted=weighted)
     if chosen is best:
-        return chosen, f"it has the best {_name(judge)} on the validation rows{within}, {_figure(judge, best)}"
+        return chosen, f"it has the best {name} on the validation rows{within}, {_figure(judge, best)}"
     return chosen, (
         f"it is smaller than {best.arm.name!r} ({_kilobytes(chosen)} against {_kilobytes(best)}), and the validation rows do not tell them "
-        f"apart: {_named(judge, chosen)} against {_figure(judge, best)}{within}"
+        f"apart: {name} {_figure(judge, chosen)} against {_figure(judge, best)}{within}"
     )
 
 
@@ -58,17 +59,9 @@ def _within(meeting: Sequence[Finalists], every: Sequence[Finalists]) -> str:
     return f" of those within the limits{f' that leave {100 * FREE:.0f} % of the latency free' if others else ''}"
 
 
-def _name(judge: Judge) -> str:
-    return FIGURES.get(judge.metric, judge.metric)
-
-
 def _figure(judge: Judge, one: Finalists) -> str:
     loss = float(validation_losses(one, judge).mean())
     return f"{100 * (1 - loss):.2f} %" if judge.metric in BETTER_IF_HIGHER else f"{loss:.4g}"
-
-
-def _named(judge: Judge, one: Finalists) -> str:
-    return f"{_name(judge)} {_figure(judge, one)}"
 
 
 def _kilobytes(one: Finalists) -> str:

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import as_rows, in_types_of, rows_of
+from tutelage.data.schema import Column, Schema
 from tutelage.data.tables.found_files import FoundFiles
 from tutelage.data.tables.parquet_parts import ParquetParts
 from tutelage.data.tables.sources import open_tables, read_table
@@ -183,6 +184,29 @@ def test_the_index_of_pandas_in_parquet_is_not_a_column(index):
     assert opened("t.parquet", named=["key"]).part(["key"], 0, 3).column(0).to_pylist() == index
     assert read_table(Path("t.parquet")).column("key").to_pylist() == index
     assert list(as_rows(pq.read_table("t.parquet")).part(0, 3).columns) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+@pytest.mark.parametrize("index", [pd.Index([7, 9, 8], name="index"), pd.RangeIndex(7, 13, 2, name="index")], ids=["stored", "described"])
+def test_a_named_column_is_a_column_even_if_pandas_made_it_the_index(index, name):
+    frame = FRAME.set_axis(index)
+    frame.to_parquet(name, row_group_size=2) if name == "t.parquet" else frame.to_csv(name)
+    known = Schema((Column("index", "any"), Column("a", "any")))
+    for source in (opened(name, named=["index"]), in_types_of(opened(name), known)):
+        assert rows_of(source, ["index", "a"]).part(0, 3).to_dict("list") == {"index": index.tolist(), "a": [1, 2, 3]}
+        assert rows_of(source, ["index"]).part(1, 3).to_dict("list") == {"index": index.tolist()[1:]}
+    assert cells(opened(name, dtype={"index": "text"}))["index"] == list(map(str, index))
+    assert read_table(Path(name)).column("index").to_pylist() == index.tolist()
+
+
+def test_an_index_of_pandas_without_a_name_or_of_other_rows_is_no_column():
+    FRAME.to_parquet("t.parquet")
+    assert opened("t.parquet").types.keys() == {"a", "b"}
+    table = pa.Table.from_pandas(FRAME.set_axis(pd.RangeIndex(3, name="index")))
+    pq.write_table(table.slice(1), "t.parquet")
+    assert opened("t.parquet").types.keys() == {"a", "b"}
+    FRAME.set_axis(pd.RangeIndex(3, name="a")).to_parquet("t.parquet")
+    assert cells(opened("t.parquet", named=["a"]))["a"] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ class TableSource:
         return {name: recorded_type(self._arrow_types[name]) for name in names}
 
     def part(self, names: Sequence[str], start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` of these columns, as an Arrow table."""
+        """Rows from `start` to `stop` of these columns, as an Arrow table, in which none of them is a row index any more."""
         import pyarrow as pa
 
         parts, first = [], 0
@@ -90,7 +90,7 @@ class TableSource:
             if begin < end:
                 parts.append(self._aligned(piece.read(names, begin, end)))
             first += piece.count
-        return pa.concat_tables(parts, promote_options="permissive")
+        return pa.concat_tables(parts, promote_options="permissive").replace_schema_metadata(None)  # pandas stores its index there
 
     def _aligned(self, table: Any) -> Any:
         """The table with the types that all files have in common."""
@@ -253,23 +253,36 @@ def _in_memory(path: AnyPath, table: Any) -> _Piece:
 
 
 def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFiles) -> _Piece:
+    import pyarrow as pa
+
     with closing(ParquetParts(path)) as parts:
         schema, footer = parts.schema, parts.footer
     _check_unique(path, schema.names)
     of_pandas = schema.pandas_metadata or {}
     stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
+    described = {name: numbers for name, numbers in map(_named_range, stored) if name and len(numbers) == parts.count}
+    ranges = {name: numbers for name, numbers in described.items() if name not in schema.names}
     of_category = {column["name"] for column in of_pandas.get("columns", ()) if column["pandas_type"] == "categorical"}
     categories: dict[str, ColumnType] = {name: "category" for name in schema.names if name in of_category}
     declared = categories | dict(declared)  # Parquet itself keeps categories of texts only
 
     def read(names: Sequence[str], start: int, stop: int) -> Any:
-        return _declared(path, readers.table(path, footer, names, start, stop).select(list(names)), declared)
+        inside = [name for name in names if name not in ranges]
+        table = readers.table(path, footer, inside, start, stop) if inside else pa.table({})
+        columns = [pa.array(np.array(ranges[name][start:stop], np.int64)) if name in ranges else table.column(name) for name in names]
+        return _declared(path, pa.table(columns, names=list(names)), declared)
 
-    types = dict(zip(schema.names, schema.types, strict=True))
+    types = dict(zip(schema.names, schema.types, strict=True)) | dict.fromkeys(ranges, pa.int64())
     if declared and parts.count:
         types |= {name: read([name], 0, 1).schema.types[0] for name in declared if name in types}
-    index = tuple(name for name in stored if isinstance(name, str))
-    return _Piece(path, tuple(schema.names), types, parts.count, read, index, parts.grain)
+    index = (*(name for name in stored if isinstance(name, str)), *ranges)
+    return _Piece(path, (*schema.names, *ranges), types, parts.count, read, index, parts.grain)
+
+
+def _named_range(index: Any) -> tuple[str, range]:
+    """The name and the numbers of a row index that pandas describes in place of storing it; "" for any other, or one without a name."""
+    named = isinstance(index, dict) and index.get("kind") == "range" and index.get("name")
+    return (str(index["name"]), range(index["start"], index["stop"], index["step"])) if named else ("", range(0))
 
 
 def _declared(path: AnyPath, table: Any, declared: Mapping[str, ColumnType]) -> Any:

@@ -357,3 +357,9 @@ def test_the_columns_of_a_schema_come_in_any_list():
 def test_levels_without_an_order_are_refused(levels):
     with pytest.raises(BadInput, match="expected a list of values in order"):
         Column("colour", "category", levels)
+
+
+def test_texts_of_large_whole_numbers_are_aligned_with_the_rows_of_these_numbers():
+    numbers = [2**53, 2**53 + 1, 2**53 + 2]
+    aligned = Schema.of(pd.DataFrame({"k": numbers})).align(pd.DataFrame({"k": list(map(str, numbers))}))
+    assert row_names(aligned).tolist() == row_names(pd.DataFrame({"k": numbers})).tolist()

@@ -22,14 +22,16 @@ MISSING = (
 """Cells of a text file that mean a missing value: those of pandas' `read_csv`."""
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|[iI]nf|INF|[iI]nfinity)$"
+_INFINITE = r"[iI]nf(inity)?|INF(INITY)?"
+NUMBER = rf"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|{_INFINITE})$"
 _CODE = r"^([+-]?0[0-9xX].*|\+[0-9]{7,}|[0-9]+[eE][0-9]+)$"
 """Texts that are not numbers although they could be read as such: a padded number, a telephone number, a code such as 12e5."""
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
-DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-MOMENT = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}$"
-ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
+DATE = rf"^{_DAY}$"
+MOMENT = rf"^{_DAY}[T ]{_TIME}$"
+ZONED = rf"^{_DAY}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
 DURATION = r"^(?P<days>-?[0-9]+) days?(?:,? [+]?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
 
 
@@ -199,16 +201,12 @@ SAMPLE = 1000
 
 
 def _all_match(column: Any, pattern: str) -> bool:
-    """Whether a regular expression matches all cells that are not missing."""
+    """Whether a regular expression matches all cells that are not missing, in whatever order they are."""
     import pyarrow.compute as pc
 
-    return _sample_matches(column, pattern) and bool(pc.all(pc.match_substring_regex(column.drop_null(), pattern)).as_py())
-
-
-def _sample_matches(column: Any, pattern: str) -> bool:
-    import pyarrow.compute as pc
-
-    return bool(pc.all(pc.match_substring_regex(column.drop_null().slice(0, SAMPLE), pattern)).as_py())
+    cells = column.drop_null()
+    parts = (cells.slice(0, SAMPLE), cells.slice(SAMPLE))
+    return all(bool(pc.all(pc.match_substring_regex(part, pattern), min_count=0).as_py()) for part in parts)
 
 
 def _holds_code(column: Any) -> bool:
@@ -241,10 +239,10 @@ def _whole_numbers(column: Any) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    if not _sample_matches(trimmed, _WHOLE) or _holds_code(trimmed):
+    if not _all_match(trimmed, _WHOLE):
         return None
     found = _cast(trimmed, pa.int64(), pa.uint64())
-    return column if found is None and _all_match(trimmed, _WHOLE) else found
+    return column if found is None else found
 
 
 def _numbers(column: Any, *, codes: bool = False) -> Any:
@@ -252,25 +250,38 @@ def _numbers(column: Any, *, codes: bool = False) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    if not _sample_matches(trimmed, NUMBER) or (not codes and _holds_code(trimmed)):
+    if not _all_match(trimmed, NUMBER) or (not codes and _holds_code(trimmed)):
         return None
     found = _cast(trimmed, pa.float64())
-    return _cast(pc.replace_substring_regex(trimmed, r"^\+([0-9.])", r"\1"), pa.float64()) if found is None else found
+    found = _cast(pc.replace_substring_regex(trimmed, r"^\+", ""), pa.float64()) if found is None else found
+    beyond = None if found is None else trimmed.filter(pc.is_inf(found))  # also 1.5e400, which is no infinite number
+    return found if beyond is not None and _all_match(beyond, rf"^[+-]?({_INFINITE})$") else None
 
 
 def _dates(column: Any) -> Any:
-    """Dates as date32; times on dates as timestamps, in UTC if they name a zone."""
+    """Dates as date32; times on dates as timestamps, in UTC if they name a zone. A date beside moments without a zone is its midnight."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if _sample_matches(column, DATE):
-        return _cast(column, pa.date32())
-    for pattern, zone in ((MOMENT, None), (ZONED, "UTC")):
-        if _sample_matches(column, pattern):
-            kinds = pa.timestamp("us", zone), pa.timestamp("ns", zone)
-            found = _cast(column, *kinds)
-            return _cast(pc.replace_substring_regex(column, r" ?UTC$", "Z"), *kinds) if found is None and zone else found
-    return None
+    if _all_match(column, DATE):
+        found = _cast(column, pa.date32())
+    elif _all_match(column, rf"^{_DAY}([T ]{_TIME})?$"):
+        found = _cast(column, pa.timestamp("us"), pa.timestamp("ns"))
+    elif _all_match(column, ZONED):
+        kinds = pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")
+        found = _cast(column, *kinds)
+        found = _cast(pc.replace_substring_regex(column, r" ?UTC$", "Z"), *kinds) if found is None else found
+    else:
+        return None
+    return found if found is not None and _in_calendar(found) else None
+
+
+def _in_calendar(found: Any) -> bool:
+    """Whether dates or moments are of the years 1 to 9999: Python has no others, and Arrow reads 0000-01-01."""
+    import pyarrow.compute as pc
+
+    years = pc.min_max(pc.year(found))
+    return bool(years["min"].as_py() >= 1 and years["max"].as_py() <= 9999)
 
 
 def _durations(column: Any) -> Any:
@@ -286,4 +297,5 @@ def _durations(column: Any) -> Any:
         texts = pc.struct_field(parts, name)
         value = pc.replace_substring_regex(texts, r"^$", "0").cast(pa.float64())
         seconds = pc.add(seconds, pc.multiply(value, float(unit)))
-    return pc.round(pc.multiply(seconds, 1e6)).cast(pa.int64()).cast(pa.duration("us"))
+    ticks = _cast(pc.round(pc.multiply(seconds, 1e6)), pa.int64())
+    return None if ticks is None else ticks.cast(pa.duration("us"))

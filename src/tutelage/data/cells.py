@@ -278,7 +278,7 @@ def _whole_or_number(cell: Any) -> float:
     digits = not isinstance(cell, str | Decimal) or (isinstance(cell, str) and cell.strip().lstrip("+-").isdigit())
     if not digits and not np.isfinite(number):
         return number
-    exact = Fraction(cell)
+    exact = Fraction(str(cell))
     written = isinstance(cell, str) and not digits and exact == Fraction(repr(number))
     return number if written or exact.denominator > 1 or abs(exact) <= EXACT else int(exact)
 

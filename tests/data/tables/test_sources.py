@@ -10,6 +10,7 @@ import pytest
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import as_rows, in_types_of, rows_of
 from tutelage.data.schema import Column, Schema
+from tutelage.data.tables import sources
 from tutelage.data.tables.found_files import FoundFiles
 from tutelage.data.tables.parquet_parts import ParquetParts
 from tutelage.data.tables.sources import open_tables, read_table
@@ -283,3 +284,51 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_named():
         file.truncate(9000)
     with pytest.raises(BadInput, match=r"row group 8 of rows[.]parquet cannot be read: it is damaged, or was changed after it was opened"):
         source.part(["a"], 8500, 8600)
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ("1,5\n-2,25e1", "3\nNA", [1.5, -22.5, 3, None]),
+        ("1,5\n2,5", "1,5\nXL", ["1,5", "2,5", "1,5", "XL"]),
+        ("1,5\n2,5", "007,5\n1", ["1,5", "2,5", "007,5", "1"]),
+        ("1,5\n", "2020-01-01\n1,5", ["1,5", "2020-01-01", "1,5"]),
+    ],
+)
+def test_a_decimal_comma_is_one_in_columns_of_numbers(one, two, expected):
+    for name, content in (("one.csv", one), ("two.csv", two)):
+        Path(name).write_text("a;b\n" + "".join(f"{cell};1\n" for cell in content.splitlines()))
+    assert cells(opened("one.csv", "two.csv"))["a"] == expected
+
+
+def test_a_decimal_comma_is_none_beside_commas_or_in_texts():
+    Path("one.csv").write_text("a;b\n1,5;1\n2,5;2\n")
+    Path("two.csv").write_text('a,b\n"1,5",1\n')
+    assert cells(opened("one.csv", "two.csv"))["a"] == ["1,5", "2,5", "1,5"]
+    assert cells(opened("one.csv", dtype={"a": "text"}))["a"] == ["1,5", "2,5"]
+    assert cells(in_types_of(opened("one.csv"), Schema((Column("a", "text"),))))["a"] == ["1,5", "2,5"]
+    assert cells(opened("one.csv", dtype={"a": "category"}))["a"] == [1.5, 2.5]
+    Path("two.csv").write_text("a,b\n1.5,1\n")
+    assert cells(opened("one.csv", "two.csv"))["a"] == [1.5, 2.5, 1.5]
+    Path("one.csv").write_text("a;b\n007,5;1\n1,5x;2\n")
+    with pytest.raises(BadInput, match=r"column 'a' of one.csv holds '1,5x' in row 1, and numbers are expected"):
+        opened("one.csv", dtype={"a": "number"})
+
+
+def test_texts_of_typed_files_spell_no_gap_as_categories_either():
+    for name in ("t.parquet", "t.jsonl"):
+        written(pd.DataFrame({"c": ["NA", "x", None]}), name)
+        assert cells(opened(name, dtype={"c": "category"}))["c"] == ["NA", "x", None]
+
+
+def test_texts_that_would_be_gaps_are_looked_for_in_the_first_rows_of_parquet_files(monkeypatch):
+    frame = pd.DataFrame({"c": ["x", "NA", "y", "null"], "k": pd.Categorical(["n/a", "x", "x", "x"]), "n": range(4)})
+    frame.to_parquet("t.parquet", row_group_size=2)
+    frame.to_json("t.jsonl", orient="records", lines=True)
+    assert opened("t.parquet").literals(["n", "k", "c"]) == {"k": {"n/a"}, "c": {"NA", "null"}}
+    monkeypatch.setattr(sources, "SEARCHED_ROWS", 3)
+    assert opened("t.parquet").literals(["c"]) == {"c": {"NA"}}
+    assert opened("t.jsonl").literals(["c"]) == {"c": {"NA", "null"}}
+    times = pa.table({"t": pa.array([1, 2], pa.time32("s")), "v": pa.array(["NA", ""], pa.large_string())})
+    pq.write_table(times, "t.parquet")
+    assert opened("t.parquet").literals(["t", "v"]) == {"t": set(), "v": {"NA", ""}}

@@ -6,7 +6,8 @@ unknown type, and "unread" one that a model stores but never reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from tutelage.core.errors import BadInput, one_line
@@ -20,6 +21,57 @@ MISSING = (
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 """Cells of a text file that mean a missing value: those of pandas' `read_csv`."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a column before its cells are read.
+
+    Attributes:
+        type: of its cells; None if they say it themselves, "any" for cells that stay as they stand.
+        literals: those of `MISSING` that are texts in this column, and no gaps.
+        declared: whether the user says so; otherwise it was learnt from a model or from other rows.
+    """
+
+    type: ColumnType | None = None
+    literals: frozenset[str] = frozenset()
+    declared: bool = False
+
+    @classmethod
+    def by_user(cls, kind: ColumnType) -> Known:
+        """Of a declared type. Cells that are declared as texts are as they stand: none of them spells a gap."""
+        return cls(kind, frozenset(MISSING if kind == "text" else ()), declared=True)
+
+
+AS_THEY_STAND = Known("any", frozenset(MISSING))
+"""Of a column whose cells are not to be read as anything, such as the texts that are the rows of a model."""
+
+
+def literals_among(values: Iterable[Any]) -> frozenset[str]:
+    """Those of some values that would spell a gap, such as the class None."""
+    return frozenset(MISSING).intersection(value for value in values if isinstance(value, str))
+
+
+def literals_in(column: Any) -> frozenset[str]:
+    """Texts of a column that would spell a gap.
+
+    Args:
+        column: (rows,) Arrow column or series of pandas or polars, of texts or of categories.
+    """
+    import narwhals.stable.v2 as nw
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.ChunkedArray):
+        if pa.types.is_time(column.type):
+            return frozenset()
+        texts = column.cast(pa.string())
+        return literals_among(pc.unique(texts.filter(pc.is_in(texts, value_set=pa.array(MISSING)))).to_pylist())
+    series = nw.from_native(column, series_only=True)
+    if series.dtype in (nw.Categorical, nw.Enum):
+        return literals_among(series.drop_nulls().unique().to_list())
+    return literals_among(series.filter(series.is_in(MISSING)).unique().to_list())
+
 
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
 _INFINITE = r"[iI]nf(inity)?|INF(INITY)?"
@@ -62,7 +114,38 @@ def recorded_type(kind: Any) -> ColumnType:
     return "text" if of_texts else type_of(kind) or ("number" if pa.types.is_null(kind) else "any")
 
 
-def inferred(texts: Any) -> Any:
+def typed(texts: Any, known: Known, where: str, *, points: Any = None) -> Any:
+    """Texts of a file as what they stand for, which no other column has a part in.
+
+    Args:
+        texts: (rows,) Arrow column of texts as they stand in the file.
+        known: of the column.
+        where: the column and its file, for the error.
+        points: the same texts with a point for each decimal comma; None if there is none. A column of numbers is made of them.
+
+    Raises:
+        BadInput: as `as_type`.
+    """
+    if points is not None and known.type in (None, "number", "category"):
+        found = typed(points, known, where)
+        if type_of(getattr(found.type, "value_type", found.type)) == "number":
+            return found
+    if known.type in (None, "category"):
+        found = inferred(texts, known.literals)
+        return found if known.type is None else found.dictionary_encode()
+    return as_type(_with_gaps(texts, known.literals), known.type, where)
+
+
+def decimal_points(texts: Any) -> Any:
+    """Texts with a point for the comma of each number such as 1,5; None if there is none."""
+    import pyarrow.compute as pc
+
+    comma = r"^([+-]?[0-9]+),([0-9]+([eE][+-]?[0-9]+)?)$"
+    found = pc.any(pc.match_substring_regex(texts, comma)).as_py()
+    return pc.replace_substring_regex(texts, comma, r"\1.\2") if found else None
+
+
+def inferred(texts: Any, literals: frozenset[str] = frozenset()) -> Any:
     """Texts as the values that they stand for: an Arrow column of booleans, numbers, dates or durations, or else of texts.
 
     Cells in `MISSING` are missing values. Numbers that lose digits as numbers stay texts: padded with zeros, longer than 64 bits
@@ -70,10 +153,11 @@ def inferred(texts: Any) -> Any:
 
     Args:
         texts: (rows,) Arrow column of texts.
+        literals: those of `MISSING` that are texts all the same.
     """
     import pyarrow as pa
 
-    column = _with_gaps(texts)
+    column = _with_gaps(texts, literals)
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column))])
     for read in (_booleans, _whole_numbers, _numbers, _dates, _durations):
@@ -90,11 +174,12 @@ def dates_inferred(texts: Any) -> Any:
 
 
 def as_type(column: Any, expected: ColumnType, where: str) -> Any:
-    """A column as the declared type, converted exactly.
+    """A column as the type that it is known to have, converted exactly.
 
     Args:
-        column: (rows,) Arrow column. In texts declared as "text", only nulls are missing; otherwise those of `MISSING` too.
-        expected: the declared type.
+        column: (rows,) Arrow column. Among texts and categories, only nulls are missing; in texts that are read as another type,
+            those of `MISSING` too.
+        expected: the type; "any" leaves it as it is.
         where: the column and its file, for the error.
 
     Raises:
@@ -103,12 +188,13 @@ def as_type(column: Any, expected: ColumnType, where: str) -> Any:
     import pyarrow as pa
 
     present = type_of(column.type)
-    if pa.types.is_null(column.type):
+    if pa.types.is_null(column.type) or expected == "any":
         return column
     if expected == "text":
         return _texts(column, where)
     if expected == "category":
-        return column if present == "category" else (inferred(column) if present == "text" else column).dictionary_encode()
+        values = inferred(column, frozenset(MISSING)) if present == "text" else column
+        return values if present == "category" else values.dictionary_encode()
     if present == "category":
         column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], type=column.type.value_type)
         present = type_of(column.type)
@@ -189,11 +275,12 @@ def _zeros_and_ones(texts: Any) -> Any:
     return texts.cast(pa.float64()).cast(pa.bool_()) if _all_match(texts, r"^[01]([.]0*)?$") else None
 
 
-def _with_gaps(texts: Any) -> Any:
+def _with_gaps(texts: Any, literals: frozenset[str] = frozenset()) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pc.is_in(texts, value_set=pa.array(MISSING, texts.type)), pa.scalar(None, texts.type), texts)
+    gaps = pa.array([cell for cell in MISSING if cell not in literals], texts.type)
+    return pc.if_else(pc.is_in(texts, value_set=gaps), pa.scalar(None, texts.type), texts)
 
 
 SAMPLE = 1000

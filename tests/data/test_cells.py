@@ -206,6 +206,34 @@ def test_whole_numbers_in_texts_keep_their_digits():
         exact_numbers(column("x"), "id")
 
 
+BOUND = 2**53
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("spelt", ["{}", " {} ", "{}.0", "{}e0", "{}0E-1"])
+def test_a_whole_number_that_a_float_rounds_to_another_one_is_not_that_one(spelt, sign):
+    numbers = [sign * (BOUND + step) for step in range(3)]
+    assert exact_numbers(column(*map(spelt.format, numbers)), "id").tolist() == numbers
+    assert codes(column(*map(spelt.format, numbers)), numbers, "id").tolist() == [0, 1, 2]
+    assert codes(column(*numbers), list(map(spelt.format, numbers)), "id").tolist() == [0, 1, 2]
+    assert codes(column(spelt.format(numbers[1])), numbers[::2], "id").tolist() == [-1]
+
+
+@pytest.mark.parametrize("number", [1e300, -1.5e19, 1.2345678901234567e19, float(BOUND), BOUND + 2.0, 0.1, float("inf")])
+def test_a_float_is_the_number_that_it_is_written_as(number):
+    assert exact_numbers(column(repr(number), "1"), "id").tolist() == [number, 1]
+    assert codes(column(repr(number)), [number, 1], "id").tolist() == [0]
+
+
+def test_numbers_beyond_all_floats():
+    assert exact_numbers(column("9" * 400, "1e400", Decimal(BOUND + 1), Decimal("1e400")), "id").tolist() == [
+        10**400 - 1,
+        float("inf"),
+        BOUND + 1,
+        float("inf"),
+    ]
+
+
 def test_dates_and_durations_are_read_from_texts():
     assert dates(column("2020-01-02", None), "day").astype(str).tolist() == ["2020-01-02", "NaT"]
     assert dates(column("2020-01-02 10:00:00+02:00"), "day").astype("datetime64[s]").astype(str).tolist() == ["2020-01-02T08:00:00"]

@@ -1,3 +1,4 @@
+import datetime
 import json
 
 import numpy as np
@@ -316,7 +317,7 @@ def test_a_matrix_and_texts_have_no_columns_to_align():
         ({"on": ["true", "false", "maybe"]}, "column 'on' holds 'maybe' in row 2; expected true and false"),
         ({"day": 7}, "column 'day' holds 7 in row 0; expected dates"),
         ({"day": ["2020-01-01", "2020-01-02", "soon"]}, "column 'day' holds 'soon' in row 2; expected dates"),
-        ({"day": ["2020-01-01", "2020-01-02 10:00", None]}, "column 'day' holds texts that are spelt in several ways; expected dates"),
+        ({"day": ["2020-01-01", "2020-01-02 10:00Z", None]}, "column 'day' holds texts that are spelt in several ways; expected dates"),
         ({"took": "long"}, "column 'took' holds 'long' in row 0; expected durations"),
         ({"size": pd.Timestamp("2020-01-01")}, "column 'size' holds .* in row 0; expected numbers"),
         ({"took": pd.Timestamp("2020-01-01")}, "column 'took' holds .* in row 0; expected durations"),
@@ -357,3 +358,39 @@ def test_the_columns_of_a_schema_come_in_any_list():
 def test_levels_without_an_order_are_refused(levels):
     with pytest.raises(BadInput, match="expected a list of values in order"):
         Column("colour", "category", levels)
+
+
+def test_texts_of_large_whole_numbers_are_aligned_with_the_rows_of_these_numbers():
+    numbers = [2**53, 2**53 + 1, 2**53 + 2]
+    aligned = Schema.of(pd.DataFrame({"k": numbers})).align(pd.DataFrame({"k": list(map(str, numbers))}))
+    assert row_names(aligned).tolist() == row_names(pd.DataFrame({"k": numbers})).tolist()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(["NA", "x", None, ""]),
+        pd.Series(["NA", "x", None, ""], dtype=object),
+        pd.Series(["NA", "x", None, ""], dtype="category"),
+        pd.Series(["NA", "x", None, "", datetime.time(1)], dtype=object),
+        pl.Series(["NA", "x", None, ""]),
+        pl.Series(["NA", "x", None, ""], dtype=pl.Categorical),
+        pa.chunked_array([["NA", "x", None, ""]]),
+        pa.chunked_array([["NA", "x", None, ""]]).dictionary_encode(),
+        pd.Series(["NA", "", *map(str, range(1001))], dtype="category"),
+    ],
+)
+def test_the_texts_of_a_frame_that_would_be_gaps_in_a_file_of_texts(column):
+    make = {"pandas": pd.DataFrame, "polars": pl.DataFrame, "pyarrow": pa.table}[type(column).__module__.partition(".")[0]]
+    assert Schema.of(make({"c": column})).columns[0].literals == ("", "NA")
+
+
+def test_levels_that_would_be_gaps_are_literals():
+    column = Column("c", "category", ("x", "NA", 3), literals=("null", "x"))
+    assert (column.literals, Column("c", "number").literals) == (("NA", "null"), ())
+    untyped = Schema((column,), underscores=True).untyped()
+    assert untyped == Schema((Column("c", "any", unseen=column.unseen, literals=("NA", "null")),), underscores=True)
+    stored = Schema((column,)).to_json()
+    assert Schema.from_json(stored) == Schema((column,))
+    del stored["columns"][0]["literals"]
+    assert Schema.from_json(stored).columns[0].literals == ("NA",)

@@ -6,7 +6,7 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
-from tutelage.data.table_file import TableFile
+from tutelage.data.table_file import TableFile, rows_from
 
 FRAME = pd.DataFrame({"id": [7, 8, 9], "size": [1.0, 2.0, 3.0], "colour": ["red", "blue", "red"], "y": ["no", "yes", "no"]})
 
@@ -230,3 +230,110 @@ def test_names_with_spaces_match_those_of_lightgbm(tmp_path):
     matched = TableFile.open(tmp_path / "b.csv").matching(schema)
     assert matched.features == ("Unnamed: 0", "x y")
     assert matched.source.types["x y"] == "text"
+
+
+def written(path, content):
+    path.write_text(content)
+    return path
+
+
+NA = "zip,c\n00501,x\n10115,NA\n"
+"""A column of texts beside another one, which a file that holds 10115 alone does not have."""
+
+
+@pytest.mark.parametrize("other", ["00501,y\n", ""], ids=["same types", "other types"])
+def test_no_other_column_decides_whether_a_cell_is_a_gap(other, tmp_path):
+    learnt = TableFile.open(written(tmp_path / "a.csv", NA))
+    file = TableFile.open(written(tmp_path / "b.csv", "zip,c\n10115,NA\n75001,x\n" + other))
+    for found in (learnt.sibling(tmp_path / "b.csv"), file.matching(learnt.schema)):
+        assert found.rows().part(0, 2).isna().to_numpy().tolist() == [[False, True], [False, False]]
+        assert found.values("zip").tolist()[:2] == ["10115", "75001"]
+
+
+@pytest.mark.parametrize("learnt_from", ["a.parquet", "a.jsonl", "declared", "model"])
+@pytest.mark.parametrize("other", ["00501,y,1\n", ""], ids=["same types", "other types"])
+def test_a_text_that_was_learnt_is_no_gap(learnt_from, other, tmp_path):
+    (tmp_path / "b.csv").write_text("zip,c,n\n10115,NA,1\n75001,null,NA\n" + other)
+    rows = pd.DataFrame({"zip": ["00501", "10115"], "c": ["x", "NA"], "n": [1, 2]})
+    rows.to_parquet(tmp_path / "a.parquet")
+    rows.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    rows.to_csv(tmp_path / "a.csv", index=False)
+    if learnt_from == "model":
+        schema = Schema((Column("zip", "text"), Column("c", "category", ("NA", "x")), Column("n", "any")))
+    else:
+        name, dtype = ("a.csv", {"c": "text"}) if learnt_from == "declared" else (learnt_from, None)
+        schema = TableFile.open(tmp_path / name, dtype=dtype).schema
+    assert [column.literals for column in schema.columns] == [(), ("NA",), ()]
+    file = TableFile.open(tmp_path / "b.csv").matching(schema)
+    found = file.rows().part(0, 2)
+    assert (found["zip"].tolist(), found["c"].isna().tolist(), found["c"][0]) == (["10115", "75001"], [False, True], "NA")
+    assert found["n"].isna().tolist() == [False, True]
+    again = Schema.from_json(file.schema.to_json())
+    assert (again, again.columns[1].literals) == (file.schema, ("NA",))
+
+
+def test_a_literal_is_known_in_files_that_do_not_hold_it(tmp_path):
+    pd.DataFrame({"c": ["NA", "x"]}).to_parquet(tmp_path / "a.parquet")
+    first = TableFile.open(tmp_path / "a.parquet")
+    without = first.sibling(written(tmp_path / "b.csv", "c\nx\ny\n"))
+    assert without.schema.columns[0].literals == ("NA",)
+    assert without.sibling(written(tmp_path / "c.csv", "c\nNA\ny\n")).values("c").tolist() == ["NA", "y"]
+
+
+def test_a_declared_type_holds_for_siblings_too(tmp_path):
+    file = TableFile.open(written(tmp_path / "a.csv", "c,d\nnull,1\ny,2\n"), dtype={"c": "text", "d": "text"}, drop=["d"])
+    sibling = file.sibling(written(tmp_path / "b.csv", "c,d\nNA,1\ny,2\n"))
+    assert (sibling.values("c").tolist(), sibling.values("d").tolist()) == (["NA", "y"], ["1", "2"])
+    assert TableFile.open(tmp_path / "b.csv").matching(file.schema).values("c", gaps=True).tolist() == [None, "y"]  # null alone was learnt
+    lacking = file.sibling(written(tmp_path / "d.csv", "c\nNA\n"))
+    assert lacking.values("c").tolist() == ["NA"]
+
+
+def test_two_schemas_of_one_file_agree_about_its_texts(tmp_path):
+    file = TableFile.open(written(tmp_path / "b.csv", "c,e\nNA,null\nx,1\n"))
+    first, second = Schema((Column("c", "text", literals=("NA",)),)), Schema((Column("c", "any"), Column("e", "category", ("null", "1"))))
+    for found in (file.matching(first).matching(second), file.matching(second).matching(first)):
+        assert (found.values("c").tolist(), found.values("e").tolist()) == (["NA", "x"], ["null", "1"])
+
+
+@pytest.mark.parametrize("cells", [["NA", "good"], ["10", "20"], ["2020-01-31", "2021-01-31"], ["true", "false"], ["1,5", "2,5"]])
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_texts_that_are_the_rows_stay_as_they_stand(cells, name, tmp_path):
+    frame = pd.DataFrame({"t": cells, "n": [1, 2]})
+    frame.to_csv(tmp_path / name, index=False, sep=";") if name == "a.csv" else frame.to_json(tmp_path / name, orient="records", lines=True)
+    opened = TableFile.open(tmp_path / name, text="t", drop=["n"])
+    for file in (opened, TableFile.open(tmp_path / name).with_roles(text="t"), opened.sibling(tmp_path / name)):
+        assert file.rows().part(0, 2) == cells
+        assert rows_from(file.rows().origin).part(0, 2) == cells
+    assert opened.matching(Schema((Column("t", "number"),))).rows().part(0, 2) == cells
+
+
+def test_an_empty_cell_is_no_text(tmp_path):
+    with pytest.raises(BadInput, match=r"row 0 of .* is empty where a text is expected"):
+        TableFile.open(written(tmp_path / "a.csv", "t,n\n,1\nNA,2\n"), text="t").rows().part(0, 2)
+
+
+def test_a_class_is_no_gap_in_the_ground_truth(tmp_path):
+    file = TableFile.open(written(tmp_path / "a.csv", "a,y\nNone,None\nx,NA\ny,Low\n"), truth=["y"])
+    known = file.matching(None, ["Low", "None", 3])
+    assert known.truth_values(gaps=True).tolist() == ["None", None, "Low"]
+    assert known.rows().part(0, 1)["a"].isna().all()
+    assert file.matching(None, ["Low"]).source is file.source
+    with pytest.raises(
+        BadInput, match=r"1 empty cells \(first: row 1\).* A cell 'NA' is read as an empty one; declare dtype=\{'y': 'text'\}"
+    ):
+        known.truth_values()
+    assert TableFile.open(tmp_path / "a.csv", truth=["y"], dtype={"y": "text"}).gaps_note("y") == ""
+
+
+def test_the_names_of_folders_are_read_as_texts_in_a_file_are(tmp_path):
+    for country in ("NA", "FR"):
+        (tmp_path / f"country={country}").mkdir()
+        (tmp_path / f"country={country}" / "a.csv").write_text("zip\n10115\n")
+    file = TableFile.open(tmp_path)
+    assert file.values("country", gaps=True).tolist() == ["FR", None]
+    learnt = Schema((Column("zip", "text"), Column("country", "text")))
+    assert file.matching(learnt).values("country", gaps=True).tolist() == ["FR", None]
+    known = Schema((Column("country", "category", ("FR", "NA")),))
+    assert file.matching(known).values("country").tolist() == ["FR", "NA"]
+    assert TableFile.open(tmp_path, dtype={"country": "text"}).values("country").tolist() == ["FR", "NA"]

@@ -309,3 +309,9 @@ def test_columns_may_come_from_a_generator_and_must_be_some():
     for wrong in ({"answers": []}, {"content": []}):
         with pytest.raises(BadInput, match=f"{next(iter(wrong))} lists 0 texts; expected at least 1"):
             read_answers(log, **{"answers": ("no", "yes"), "kind": "probabilities", "content": "text", **wrong})
+
+
+def test_votes_for_a_class_that_is_named_none_count(tmp_path):
+    (tmp_path / "log.csv").write_text("text,vote\ngood,None\nbad,Low\ngood,Low\n")
+    labels = read_answers(tmp_path / "log.csv", answers="vote", kind="votes", content="text", classes=["Low", "None"])
+    np.testing.assert_array_equal(labels.answer(["good", "bad"]), [[0.5, 0.5], [1, 0]])

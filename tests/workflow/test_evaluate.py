@@ -121,3 +121,22 @@ def test_the_inputs_of_a_student_are_those_that_it_learnt_from(student, tmp_path
     frame(3).to_parquet(tmp_path / "table.parquet")
     with pytest.raises(BadInput, match="has no column 'ids' for the input of this name"):
         rows_to_measure(of_inputs, tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize("name", ["test.csv", "test.parquet"])
+def test_the_rows_of_a_class_that_is_named_none_are_measured(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = frame(60).assign(y=RNG.choice(["None", "Low"], 60))
+    form = AnswerForm("probabilities", "binary", ("Low", "None"))
+    labels = record(SoftLabels(RNG.dirichlet(np.ones(2), 60), form, row_names(rows[["a", "b"]]), "somebody"), rows[["a", "b"]], "labels")
+    rows.to_csv("rows.csv", index=False)
+    train(TrainingSpec("tree"), labels, TableFile.open("rows.csv", truth=["y"], drop=["id"]), out=tmp_path / "run", stages=Stages())
+    trained = open_trained(tmp_path / "run")
+    test = frame(30).assign(y=["None", "Low", "NA"] * 10)
+    test.to_csv(name, index=False) if name == "test.csv" else test.assign(y=test["y"].replace("NA", None)).to_parquet(name)
+    file = rows_to_measure(trained[1], tmp_path / name)
+    note = " A cell 'NA' is read as an empty one; declare dtype={'y': 'text'} if it is a text." if name == "test.csv" else ""
+    with pytest.warns(UserWarning, match=f"^10 of 30 rows come without ground truth and are left out.{note}$"):
+        evaluation = measure(*trained, file, None)
+    assert evaluation.rows == 20
+    assert evaluation.row_answers().truth.argmax(axis=1).tolist() == [1, 0] * 10

@@ -2,7 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.data.table_file import TableFile
@@ -124,3 +127,19 @@ def test_any_exception_of_a_teacher_becomes_an_error_that_names_it(data, tmp_pat
 def test_missing_and_inapplicable_options_are_refused(name, options, match, data):
     with pytest.raises(BadInput, match=match):
         open_answers(name, data, options)
+
+
+@pytest.mark.parametrize("other", ["00501,y,None\n", ""], ids=["same types", "other types"])
+def test_categories_and_classes_of_a_teacher_are_no_gaps(other, data, tmp_path):
+    rows = pd.DataFrame({"zip": ["00501", "10115", "75001", "00501"], "c": ["NA", "x", None, "y"]})
+    levels = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["zip", "c"]))
+    skops.io.dump(make_pipeline(levels, LogisticRegression()).fit(rows, ["None", "Low", "None", "Low"]), "levels.skops")
+    (tmp_path / "new.csv").write_text("zip,c,y\n10115,NA,None\n75001,null,NA\n" + other)
+    teacher, file = open_answers("levels.skops", data, SourceOptions()), TableFile.open(tmp_path / "new.csv", truth=["y"])
+    for found in (in_columns_of(teacher, file), in_columns_of(teacher, file.sibling(tmp_path / "new.csv"))):
+        assert found.values("c", gaps=True).tolist()[:2] == ["NA", None]
+        assert found.truth_values(gaps=True).tolist()[:2] == ["None", None]
+    pd.read_csv(tmp_path / "new.csv", dtype=str, keep_default_na=False)[["zip", "c"]].to_csv("rows.csv", index=False)
+    labels = record(teacher.teacher, tmp_path / "rows.csv")  # the rows of a path are those of the command line
+    assert labels.share_known(in_columns_of(teacher, file).rows().part(0, 2)) == 1
+    assert [column.literals for column in labels.schema.columns] == [(), ("NA",)]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from numbers import Real
 from typing import Any, cast
 
@@ -267,13 +268,19 @@ def _occurring(series: Any) -> Any:
 
 
 def _whole_or_number(cell: Any) -> float:
-    """A number as a float, or as an int if a float would round it."""
+    """A number as a float, or as an int if it is whole and a float would round it.
+
+    A text with a point or an exponent is a float where it is how the float is written: 1e+300 is no whole number of 301 digits.
+    """
     number = number_of(cell)
-    if abs(number) <= EXACT or not isinstance(cell, str | int | np.integer):
+    if abs(number) < EXACT or not isinstance(cell, str | int | np.integer | Decimal):  # at the bound, a float may be rounded already
         return number
-    with suppress(ValueError):  # a text that is no whole number
-        return int(cell)
-    return number
+    digits = not isinstance(cell, str | Decimal) or (isinstance(cell, str) and cell.strip().lstrip("+-").isdigit())
+    if not digits and not np.isfinite(number):
+        return number
+    exact = Fraction(str(cell))
+    written = isinstance(cell, str) and not digits and exact == Fraction(repr(number))
+    return number if written or exact.denominator > 1 or abs(exact) <= EXACT else int(exact)
 
 
 def _times(cells: NDArray[Any], name: str, kind: ColumnType) -> NDArray[Any]:
@@ -361,10 +368,10 @@ def _spelt(text: str) -> Any:
     if _is_truth_text(text):
         return _TRUTH_VALUES[text.strip().lower()]
     try:
-        number = number_of(text)
+        number = _whole_or_number(text)
     except ValueError:
         return None
-    return None if np.isnan(number) else number
+    return None if is_missing(number) else number
 
 
 def _mapped(cells: NDArray[Any], convert: Callable[[Any], Any], name: str, expected: str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,12 +23,12 @@ from tutelage.data.structures.structured import TRUTH, StructuredRows, is_struct
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of, without_index
 from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
-from tutelage.data.tables.column_types import recorded_type
+from tutelage.data.tables.column_types import Known, recorded_type
 from tutelage.data.tables.found_files import is_table, table_suffix
 from tutelage.data.tables.hugging_face import check_one_split, origin_of, table_parts
 from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.ray_data import is_ray_dataset, of_ray_dataset
-from tutelage.data.tables.sources import TableSource, open_tables
+from tutelage.data.tables.sources import SEARCHED_ROWS, TableSource, open_tables, searched
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
 
@@ -173,16 +173,21 @@ def _of_blocks(data: Any) -> Rows | None:
 
 
 def _of_arrow(parts: ArrowParts) -> Rows:
-    fields = without_index(parts.schema.empty_table()).schema
-    columns = tuple(Column(field.name, recorded_type(field.type), unseen="keep") for field in fields)
     return Rows(
         parts.count,
         lambda start, stop: frame_of(parts.table(start, stop)),
         parts.kind,
-        lambda: Schema(columns),
+        partial(_schema_of_parts, parts),
         origin=parts.origin,
         grain=parts.grain,
     )
+
+
+def _schema_of_parts(parts: ArrowParts) -> Schema:
+    types = {field.name: recorded_type(field.type) for field in without_index(parts.schema.empty_table()).schema}
+    texts = [name for name, kind in types.items() if kind == "text"]
+    literals = searched(texts, min(parts.count, SEARCHED_ROWS), parts.table, max(parts.grain, 1 << 16))
+    return Schema(tuple(Column(name, kind, unseen="keep", literals=tuple(literals.get(name, ()))) for name, kind in types.items()))
 
 
 def _of_values(data: Any, by_position: bool) -> Rows:
@@ -248,30 +253,39 @@ def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),
-        origin=Origin.of(source.files, chosen, source.declared, source.ends),
+        origin=Origin.of(source.files, chosen, source.known, source.ends),
         grain=source.grain,
     )
 
 
-def in_types_of(source: TableSource, schema: Schema) -> TableSource:
+def in_types_of(source: TableSource, schema: Schema, declared: Mapping[str, Known] | None = None) -> TableSource:
     """The same files, with the columns of a schema read as its types, and none of them taken for a row index.
 
-    Types that were declared for the files stay, and columns that the files lack are left out.
+    Types that were declared for the files stay, and columns that the files lack are left out. A cell that spells a gap, such as NA, is a
+    gap, unless it is among the literals of its column.
+
+    Args:
+        source: the files.
+        schema: of a model, a recording or other files.
+        declared: what a user declared for other files, which holds for these as well.
 
     Raises:
         BadInput: a column that does not have its type.
     """
-    types = {schema.comparable(column.name): file_type(column) for column in schema.columns if column.name is not None}
-    known = {name: types[schema.comparable(name)] for name in source.types if schema.comparable(name) in types}
-    expected = {name: kind for name, kind in known.items() if kind is not None and name not in source.declared}
-    if source.recorded_types(list(expected)) == expected and not set(known) & set(source.index):
-        return source
-    return open_tables(source.files, dtype={**source.declared, **expected}, named=(*known, *source.names))
+    learnt = {
+        schema.comparable(column.name): Known(file_type(column), frozenset(column.literals))
+        for column in schema.columns
+        if column.name is not None
+    }
+    found = {name: learnt[schema.comparable(name)] for name in source.types if schema.comparable(name) in learnt}
+    return source.knowing(found | {name: one for name, one in (declared or {}).items() if name in source.types})
 
 
 def schema_of(source: TableSource, names: Sequence[str]) -> Schema:
     """The schema of these columns of a table in files, which other files and frames of the same rows have as well."""
-    return Schema(tuple(Column(name, kind, unseen="keep") for name, kind in source.recorded_types(names).items()))
+    literals = source.literals(names)
+    types = source.recorded_types(names).items()
+    return Schema(tuple(Column(name, kind, unseen="keep", literals=tuple(literals.get(name, ()))) for name, kind in types))
 
 
 def _of_npy(path: AnyPath) -> Rows:

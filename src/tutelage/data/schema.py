@@ -18,7 +18,7 @@ from tutelage.core.errors import BadInput, ShapeError, require, shown
 from tutelage.data import cells as convert
 from tutelage.data.row_arrays import array_of
 from tutelage.data.tables.arrow_frames import frame_of, without_index
-from tutelage.data.tables.column_types import ColumnType
+from tutelage.data.tables.column_types import ColumnType, literals_among, literals_in
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Column:
         unseen: what happens to a cell that is not among the levels: it is "missing" (LightGBM), is an error ("refuse", XGBoost), or
             stays as it is ("keep", for a model with a rule of its own).
         gap: how the model knows a missing cell where `unseen` is "keep": "nan" or "none".
+        literals: cells such as "NA" that are texts in this column, and would be gaps in a file of texts; those among the levels are added.
 
     Raises:
         BadInput: an unknown type, or a level that is no text, number or truth value.
@@ -48,6 +49,7 @@ class Column:
     levels: tuple[Any, ...] | None = None
     unseen: Literal["missing", "refuse", "keep"] = "missing"
     gap: Literal["nan", "none"] = "nan"
+    literals: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.type not in get_args(ColumnType):
@@ -56,6 +58,7 @@ class Column:
             if not isinstance(self.levels, Iterable) or isinstance(self.levels, str | bytes | Mapping | set | frozenset):
                 raise BadInput(f"column {self.name!r} has the levels {shown(self.levels)}; expected a list of values in order.")
             object.__setattr__(self, "levels", tuple(_plain_level(level, self.name) for level in self.levels))
+        object.__setattr__(self, "literals", tuple(sorted(literals_among((*self.literals, *(self.levels or ()))))))
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,14 @@ class Schema:
         else:
             names, cells = list(frame.columns), columns_of(frame)
         unnamed = names == list(range(len(names))) or len(set(map(str, names))) < len(names)
-        found = zip(map(str, names), map(convert.type_and_levels, cells), strict=True)
-        return cls(tuple(Column(None if unnamed else name, kind, levels, "keep") for name, (kind, levels) in found))
+        found = [(column, *convert.type_and_levels(column)) for column in cells]
+        literals = [literals_in(column) if kind == "text" and not unnamed else () for column, kind, _ in found]
+        return cls(
+            tuple(
+                Column(None if unnamed else str(name), kind, levels, "keep", literals=tuple(literal))
+                for name, (_, kind, levels), literal in zip(names, found, literals, strict=True)
+            )
+        )
 
     @property
     def names(self) -> tuple[str, ...] | None:
@@ -233,6 +242,10 @@ class Schema:
             return cls(tuple(Column(**one) for one in columns), plain["underscores"])
         except (KeyError, TypeError) as error:
             raise BadInput(f"this is not a stored schema ({error!r}); expected what Schema.to_json returns.") from error
+
+    def untyped(self) -> Schema:
+        """The same columns with cells of any type, for a model that converts its rows itself; their literals remain."""
+        return replace(self, columns=tuple(replace(column, type="any", levels=None) for column in self.columns))
 
     def _places(self, given: list[str]) -> list[int]:
         """Position of each of these columns among the given names."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import combinations
@@ -19,6 +19,7 @@ from tutelage.data.rows import Rows, as_rows, in_types_of, rows_of, rows_of_arch
 from tutelage.data.schema import Schema
 from tutelage.data.structures.structured import MASK, TRUTH, StructuredRows
 from tutelage.data.tables.array_archive import ArrayArchive
+from tutelage.data.tables.column_types import AS_THEY_STAND, Known, literals_among
 from tutelage.data.tables.found_files import FORMATS, is_table
 from tutelage.data.tables.hugging_face import opened
 from tutelage.data.tables.input_columns import inputs_of
@@ -73,7 +74,7 @@ class TableFile:
                 each other.
             truth: columns of the ground truth.
             drop: other columns that are not features.
-            text: the single column whose texts are the rows.
+            text: the single column whose texts are the rows, as they stand in the file.
             weight: the column of the weights of the rows.
             dtype: the type of some columns, as {"column": "text"}; one of `column_types.TYPES`. Other columns have the type that
                 the file stores, or that their texts suggest.
@@ -90,7 +91,7 @@ class TableFile:
             return cls(paths[0], archive=ArrayArchive.open(paths[0])).with_roles(truth=truth, drop=drop, weight=weight, inputs=inputs)
         if not any(map(is_table, paths)):
             return _without_names(cls, paths, (*named, *(dtype or {})))
-        source = open_tables(paths, dtype=dtype, named=named)
+        source = open_tables(paths, dtype=dtype, known={} if text is None else {text: AS_THEY_STAND}, named=named)
         return cls(paths[0], source).with_roles(truth=truth, drop=drop, text=text, weight=weight, inputs=inputs)
 
     def with_roles(
@@ -147,7 +148,8 @@ class TableFile:
             raise BadInput(
                 f"the column {weight!r} holds the weights and cannot be the ground truth or the texts as well; name another column."
             )
-        opened = TableFile(self.path, self.source, tuple(truth), tuple(drop), text, weight)
+        source = self.source if text is None or self.source is None else self.source.knowing({text: AS_THEY_STAND})
+        opened = TableFile(self.path, source, tuple(truth), tuple(drop), text, weight)
         if not opened.features and self.columns:
             raise BadInput(f"no column of {self.path} is left as a feature; drop fewer columns.")
         return opened
@@ -196,7 +198,7 @@ class TableFile:
                 raise
             raise type(error)(f"the inputs in {self.path} are no rows: {error}") from error
 
-    @property
+    @cached_property
     def schema(self) -> Schema | None:
         """The features and the ground truth: their names, and the types in which other files must hold them; None for .npy and .npz.
 
@@ -204,18 +206,24 @@ class TableFile:
         """
         return None if self.source is None else schema_of(self.source, (*(() if self.inputs else self.features), *self.truth))
 
-    def matching(self, schema: Schema | None) -> TableFile:
+    def matching(self, schema: Schema | None, classes: Collection[Any] = ()) -> TableFile:
         """The same file, with the columns of a schema read as its types, and none of them taken for a row index.
 
         Types that were declared for this file stay. Columns that the schema names and the file lacks are left out.
 
         Args:
             schema: of a recording, a student or another file; None changes nothing.
+            classes: that the ground truth names, such as None, which then is no gap.
 
         Raises:
             BadInput: a column that does not have its type.
         """
-        return self if self.source is None or schema is None else replace(self, source=in_types_of(self.source, schema))
+        if self.source is None:
+            return self
+        source = self.source if schema is None else in_types_of(self.source, schema)
+        if len(self.truth) == 1:
+            source = source.knowing({self.truth[0]: Known(literals=literals_among(classes))})
+        return self if source is self.source else replace(self, source=source)
 
     def choices(self) -> Iterator[tuple[str, ...]]:
         """The sets of columns for which answers to these rows may have been recorded, the most likely first.
@@ -230,7 +238,7 @@ class TableFile:
         yield from (names for names in dict.fromkeys((self.features, *candidates)) if names or not self.columns)
 
     def sibling(self, path: AnyPath) -> TableFile:
-        """Open another file with the same column roles and types, as far as it has these columns.
+        """Open another file with the same column roles and types, declared ones too, as far as it has these columns.
 
         Raises:
             as `open`.
@@ -238,7 +246,11 @@ class TableFile:
         other = TableFile.open(path)
         if not other.names:
             return other.with_inputs(self.inputs)
-        other = other.matching(self.schema)
+        if other.source is not None and self.source is not None and self.schema is not None:
+            declared = {
+                name: one for name, one in self.source.declared.items() if name not in self.drop or one.type in ("text", "category")
+            }
+            other = replace(other, source=in_types_of(other.source, self.schema, declared))
         truth, drop = ([name for name in names if name in other.names] for names in (self.truth, self.drop))
         weight = self.weight if self.weight in other.names else None
         return other.with_roles(truth=truth, drop=drop, text=self.text, weight=weight, inputs=self.inputs)
@@ -253,7 +265,7 @@ class TableFile:
             return as_rows(self.path)
         source = self.source
         if self.text is not None and tuple(names) == (self.text,):
-            origin = Origin.of(source.files, names, source.declared, source.ends, texts=True)
+            origin = Origin.of(source.files, names, source.known, source.ends, texts=True)
             part = partial(_texts_of, source, tuple(names), self.path)
             return Rows(source.count, part, "list of texts", origin=origin)
         return rows_of(source, names)
@@ -277,6 +289,12 @@ class TableFile:
         if self.archive is not None:
             return bool(self.archive.gaps(name).all())
         return self.source is not None and all(map(is_missing, self.source.part([name], 0, self.source.count).column(0).to_pylist()))
+
+    def gaps_note(self, name: str) -> str:
+        """Which texts of a column are read as gaps, and how they would not be, as a sentence after another; "" if there are none."""
+        cells = [] if self.source is None else self.source.read_as_gaps(name)
+        remedy = f"declare dtype={{{name!r}: 'text'}} if it is a text"
+        return f" A cell {' or '.join(map(repr, cells))} is read as an empty one; {remedy}." if cells else ""
 
     def weights(self) -> NDArray[np.float64] | None:
         """(rows,) weights of the rows, None if there are none.
@@ -313,7 +331,10 @@ class TableFile:
         if empty and gaps:
             return np.array([None if is_missing(cell) else cell for cell in cells], dtype=object)
         if empty:
-            raise BadInput(f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows.")
+            raise BadInput(
+                f"column {name!r} of {self.path} has {len(empty)} empty cells (first: row {empty[0]}); fill or drop those rows."
+                + self.gaps_note(name)
+            )
         return _of_lists(cells) if any(isinstance(cell, list) for cell in cells) else np.asarray(cells)
 
 
@@ -327,7 +348,7 @@ def rows_from(origin: Origin) -> Rows:
         return as_rows(opened(origin.dataset))
     if origin.names is None:
         return as_rows(any_path(origin.paths[0]))
-    source = open_tables(origin.files, dtype=origin.declared, named=origin.names)
+    source = open_tables(origin.files, known=origin.known, named=origin.names)
     return TableFile(source.paths[0], source, text=origin.names[0] if origin.texts else None).rows_of(origin.names)
 
 

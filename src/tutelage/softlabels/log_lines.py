@@ -10,6 +10,7 @@ from typing import Any
 from tutelage.core.arguments import place
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.file_systems.paths import AnyPath
+from tutelage.data.tables.column_types import Known
 from tutelage.data.tables.csv_text import TextFile
 from tutelage.data.tables.found_files import table_suffix
 from tutelage.data.tables.sources import read_table
@@ -34,11 +35,12 @@ class LogLines:
     count: int
 
     @classmethod
-    def of(cls, source: Any) -> LogLines:
+    def of(cls, source: Any, known: Mapping[str, Known] | None = None) -> LogLines:
         """Read a log.
 
         Args:
             source: path or URI of a .parquet, .csv, .tsv or .jsonl file, or a pyarrow Table.
+            known: what is known of some columns.
 
         Raises:
             BadInput: a file that cannot be read; the message names the line of a JSONL file.
@@ -49,7 +51,7 @@ class LogLines:
             file = place("source", source)
             if table_suffix(file) == ".jsonl" and file.is_file():
                 return _json_lines(file)
-            table = read_table(file)
+            table = read_table(file, known)
         return cls({name: table.column(name) for name in table.column_names}, table.num_rows)
 
     def cells(self, name: str) -> list[Any]:

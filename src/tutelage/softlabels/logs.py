@@ -24,6 +24,7 @@ from tutelage.data.cells import type_of_objects
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.schema import Column, Schema
+from tutelage.data.tables.column_types import Known, literals_among
 from tutelage.softlabels.columns import arrays_of
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.log_lines import LogLines, Pairs, token_numbers
@@ -119,7 +120,8 @@ def read_answers(
     _check_options(content=content, data=data, id_column=id_column, ids=ids)
     token_ids = None if token_ids is None else text("token_ids", token_ids)
     positions = None if positions is None else choice("positions", positions, ("tokens",))
-    columns = LogLines.of(source)
+    votes_for = Known(literals=literals_among(classes or ()))  # a class such as None is no gap
+    columns = LogLines.of(source, {answer_columns[0]: votes_for} if kind == "votes" else None)
     names, schema = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
     if kind == "votes":
         numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)

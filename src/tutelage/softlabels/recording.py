@@ -23,10 +23,9 @@ from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.structures.given_answers import checked_answers
-from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding, EncodingCost
 from tutelage.softlabels.folder import LabelFolder, check_folder
-from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
+from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, rows_for, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
@@ -115,7 +114,7 @@ def record(
     """
     folder = None if into is None else place("into", into)
     teacher, name = teacher_of(teacher)
-    rows = as_rows(data, by_position=by_position(teacher.form))
+    rows = rows_for(teacher, data)
     if folder is None:
         if on is not None:
             raise BadInput("on= applies to a folder only; pass into=, the folder to record into, or leave it out.")

@@ -16,6 +16,7 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, require, shown
 from tutelage.core.records import Comparison
 from tutelage.data.rows import Rows
+from tutelage.data.schema import Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
@@ -93,7 +94,7 @@ def compare_folders(
     Args:
         a: from `open_all`.
         b: the same.
-        file: the rows, with the ground truth if it is known.
+        file: the rows, with the ground truth if it is known, from `rows_to_measure` for the student of a.
         teacher: answers the rows, for figures against the teacher.
         metric: a figure that is a mean over rows; the first against the target by default.
         against: "truth" (the default if it is known) or "teacher".
@@ -114,6 +115,8 @@ def compare_folders(
     target: Target = against or ("truth" if file.truth else "teacher")
     if (target == "teacher" and teacher is None) or (target == "truth" and not file.truth):
         raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
+    table = b.record["data"]["table"]  # of the columns that a alone reads, the file has the types already
+    file = file.matching(None if table is None else Schema.from_json(table))
     places = places_with_truth(file, first.labels)
     for one in (a, b):
         _warn_of_rows_trained_on(one, file, places)

@@ -45,7 +45,7 @@ def rows_to_measure(
 ) -> TableFile:
     """Open a table of test rows. Options not given default to those used in training, for columns that the table has.
 
-    The columns that the student reads are read as the types that they had in training.
+    The columns that the student reads are read as the types that they had in training, and the truth with its classes known.
 
     Args:
         record: the contents of the student's run.json.
@@ -75,13 +75,14 @@ def rows_to_measure(
             f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file "
             "of such rows, or a .npz file with them as X."
         )
-    return file.with_roles(
+    found = file.with_roles(
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.names) else ()),
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
         text=text or trained_on["text"],
         weight=weight,
         inputs=expected,
     )
+    return found.matching(None, record.get("classes") or ())
 
 
 def open_answer_source(file: TableFile, *, labels: AnyPath | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
@@ -180,7 +181,8 @@ def some_truth(file: TableFile, places: NDArray[np.intp] | None) -> NDArray[Any]
     truth = file.truth_values(gaps=True)
     if truth is None:
         return None
-    warnings.warn(f"{len(truth) - len(places):,} of {len(truth):,} rows come without ground truth and are left out.", stacklevel=3)
+    note = "".join(map(file.gaps_note, file.truth))
+    warnings.warn(f"{len(truth) - len(places):,} of {len(truth):,} rows come without ground truth and are left out.{note}", stacklevel=3)
     return target_array(truth[places].tolist()) if truth.dtype.kind == "O" else truth[places]
 
 

@@ -248,18 +248,20 @@ def for_other_processes(opened: Teacher, name: str, options: SourceOptions) -> A
 def in_columns_of(teacher: Teacher | None, data: TableFile) -> TableFile:
     """The data with the columns of a teacher: none of them is taken for a row index, and those of a recording have its types.
 
-    A model converts its rows itself. The inputs of one that takes several are those of the rows, unless others are named.
+    A model converts its rows itself. Its categories and its classes, such as NA or None, are no gaps, in the columns that it reads and in
+    the ground truth. The inputs of one that takes several are those of the rows, unless others are named.
 
     Raises:
         BadInput: a column that does not have the type that was recorded, or an input that the file lacks.
     """
+    classes = () if teacher is None else teacher.form.classes
     inputs = () if data.inputs else inputs_read_by(teacher)
     if inputs and data.names:
-        return data.with_inputs(inputs)
+        return data.with_inputs(inputs).matching(None, classes)
     schema = schema_read_by(teacher)
     if schema is not None and not isinstance(teacher, LabelFolder | SoftLabels):
-        schema = replace(schema, columns=tuple(Column(column.name, "any") for column in schema.columns))
-    return data.matching(schema)
+        schema = schema.untyped()
+    return data.matching(schema, classes)
 
 
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:

@@ -118,8 +118,44 @@ def test_every_type_of_arrow_has_a_type():
     assert type_of(pa.null()) is type_of(pa.list_(pa.int8())) is type_of(pa.binary()) is None
 
 
-@pytest.mark.parametrize("last", ["x", "007", "0x1F", "12e5", "1,5", "2020-01-01"])
-def test_a_cell_beyond_the_sample_decides_too(last):
-    for first in ("7", "7.5", "2020-01-01 10:00", "true"):
-        cells = [first] * (SAMPLE + 500) + [last]
-        assert inferred(texts(*cells)).to_pylist()[-2:] == [first, last] or (first, last) == ("2020-01-01 10:00", "2020-01-01")
+ODD = [
+    *("x", "007", "0x1F", "12e5", "1,5", "1.5", "+1", "NAN", "Nan", "-INFINITY", "inf", "1.5e400", "true", "-9223372036854775809"),
+    *("2020-01-01", "20200101", "2020-01-01 10", "2020-01-01T10:00:00", "2020-01-01 10:00Z", "2020-01-01 10:00:00.123456789"),
+    *("0000-01-01", "1 days"),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_the_order_of_the_rows_does_not_decide_about_a_type(odd):
+    for usual in ("7", "7.5", "2020-01-01", "2020-01-01 10:00", "2020-01-01 10:00Z", "true", "2 days"):
+        late, early = (inferred(texts(*cells)) for cells in ([usual] * (SAMPLE + 1) + [odd], [odd] + [usual] * (SAMPLE + 1)))
+        assert (late.type, late[-1].cast(pa.string())) == (early.type, early[0].cast(pa.string()))
+        assert late.type != pa.string() or (late[0].as_py(), late[-1].as_py()) == (usual, odd)
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        (["7.5", "-INFINITY", "+inf"], pa.float64()),
+        (["7.5", "NAN"], pa.string()),
+        (["7.5", "1.5e400"], pa.string()),
+        (["2020-01-01", "2020-01-01 10:00"], pa.timestamp("us")),
+        (["2020-01-01 10", "2020-01-01 10:00"], pa.string()),
+        (["2020-01-01", "2020-01-01T10:00Z"], pa.string()),
+        (["2020-01-01", "0000-01-01"], pa.string()),
+        (["0001-01-01", "9999-12-31"], pa.date32()),
+        (["2020-01-01T00:00Z", "0001-01-01T00:00:00+05:00"], pa.string()),
+        (["1 days", "99999999999 days"], pa.string()),
+    ],
+)
+def test_all_cells_have_to_be_of_a_type(cells, kind):
+    assert inferred(texts(*cells)).type == inferred(texts(*cells[::-1])).type == kind
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cell"), [("date", "0000-01-01"), ("number", "NAN"), ("number", "1.5e400"), ("duration", "99999999999 days")]
+)
+def test_a_late_cell_that_is_none_of_a_declared_type_is_named(wanted, cell):
+    usual = {"date": "2020-01-01", "number": "7.5", "duration": "1 days"}[wanted]
+    with pytest.raises(BadInput, match=re.escape(f"column 'a' of t.csv holds '{cell}' in row {SAMPLE + 1}, and {wanted}s are expected")):
+        as_type(texts(*[usual] * (SAMPLE + 1), cell), wanted, "column 'a' of t.csv")

@@ -11,7 +11,7 @@ from tutelage.data.tables.csv_text import read_json_lines, read_texts
 def read(tmp_path, content, name="t.csv"):
     content = content if isinstance(content, bytes) else content.encode()
     (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
-    return read_texts(tmp_path / name).to_pydict()
+    return read_texts(tmp_path / name).table.to_pydict()
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,11 @@ def test_an_empty_line_is_a_row_of_a_table_of_one_column(tmp_path):
     assert read(tmp_path, "a\n1\n\n3\n\n\n") == {"a": ["1", None, "3"]}
 
 
-def test_decimal_commas_between_semicolons(tmp_path):
-    assert read(tmp_path, "a;b;c\n1,5;1,5;2\n-2;x;NA\n") == {"a": ["1.5", "-2"], "b": ["1,5", "x"], "c": ["2", "NA"]}
+def test_cells_between_semicolons_stay_as_they_stand(tmp_path):
+    assert read(tmp_path, "a;b;c\n1,5;1,5;2\n-2;x;NA\n") == {"a": ["1,5", "-2"], "b": ["1,5", "x"], "c": ["2", "NA"]}
+    assert read_texts(tmp_path / "t.csv").decimal_commas
+    (tmp_path / "t.csv").write_text('a,b\n"1,5",1\n')
+    assert not read_texts(tmp_path / "t.csv").decimal_commas
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.data.rows import as_rows
+from tutelage.data.rows import as_rows, in_types_of, rows_of
+from tutelage.data.schema import Column, Schema
+from tutelage.data.tables import sources
 from tutelage.data.tables.found_files import FoundFiles
 from tutelage.data.tables.parquet_parts import ParquetParts
 from tutelage.data.tables.sources import open_tables, read_table
@@ -186,6 +188,29 @@ def test_the_index_of_pandas_in_parquet_is_not_a_column(index):
     assert list(as_rows(pq.read_table("t.parquet")).part(0, 3).columns) == ["a", "b"]
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "t.csv"])
+@pytest.mark.parametrize("index", [pd.Index([7, 9, 8], name="index"), pd.RangeIndex(7, 13, 2, name="index")], ids=["stored", "described"])
+def test_a_named_column_is_a_column_even_if_pandas_made_it_the_index(index, name):
+    frame = FRAME.set_axis(index)
+    frame.to_parquet(name, row_group_size=2) if name == "t.parquet" else frame.to_csv(name)
+    known = Schema((Column("index", "any"), Column("a", "any")))
+    for source in (opened(name, named=["index"]), in_types_of(opened(name), known)):
+        assert rows_of(source, ["index", "a"]).part(0, 3).to_dict("list") == {"index": index.tolist(), "a": [1, 2, 3]}
+        assert rows_of(source, ["index"]).part(1, 3).to_dict("list") == {"index": index.tolist()[1:]}
+    assert cells(opened(name, dtype={"index": "text"}))["index"] == list(map(str, index))
+    assert read_table(Path(name)).column("index").to_pylist() == index.tolist()
+
+
+def test_an_index_of_pandas_without_a_name_or_of_other_rows_is_no_column():
+    FRAME.to_parquet("t.parquet")
+    assert opened("t.parquet").types.keys() == {"a", "b"}
+    table = pa.Table.from_pandas(FRAME.set_axis(pd.RangeIndex(3, name="index")))
+    pq.write_table(table.slice(1), "t.parquet")
+    assert opened("t.parquet").types.keys() == {"a", "b"}
+    FRAME.set_axis(pd.RangeIndex(3, name="a")).to_parquet("t.parquet")
+    assert cells(opened("t.parquet", named=["a"]))["a"] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -285,3 +310,51 @@ def test_cells_that_the_type_of_all_files_does_not_hold_are_named(first, second,
         source.part(["x"], 0, 2)
     if not pa.types.is_duration(first.type):
         assert open_tables([tmp_path], dtype={"x": "text"}).part(["x"], 0, 2).num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "expected"),
+    [
+        ("1,5\n-2,25e1", "3\nNA", [1.5, -22.5, 3, None]),
+        ("1,5\n2,5", "1,5\nXL", ["1,5", "2,5", "1,5", "XL"]),
+        ("1,5\n2,5", "007,5\n1", ["1,5", "2,5", "007,5", "1"]),
+        ("1,5\n", "2020-01-01\n1,5", ["1,5", "2020-01-01", "1,5"]),
+    ],
+)
+def test_a_decimal_comma_is_one_in_columns_of_numbers(one, two, expected):
+    for name, content in (("one.csv", one), ("two.csv", two)):
+        Path(name).write_text("a;b\n" + "".join(f"{cell};1\n" for cell in content.splitlines()))
+    assert cells(opened("one.csv", "two.csv"))["a"] == expected
+
+
+def test_a_decimal_comma_is_none_beside_commas_or_in_texts():
+    Path("one.csv").write_text("a;b\n1,5;1\n2,5;2\n")
+    Path("two.csv").write_text('a,b\n"1,5",1\n')
+    assert cells(opened("one.csv", "two.csv"))["a"] == ["1,5", "2,5", "1,5"]
+    assert cells(opened("one.csv", dtype={"a": "text"}))["a"] == ["1,5", "2,5"]
+    assert cells(in_types_of(opened("one.csv"), Schema((Column("a", "text"),))))["a"] == ["1,5", "2,5"]
+    assert cells(opened("one.csv", dtype={"a": "category"}))["a"] == [1.5, 2.5]
+    Path("two.csv").write_text("a,b\n1.5,1\n")
+    assert cells(opened("one.csv", "two.csv"))["a"] == [1.5, 2.5, 1.5]
+    Path("one.csv").write_text("a;b\n007,5;1\n1,5x;2\n")
+    with pytest.raises(BadInput, match=r"column 'a' of one.csv holds '1,5x' in row 1, and numbers are expected"):
+        opened("one.csv", dtype={"a": "number"})
+
+
+def test_texts_of_typed_files_spell_no_gap_as_categories_either():
+    for name in ("t.parquet", "t.jsonl"):
+        written(pd.DataFrame({"c": ["NA", "x", None]}), name)
+        assert cells(opened(name, dtype={"c": "category"}))["c"] == ["NA", "x", None]
+
+
+def test_texts_that_would_be_gaps_are_looked_for_in_the_first_rows_of_parquet_files(monkeypatch):
+    frame = pd.DataFrame({"c": ["x", "NA", "y", "null"], "k": pd.Categorical(["n/a", "x", "x", "x"]), "n": range(4)})
+    frame.to_parquet("t.parquet", row_group_size=2)
+    frame.to_json("t.jsonl", orient="records", lines=True)
+    assert opened("t.parquet").literals(["n", "k", "c"]) == {"k": {"n/a"}, "c": {"NA", "null"}}
+    monkeypatch.setattr(sources, "SEARCHED_ROWS", 3)
+    assert opened("t.parquet").literals(["c"]) == {"c": {"NA"}}
+    assert opened("t.jsonl").literals(["c"]) == {"c": {"NA", "null"}}
+    times = pa.table({"t": pa.array([1, 2], pa.time32("s")), "v": pa.array(["NA", ""], pa.large_string())})
+    pq.write_table(times, "t.parquet")
+    assert opened("t.parquet").literals(["t", "v"]) == {"t": set(), "v": {"NA", ""}}

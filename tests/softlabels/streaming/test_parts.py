@@ -249,3 +249,11 @@ def padded_batch(items):
 
     inputs = {name: padded([one[name] for one, _ in items], 0) for name in items[0][0]}
     return inputs, padded([truth for _, truth in items], -100)
+
+
+def test_a_class_that_is_named_none_is_the_truth_of_its_rows_in_a_csv_file(tmp_path):
+    teacher = tl.as_teacher(lambda rows: rows[["x", "y", "z"]].to_numpy(), classes=["None", "b", "c"], kind="logits")
+    labels = tl.record(teacher, TABLE[["x", "y", "z"]])
+    truth = np.array(["None", "b", "c"])[ROWS.argmax(axis=1)]
+    TABLE.assign(sort=truth).to_csv(tmp_path / "rows.csv", index=False)
+    assert tl.parts(tmp_path / "rows.csv", labels, y="sort").shard(0).y.tolist() == truth.tolist()[: len(TABLE)]

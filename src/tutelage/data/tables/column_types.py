@@ -6,7 +6,8 @@ unknown type, and "unread" one that a model stores but never reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from tutelage.core.errors import BadInput, one_line
@@ -21,15 +22,68 @@ MISSING = (
 )
 """Cells of a text file that mean a missing value: those of pandas' `read_csv`."""
 
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a column before its cells are read.
+
+    Attributes:
+        type: of its cells; None if they say it themselves, "any" for cells that stay as they stand.
+        literals: those of `MISSING` that are texts in this column, and no gaps.
+        declared: whether the user says so; otherwise it was learnt from a model or from other rows.
+    """
+
+    type: ColumnType | None = None
+    literals: frozenset[str] = frozenset()
+    declared: bool = False
+
+    @classmethod
+    def by_user(cls, kind: ColumnType) -> Known:
+        """Of a declared type. Cells that are declared as texts are as they stand: none of them spells a gap."""
+        return cls(kind, frozenset(MISSING if kind == "text" else ()), declared=True)
+
+
+AS_THEY_STAND = Known("any", frozenset(MISSING))
+"""Of a column whose cells are not to be read as anything, such as the texts that are the rows of a model."""
+
+
+def literals_among(values: Iterable[Any]) -> frozenset[str]:
+    """Those of some values that would spell a gap, such as the class None."""
+    return frozenset(MISSING).intersection(value for value in values if isinstance(value, str))
+
+
+def literals_in(column: Any) -> frozenset[str]:
+    """Texts of a column that would spell a gap.
+
+    Args:
+        column: (rows,) Arrow column or series of pandas or polars, of texts or of categories.
+    """
+    import narwhals.stable.v2 as nw
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if isinstance(column, pa.ChunkedArray):
+        if pa.types.is_time(column.type):
+            return frozenset()
+        texts = column.cast(pa.string())
+        return literals_among(pc.unique(texts.filter(pc.is_in(texts, value_set=pa.array(MISSING)))).to_pylist())
+    series = nw.from_native(column, series_only=True)
+    if series.dtype in (nw.Categorical, nw.Enum):
+        return literals_among(series.drop_nulls().unique().to_list())
+    return literals_among(series.filter(series.is_in(MISSING)).unique().to_list())
+
+
 _WHOLE = r"^-?(0|[1-9][0-9]*)$"
-NUMBER = r"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|[iI]nf|INF|[iI]nfinity)$"
+_INFINITE = r"[iI]nf(inity)?|INF(INITY)?"
+NUMBER = rf"^[+-]?([0-9]+\.?[0-9]*([eE][+-]?[0-9]+)?|\.[0-9]+([eE][+-]?[0-9]+)?|{_INFINITE})$"
 _CODE = r"^([+-]?0[0-9xX].*|\+[0-9]{7,}|[0-9]+[eE][0-9]+)$"
 """Texts that are not numbers although they could be read as such: a padded number, a telephone number, a code such as 12e5."""
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
-DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_DAY = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?"
-MOMENT = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}$"
-ZONED = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
+DATE = rf"^{_DAY}$"
+MOMENT = rf"^{_DAY}[T ]{_TIME}$"
+ZONED = rf"^{_DAY}[T ]{_TIME} ?(Z|UTC|[+-][0-9]{{2}}:?[0-9]{{2}})$"
 DURATION = r"^(?P<days>-?[0-9]+) days?(?:,? [+]?(?P<hours>[0-9]{1,2}):(?P<minutes>[0-9]{2}):(?P<seconds>[0-9]{2}(?:[.][0-9]{1,9})?))?$"
 
 
@@ -60,7 +114,38 @@ def recorded_type(kind: Any) -> ColumnType:
     return "text" if of_texts else type_of(kind) or ("number" if pa.types.is_null(kind) else "any")
 
 
-def inferred(texts: Any) -> Any:
+def typed(texts: Any, known: Known, where: str, *, points: Any = None) -> Any:
+    """Texts of a file as what they stand for, which no other column has a part in.
+
+    Args:
+        texts: (rows,) Arrow column of texts as they stand in the file.
+        known: of the column.
+        where: the column and its file, for the error.
+        points: the same texts with a point for each decimal comma; None if there is none. A column of numbers is made of them.
+
+    Raises:
+        BadInput: as `as_type`.
+    """
+    if points is not None and known.type in (None, "number", "category"):
+        found = typed(points, known, where)
+        if type_of(getattr(found.type, "value_type", found.type)) == "number":
+            return found
+    if known.type in (None, "category"):
+        found = inferred(texts, known.literals)
+        return found if known.type is None else found.dictionary_encode()
+    return as_type(_with_gaps(texts, known.literals), known.type, where)
+
+
+def decimal_points(texts: Any) -> Any:
+    """Texts with a point for the comma of each number such as 1,5; None if there is none."""
+    import pyarrow.compute as pc
+
+    comma = r"^([+-]?[0-9]+),([0-9]+([eE][+-]?[0-9]+)?)$"
+    found = pc.any(pc.match_substring_regex(texts, comma)).as_py()
+    return pc.replace_substring_regex(texts, comma, r"\1.\2") if found else None
+
+
+def inferred(texts: Any, literals: frozenset[str] = frozenset()) -> Any:
     """Texts as the values that they stand for: an Arrow column of booleans, numbers, dates or durations, or else of texts.
 
     Cells in `MISSING` are missing values. Numbers that lose digits as numbers stay texts: padded with zeros, longer than 64 bits
@@ -68,10 +153,11 @@ def inferred(texts: Any) -> Any:
 
     Args:
         texts: (rows,) Arrow column of texts.
+        literals: those of `MISSING` that are texts all the same.
     """
     import pyarrow as pa
 
-    column = _with_gaps(texts)
+    column = _with_gaps(texts, literals)
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column))])
     for read in (_booleans, _whole_numbers, _numbers, _dates, _durations):
@@ -88,11 +174,12 @@ def dates_inferred(texts: Any) -> Any:
 
 
 def as_type(column: Any, expected: ColumnType, where: str) -> Any:
-    """A column as the declared type, converted exactly.
+    """A column as the type that it is known to have, converted exactly.
 
     Args:
-        column: (rows,) Arrow column. In texts declared as "text", only nulls are missing; otherwise those of `MISSING` too.
-        expected: the declared type.
+        column: (rows,) Arrow column. Among texts and categories, only nulls are missing; in texts that are read as another type,
+            those of `MISSING` too.
+        expected: the type; "any" leaves it as it is.
         where: the column and its file, for the error.
 
     Raises:
@@ -101,12 +188,13 @@ def as_type(column: Any, expected: ColumnType, where: str) -> Any:
     import pyarrow as pa
 
     present = type_of(column.type)
-    if pa.types.is_null(column.type):
+    if pa.types.is_null(column.type) or expected == "any":
         return column
     if expected == "text":
         return _texts(column, where)
     if expected == "category":
-        return column if present == "category" else (inferred(column) if present == "text" else column).dictionary_encode()
+        values = inferred(column, frozenset(MISSING)) if present == "text" else column
+        return values if present == "category" else values.dictionary_encode()
     if present == "category":
         column = pa.chunked_array([chunk.dictionary_decode() for chunk in column.chunks], type=column.type.value_type)
         present = type_of(column.type)
@@ -187,11 +275,12 @@ def _zeros_and_ones(texts: Any) -> Any:
     return texts.cast(pa.float64()).cast(pa.bool_()) if _all_match(texts, r"^[01]([.]0*)?$") else None
 
 
-def _with_gaps(texts: Any) -> Any:
+def _with_gaps(texts: Any, literals: frozenset[str] = frozenset()) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    return pc.if_else(pc.is_in(texts, value_set=pa.array(MISSING, texts.type)), pa.scalar(None, texts.type), texts)
+    gaps = pa.array([cell for cell in MISSING if cell not in literals], texts.type)
+    return pc.if_else(pc.is_in(texts, value_set=gaps), pa.scalar(None, texts.type), texts)
 
 
 SAMPLE = 1000
@@ -199,16 +288,12 @@ SAMPLE = 1000
 
 
 def _all_match(column: Any, pattern: str) -> bool:
-    """Whether a regular expression matches all cells that are not missing."""
+    """Whether a regular expression matches all cells that are not missing, in whatever order they are."""
     import pyarrow.compute as pc
 
-    return _sample_matches(column, pattern) and bool(pc.all(pc.match_substring_regex(column.drop_null(), pattern)).as_py())
-
-
-def _sample_matches(column: Any, pattern: str) -> bool:
-    import pyarrow.compute as pc
-
-    return bool(pc.all(pc.match_substring_regex(column.drop_null().slice(0, SAMPLE), pattern)).as_py())
+    cells = column.drop_null()
+    parts = (cells.slice(0, SAMPLE), cells.slice(SAMPLE))
+    return all(bool(pc.all(pc.match_substring_regex(part, pattern), min_count=0).as_py()) for part in parts)
 
 
 def _holds_code(column: Any) -> bool:
@@ -241,10 +326,10 @@ def _whole_numbers(column: Any) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    if not _sample_matches(trimmed, _WHOLE) or _holds_code(trimmed):
+    if not _all_match(trimmed, _WHOLE):
         return None
     found = _cast(trimmed, pa.int64(), pa.uint64())
-    return column if found is None and _all_match(trimmed, _WHOLE) else found
+    return column if found is None else found
 
 
 def _numbers(column: Any, *, codes: bool = False) -> Any:
@@ -252,25 +337,38 @@ def _numbers(column: Any, *, codes: bool = False) -> Any:
     import pyarrow.compute as pc
 
     trimmed = pc.utf8_trim_whitespace(column)
-    if not _sample_matches(trimmed, NUMBER) or (not codes and _holds_code(trimmed)):
+    if not _all_match(trimmed, NUMBER) or (not codes and _holds_code(trimmed)):
         return None
     found = _cast(trimmed, pa.float64())
-    return _cast(pc.replace_substring_regex(trimmed, r"^\+([0-9.])", r"\1"), pa.float64()) if found is None else found
+    found = _cast(pc.replace_substring_regex(trimmed, r"^\+", ""), pa.float64()) if found is None else found
+    beyond = None if found is None else trimmed.filter(pc.is_inf(found))  # also 1.5e400, which is no infinite number
+    return found if beyond is not None and _all_match(beyond, rf"^[+-]?({_INFINITE})$") else None
 
 
 def _dates(column: Any) -> Any:
-    """Dates as date32; times on dates as timestamps, in UTC if they name a zone."""
+    """Dates as date32; times on dates as timestamps, in UTC if they name a zone. A date beside moments without a zone is its midnight."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if _sample_matches(column, DATE):
-        return _cast(column, pa.date32())
-    for pattern, zone in ((MOMENT, None), (ZONED, "UTC")):
-        if _sample_matches(column, pattern):
-            kinds = pa.timestamp("us", zone), pa.timestamp("ns", zone)
-            found = _cast(column, *kinds)
-            return _cast(pc.replace_substring_regex(column, r" ?UTC$", "Z"), *kinds) if found is None and zone else found
-    return None
+    if _all_match(column, DATE):
+        found = _cast(column, pa.date32())
+    elif _all_match(column, rf"^{_DAY}([T ]{_TIME})?$"):
+        found = _cast(column, pa.timestamp("us"), pa.timestamp("ns"))
+    elif _all_match(column, ZONED):
+        kinds = pa.timestamp("us", "UTC"), pa.timestamp("ns", "UTC")
+        found = _cast(column, *kinds)
+        found = _cast(pc.replace_substring_regex(column, r" ?UTC$", "Z"), *kinds) if found is None else found
+    else:
+        return None
+    return found if found is not None and _in_calendar(found) else None
+
+
+def _in_calendar(found: Any) -> bool:
+    """Whether dates or moments are of the years 1 to 9999: Python has no others, and Arrow reads 0000-01-01."""
+    import pyarrow.compute as pc
+
+    years = pc.min_max(pc.year(found))
+    return bool(years["min"].as_py() >= 1 and years["max"].as_py() <= 9999)
 
 
 def _durations(column: Any) -> Any:
@@ -286,4 +384,5 @@ def _durations(column: Any) -> Any:
         texts = pc.struct_field(parts, name)
         value = pc.replace_substring_regex(texts, r"^$", "0").cast(pa.float64())
         seconds = pc.add(seconds, pc.multiply(value, float(unit)))
-    return pc.round(pc.multiply(seconds, 1e6)).cast(pa.int64()).cast(pa.duration("us"))
+    ticks = _cast(pc.round(pc.multiply(seconds, 1e6)), pa.int64())
+    return None if ticks is None else ticks.cast(pa.duration("us"))

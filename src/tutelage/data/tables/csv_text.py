@@ -17,7 +17,7 @@ import numpy as np
 from tutelage.core.errors import BadInput, one_line
 from tutelage.core.file_systems.copies import seekable
 from tutelage.core.file_systems.paths import AnyPath, suffix_of
-from tutelage.data.tables.column_types import MISSING, NUMBER, inferred
+from tutelage.data.tables.column_types import inferred
 
 SEPARATORS = ",;\t|"
 HEAD_BYTES = 1 << 20
@@ -55,11 +55,24 @@ class TextFile:
             yield cast(IO[bytes], gzip.GzipFile(fileobj=file)) if is_gzip(self.path) else file
 
 
-def read_texts(path: AnyPath) -> Any:
-    """Read delimited text: (rows, columns) texts as they stand in the file, null where a cell without quotes is empty.
+@dataclass(frozen=True)
+class Delimited:
+    """The cells of a file of delimited text.
+
+    Attributes:
+        table: (rows, columns) texts as they stand in the file, null where a cell without quotes is empty.
+        decimal_commas: whether 1,5 is the number 1.5 in its columns of numbers: those of a file with semicolons.
+    """
+
+    table: Any
+    decimal_commas: bool
+
+
+def read_texts(path: AnyPath) -> Delimited:
+    """Read delimited text.
 
     The separator is the one of comma, semicolon, tab and | that occurs most often in the header. A byte order mark names UTF-8 or
-    UTF-16; a file without one is UTF-8. In a file with semicolons, 1,5 is the number 1.5.
+    UTF-16; a file without one is UTF-8.
 
     Raises:
         BadInput: a column without a name or two of one name, rows of unequal length, a quote that is never closed, or another
@@ -90,9 +103,7 @@ def read_texts(path: AnyPath) -> Any:
         raise BadInput(f"the first line of {path} cannot be read as column names; write them as one line of text.")
     _check_closed(texts, table, separator, encoding)
     table = _without_gaps(path, table)
-    if len(names) == 1:
-        table = _without_blank_end(table)
-    return _decimal_points(table) if separator == ";" else table
+    return Delimited(_without_blank_end(table) if len(names) == 1 else table, separator == ";")
 
 
 def _check_closed(texts: TextFile, table: Any, separator: str, encoding: str) -> None:
@@ -241,16 +252,3 @@ def _without_blank_end(table: Any) -> Any:
     while count and not column[count - 1].is_valid:
         count -= 1
     return table.slice(0, count)
-
-
-def _decimal_points(table: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    for place, name in enumerate(table.column_names):
-        cells = table.column(place)
-        points = pc.replace_substring_regex(cells, r"^([+-]?[0-9]+),([0-9]+([eE][+-]?[0-9]+)?)$", r"\1.\2")
-        numeric = pc.or_(pc.match_substring_regex(points, NUMBER), pc.is_in(points, value_set=pa.array(MISSING)))
-        if pc.all(numeric).as_py():
-            table = table.set_column(place, name, points)
-    return table

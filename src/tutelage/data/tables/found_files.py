@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from urllib.parse import unquote
 
 from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import AnyPath, RemotePath, listed, suffix_of
-from tutelage.data.tables.column_types import ColumnType, as_type, inferred
 
 CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)
 FORMATS = "a .parquet, .csv, .tsv or .jsonl file"
@@ -82,23 +81,19 @@ class FoundFiles:
         """The columns in the names of folders."""
         return _names(self.paths[0], self.folders)
 
-    def columns(self, declared: Mapping[str, ColumnType]) -> dict[str, Any]:
-        """An Arrow array of one cell for each file, for each column in the names of folders; of the types that texts in a file have.
+    def columns(self) -> dict[str, Any]:
+        """An Arrow column of one text for each file, as it stands, for each column in the names of folders; null for a missing value.
 
         Raises:
-            BadInput: a column occurs twice, or does not have its declared type.
+            BadInput: a column occurs twice.
         """
         import pyarrow as pa
 
         twice = next((name for name in self.names if self.names.count(name) > 1), None)
         if twice is not None:
             raise BadInput(f"{self.paths[0]} lies in two folders of the column {twice!r}; expected one of each column.")
-        columns = {}
-        for place, name in enumerate(self.names):
-            cells = pa.chunked_array([pa.array([_cell(_folders(path, self.folders)[place]) for path in self.paths], pa.string())])
-            typed = as_type(cells, declared[name], f"the folders {name!r} of {self.paths[0]}") if name in declared else inferred(cells)
-            columns[name] = typed.combine_chunks()
-        return columns
+        folders = [_folders(path, self.folders) for path in self.paths]
+        return {name: pa.chunked_array([[_cell(one[place]) for one in folders]], pa.string()) for place, name in enumerate(self.names)}
 
 
 def local_tables(given: Sequence[AnyPath]) -> list[Path]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import AnyPath, any_path
+from tutelage.data.tables.column_types import Known
 from tutelage.data.tables.found_files import FoundFiles
 
 ENDS = 1 << 16
@@ -22,7 +23,7 @@ class Origin:
     Attributes:
         paths: the files, in the order of their rows.
         names: the columns that are read; None for a file without columns.
-        declared: the types that are declared for some columns.
+        known: what is known of some columns.
         texts: whether the rows are the texts of one column.
         folders: the number of folders of each path that name a column.
         ends: for a table, the number of its rows up to the end of each file.
@@ -32,7 +33,7 @@ class Origin:
 
     paths: tuple[str, ...]
     names: tuple[str, ...] | None = None
-    declared: Mapping[str, str] | None = None
+    known: Mapping[str, Known] | None = None
     texts: bool = False
     folders: int = 0
     ends: tuple[int, ...] = ()
@@ -45,12 +46,10 @@ class Origin:
         return cls((str(path.absolute()),))
 
     @classmethod
-    def of(
-        cls, files: FoundFiles, names: Sequence[str], declared: Mapping[str, str], ends: Sequence[int], *, texts: bool = False
-    ) -> Origin:
+    def of(cls, files: FoundFiles, names: Sequence[str], known: Mapping[str, Known], ends: Sequence[int], *, texts: bool = False) -> Origin:
         """Columns of files; by their absolute paths."""
         paths = tuple(str(path.absolute()) for path in files.paths)
-        return cls(paths, tuple(names), dict(declared), texts, files.folders, tuple(ends))
+        return cls(paths, tuple(names), dict(known), texts, files.folders, tuple(ends))
 
     def holding(self, start: int, stop: int) -> range:
         """The numbers of the files that hold these rows."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import accumulate
 from typing import Any
 
@@ -14,25 +13,44 @@ import numpy as np
 
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
 from tutelage.core.file_systems.paths import AnyPath
-from tutelage.data.tables.column_types import TYPES, ColumnType, as_type, dates_inferred, inferred, recorded_type, type_of
-from tutelage.data.tables.csv_text import read_json_lines, read_texts
-from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
-from tutelage.data.tables.parquet_parts import OpenFiles, ParquetParts
+from tutelage.data.tables.column_types import TYPES, ColumnType, Known, literals_in, recorded_type, type_of
+from tutelage.data.tables.found_files import PARQUET, FoundFiles, table_suffix
+from tutelage.data.tables.pieces import Piece, check_same, pieces_of
 
-OPENED_AT_ONCE = 16
-"""Parquet files whose footers are read at the same time."""
+SEARCHED_ROWS = 1 << 20
+"""The first rows of Parquet files, in which texts such as NA are looked for; other files are in memory, and searched as a whole."""
 _NAMED_INDEX = re.compile(r"^(Unnamed: 0([.]\d+)*|__index_level_\d+__)$")
 _LIKELY_INDEX = ("index", "level_0", "rownames", "row_names")
 
 
-def read_table(path: AnyPath) -> Any:
+def read_table(path: AnyPath, known: Mapping[str, Known] | None = None) -> Any:
     """Read a .parquet, .csv, .tsv or .jsonl file as one pyarrow Table, index columns included.
+
+    Args:
+        path: of the file.
+        known: what is known of some columns.
 
     Raises:
         BadInput: another suffix, a file that does not exist, content that does not match the suffix, or one column name twice.
     """
-    piece = _pieces(FoundFiles.of([path]), {})[0]
+    piece = pieces_of(FoundFiles.of([path]), known or {})[0][0]
     return piece.read(piece.names, 0, piece.count)
+
+
+def searched(names: Sequence[str], count: int, part: Callable[[int, int], Any], step: int = 1 << 16) -> dict[str, frozenset[str]]:
+    """The texts in some columns that would spell a gap, such as NA, in the first rows.
+
+    Args:
+        names: of columns of texts.
+        count: rows to look at.
+        part: `part(start, stop)` returns rows as an Arrow table that has these columns.
+        step: rows to read at a time.
+    """
+    found = dict.fromkeys(names, frozenset[str]())
+    for start in range(0, count if names else 0, step):
+        table = part(start, min(start + step, count))
+        found = {name: literals | literals_in(table.column(name)) for name, literals in found.items()}
+    return found
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,7 @@ class TableSource:
         types: the type of every column, index columns included; None for missing values only, or values that no model takes.
         count: number of rows.
         index: columns that hold a row index and are therefore no features.
-        declared: the types that are declared for some columns.
+        known: what is known of some columns: the types that were declared for them, or learnt elsewhere, and their literals.
     """
 
     files: FoundFiles
@@ -53,14 +71,20 @@ class TableSource:
     types: Mapping[str, ColumnType | None]
     count: int
     index: tuple[str, ...]
-    declared: Mapping[str, ColumnType]
-    _pieces: tuple[_Piece, ...] = field(repr=False)
+    known: Mapping[str, Known]
+    _pieces: tuple[Piece, ...] = field(repr=False)
     _arrow_types: Mapping[str, Any] = field(repr=False)
+    _spelt: Mapping[str, frozenset[str]] = field(repr=False)
 
     @property
     def paths(self) -> tuple[AnyPath, ...]:
         """The files, in the order of their rows."""
         return self.files.paths
+
+    @property
+    def declared(self) -> dict[str, Known]:
+        """The columns whose type the user declared."""
+        return {name: known for name, known in self.known.items() if known.declared}
 
     @property
     def ends(self) -> list[int]:
@@ -80,8 +104,53 @@ class TableSource:
         """
         return {name: recorded_type(self._arrow_types[name]) for name in names}
 
+    def literals(self, names: Sequence[str]) -> dict[str, frozenset[str]]:
+        """The texts in these columns that would spell a gap, such as NA: those that they hold, and those that were learnt of them.
+
+        Of Parquet files, the first `SEARCHED_ROWS` rows are looked at.
+        """
+        texts = [name for name, kind in self.recorded_types(names).items() if kind == "text"]
+        in_memory = not any(table_suffix(path) in PARQUET for path in self.paths)
+        found = searched(texts, self.count if in_memory else min(self.count, SEARCHED_ROWS), partial(self.part, texts))
+        learnt = {name: one.literals for name, one in self.known.items() if not one.declared}
+        return {name: literals | learnt.get(name, frozenset()) for name, literals in found.items()}
+
+    def read_as_gaps(self, name: str) -> list[str]:
+        """The texts of a column that are read as gaps, such as NA, and stand in the file."""
+        return sorted(self._spelt.get(name, frozenset()) - self.known.get(name, Known()).literals - {""})
+
+    def knowing(self, known: Mapping[str, Known]) -> TableSource:
+        """The same files, read with what is known of some of their columns, none of which is a row index.
+
+        A declared type stays, and so does one that was learnt before. The files are read again only if that changes something, and then
+        for each column as if it were alone.
+
+        Raises:
+            BadInput: a column that does not have its type.
+        """
+        merged = {name: self._merged(name, one) for name, one in known.items()}
+        again = bool(set(known) & set(self.index))
+        for name, one in merged.items():
+            before = self.known.get(name, Known())
+            of_type = ("text", "any") if self.types[name] == "text" else (self.types[name],)
+            again |= one.type not in (None, before.type, *of_type)
+            again |= bool((one.literals - before.literals) & self._spelt.get(name, frozenset()))
+        merged = {**self.known, **{name: one for name, one in merged.items() if one != Known()}}
+        if again:
+            return open_tables(self.files, known=merged, named=(*known, *self.names))
+        return self if merged == self.known else replace(self, known=merged)
+
+    def _merged(self, name: str, new: Known) -> Known:
+        """What was known of a column, and what is."""
+        old = self.known.get(name, Known())
+        literals = old.literals | new.literals
+        if new.declared and not old.declared:
+            return replace(new, literals=literals)
+        learnt = new.type if new.type is not None and new.type != self.recorded_types([name])[name] else None
+        return replace(old, type=old.type or learnt, literals=literals)
+
     def part(self, names: Sequence[str], start: int, stop: int) -> Any:
-        """Rows from `start` to `stop` of these columns, as an Arrow table.
+        """Rows from `start` to `stop` of these columns, as an Arrow table, in which none of them is a row index any more.
 
         Raises:
             BadInput: cells of one file that the type of all files together does not hold.
@@ -94,7 +163,7 @@ class TableSource:
             if begin < end:
                 parts.append(self._aligned(piece.read(names, begin, end), piece.path))
             first += piece.count
-        return pa.concat_tables(parts, promote_options="permissive")
+        return pa.concat_tables(parts, promote_options="permissive").replace_schema_metadata(None)  # pandas stores its index there
 
     def _aligned(self, table: Any, path: AnyPath) -> Any:
         """The table of a file with the types that all files have in common."""
@@ -109,27 +178,18 @@ class TableSource:
                 table = table.set_column(place, name, column.cast(kind))
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
                 raise BadInput(
-                    f"{_where(path, name)} holds {column.type}, of which cells do not fit into {kind}, the type of all files together "
+                    f"column {name!r} of {path} holds {column.type}, of which cells do not fit into {kind}, the type of all files together "
                     f"({one_line(error)}). Store one type in all of them, or declare it, as in dtype={{{name!r}: 'text'}}."
                 ) from error
         return table
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """One file: its columns with their Arrow types, and `read(names, start, stop)`, which returns an Arrow table."""
-
-    path: AnyPath
-    names: tuple[str, ...]
-    types: Mapping[str, Any]
-    count: int
-    read: Callable[[Sequence[str], int, int], Any]
-    index: tuple[str, ...] = ()
-    grain: int = 1
-
-
 def open_tables(
-    given: Sequence[AnyPath] | FoundFiles, *, dtype: Mapping[str, str] | None = None, named: Collection[str] = ()
+    given: Sequence[AnyPath] | FoundFiles,
+    *,
+    dtype: Mapping[str, str] | None = None,
+    known: Mapping[str, Known] | None = None,
+    named: Collection[str] = (),
 ) -> TableSource:
     """Open files as one table. Parquet files are read in parts when needed, others at once.
 
@@ -139,6 +199,7 @@ def open_tables(
     Args:
         given: files, folders of files, or patterns such as `part-*.csv`; the rows of several files follow each other.
         dtype: the type of some columns, as {"column": "text"}.
+        known: what else is known of some columns.
         named: columns that the caller names; they are columns even if they look like an index.
 
     Raises:
@@ -146,10 +207,11 @@ def open_tables(
             have its declared type.
         ShapeError: no rows.
     """
-    declared = _checked(dtype or {})
+    expected = {**(known or {}), **_checked(dtype or {})}
     files = given if isinstance(given, FoundFiles) else FoundFiles.of(given)
-    pieces = _pieces(files, declared)
+    pieces, spelt = pieces_of(files, expected)
     first = pieces[0]
+    declared = [name for name, one in expected.items() if one.declared]
     index = tuple(name for name in _index_columns(first) if name not in {*named, *declared})
     names = tuple(name for name in first.names if name not in index)
     if not names:
@@ -165,154 +227,22 @@ def open_tables(
     everywhere = [name for name in first.names if all(name in piece.names for piece in pieces)]
     arrow_types = {name: _common_type(name, pieces) for name in everywhere}
     types = {name: type_of(kind) for name, kind in arrow_types.items()}
-    return TableSource(files, names, types, count, index, declared, tuple(pieces), arrow_types)
+    return TableSource(files, names, types, count, index, expected, tuple(pieces), arrow_types, spelt)
 
 
-def _checked(dtype: Mapping[str, str]) -> dict[str, ColumnType]:
+def _checked(dtype: Mapping[str, str]) -> dict[str, Known]:
     for name, kind in dtype.items():
         if kind not in TYPES:
             raise BadInput(f"the type of column {name!r} is {kind!r}; expected one of {', '.join(TYPES)}.{did_you_mean(kind, TYPES)}")
-    return {name: kind for name, kind in dtype.items() if kind in TYPES}
+    return {name: Known.by_user(kind) for name, kind in dtype.items() if kind in TYPES}
 
 
-def _pieces(files: FoundFiles, declared: Mapping[str, ColumnType]) -> list[_Piece]:
-    texts = {file: read_texts(file) for file in files.paths if table_suffix(file) in CSV}
-    tables: dict[AnyPath, Any] = {
-        file: _converted(file, read_json_lines(file), declared) for file in files.paths if table_suffix(file) in JSON_LINES
-    }
-    tables |= _typed(texts, {name: kind for name, kind in declared.items() if name not in files.names})
-    readers = OpenFiles()
-    with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:  # another file system takes a while for each
-        opened = pool.map(lambda file: None if file in tables else _parquet(file, declared, readers), files.paths)
-        pieces = [_in_memory(file, tables[file]) if piece is None else piece for file, piece in zip(files.paths, opened, strict=True)]
-    cells = files.columns(declared)
-    return [_with_cells(piece, {name: column[place] for name, column in cells.items()}) for place, piece in enumerate(pieces)]
-
-
-def _with_cells(piece: _Piece, cells: Mapping[str, Any]) -> _Piece:
-    """A file with further columns, each of one cell that all rows share.
-
-    Raises:
-        BadInput: it has such a column already.
-    """
-    import pyarrow as pa
-
-    if not cells:
-        return piece
-    twice = next((name for name in cells if name in piece.names), None)
-    if twice is not None:
-        raise BadInput(f"{piece.path} has a column {twice!r}, and lies in a folder of that name; drop the column, or rename the folder.")
-
-    def read(names: Sequence[str], start: int, stop: int) -> Any:
-        inside = [name for name in names if name not in cells]
-        table = piece.read(inside, start, stop) if inside else pa.table({})
-        columns: list[Any] = [pa.repeat(cells[name], stop - start) if name in cells else table.column(name) for name in names]
-        return pa.table(columns, names=list(names))
-
-    types = {**piece.types, **{name: cell.type for name, cell in cells.items()}}
-    return replace(piece, names=(*piece.names, *cells), types=types, read=read)
-
-
-def _typed(texts: Mapping[AnyPath, Any], declared: Mapping[str, ColumnType]) -> dict[AnyPath, Any]:
-    """Text files with the types of their columns, inferred from all files together."""
-    import pyarrow as pa
-
-    first = next(iter(texts), None)
-    if first is None:
-        return {}
-    for path, table in texts.items():
-        _check_unique(path, table.column_names)
-    names = texts[first].column_names
-    for path, table in texts.items():
-        _check_same(first, names, path, table.column_names)
-    columns = {}
-    for name in names:
-        joined = pa.chunked_array([chunk for table in texts.values() for chunk in table.column(name).chunks], type=pa.string())
-        columns[name] = as_type(joined, declared[name], _where(first, name)) if name in declared else inferred(joined)
-    whole, start, typed = pa.table(columns), 0, {}
-    for path, table in texts.items():
-        typed[path] = whole.slice(start, table.num_rows)
-        start += table.num_rows
-    return typed
-
-
-def _converted(path: AnyPath, table: Any, declared: Mapping[str, ColumnType]) -> Any:
-    """A table of JSON objects: texts that are dates as dates, and the declared types."""
-    import pyarrow as pa
-
-    _check_unique(path, table.column_names)
-    for place, name in enumerate(table.column_names):
-        column = table.column(place)
-        if name in declared:
-            column = as_type(column, declared[name], _where(path, name))
-        elif pa.types.is_string(column.type):
-            column = dates_inferred(column)
-        table = table.set_column(place, name, column)
-    return table
-
-
-def _where(path: AnyPath, name: str) -> str:
-    return f"column {name!r} of {path}"
-
-
-def _in_memory(path: AnyPath, table: Any) -> _Piece:
-    names = tuple(table.column_names)
-    return _Piece(
-        path,
-        names,
-        dict(zip(names, table.schema.types, strict=True)),
-        table.num_rows,
-        lambda n, a, b: table.select(list(n)).slice(a, b - a),
-    )
-
-
-def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFiles) -> _Piece:
-    with closing(ParquetParts(path)) as parts:
-        schema, footer = parts.schema, parts.footer
-    _check_unique(path, schema.names)
-    of_pandas = schema.pandas_metadata or {}
-    stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
-    of_category = {column["name"] for column in of_pandas.get("columns", ()) if column["pandas_type"] == "categorical"}
-    categories: dict[str, ColumnType] = {name: "category" for name in schema.names if name in of_category}
-    declared = categories | dict(declared)  # Parquet itself keeps categories of texts only
-
-    def read(names: Sequence[str], start: int, stop: int) -> Any:
-        return _declared(path, readers.table(path, footer, names, start, stop).select(list(names)), declared)
-
-    types = dict(zip(schema.names, schema.types, strict=True))
-    if declared and parts.count:
-        types |= {name: read([name], 0, 1).schema.types[0] for name in declared if name in types}
-    index = tuple(name for name in stored if isinstance(name, str))
-    return _Piece(path, tuple(schema.names), types, parts.count, read, index, parts.grain)
-
-
-def _declared(path: AnyPath, table: Any, declared: Mapping[str, ColumnType]) -> Any:
-    for place, name in enumerate(table.column_names):
-        if name in declared:
-            table = table.set_column(place, name, as_type(table.column(place), declared[name], _where(path, name)))
-    return table
-
-
-def _check_unique(path: AnyPath, names: Sequence[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1 and name})
-    if twice:
-        raise BadInput(f"{path} has more than one column {twice[0]!r}; give every column a name of its own.")
-
-
-def _check_same(first: AnyPath, expected: Sequence[str], path: AnyPath, names: Sequence[str]) -> None:
-    lacking = [name for name in expected if name not in names]
-    extra = [name for name in names if name not in expected]
-    if lacking or extra:
-        difference = f"lacks the column {lacking[0]!r} of {first}" if lacking else f"has a column {extra[0]!r}, which {first} lacks"
-        raise BadInput(f"{path} {difference}; files that are read together need the same columns.")
-
-
-def _check_columns(first: _Piece, piece: _Piece, names: Sequence[str]) -> None:
+def _check_columns(first: Piece, piece: Piece, names: Sequence[str]) -> None:
     index = set(_index_columns(piece)) | ({*first.names} - {*names} if piece.count < 2 else set())  # one row alone counts nothing
-    _check_same(first.path, names, piece.path, [name for name in piece.names if name in names or name not in index])
+    check_same(first.path, names, piece.path, [name for name in piece.names if name in names or name not in index])
 
 
-def _common_type(name: str, pieces: Sequence[_Piece]) -> Any:
+def _common_type(name: str, pieces: Sequence[Piece]) -> Any:
     """The Arrow type in which one column of all files can be held.
 
     Raises:
@@ -338,7 +268,7 @@ def _common_type(name: str, pieces: Sequence[_Piece]) -> Any:
         raise BadInput(f"column {name!r} has different types in {', '.join(map(str, given))} ({one_line(error)}).") from error
 
 
-def _index_columns(piece: _Piece) -> tuple[str, ...]:
+def _index_columns(piece: Piece) -> tuple[str, ...]:
     """Columns of a file that hold a row index."""
     found = list(piece.index)
     for place, name in enumerate(piece.names):
@@ -349,7 +279,7 @@ def _index_columns(piece: _Piece) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _counts_rows(piece: _Piece, name: str) -> bool:
+def _counts_rows(piece: Piece, name: str) -> bool:
     import pyarrow as pa
 
     if not pa.types.is_integer(piece.types[name]) or len(piece.names) == 1 or piece.count < 2:

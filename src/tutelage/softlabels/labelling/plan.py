@@ -25,11 +25,10 @@ from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.tables.origin import Pin
-from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import encoding_from
 from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.proof import check_rows, proofs
-from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, teacher_of
+from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, rows_for, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import query_parts
@@ -301,7 +300,7 @@ def plan(
     """
     folder = place("into", into)
     teacher, name = teacher_of(teacher)
-    rows = as_rows(data, by_position=by_position(teacher.form))
+    rows = rows_for(teacher, data)
     check_folder(folder)
     check_stored_apart(teacher, folder)
     return planned(folder, Request.of(teacher, rows, dtype=dtype, top_k=top_k, shard_rows=shard_rows, name=name))

@@ -18,6 +18,7 @@ from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
 from tutelage.data.structures.given_answers import checked_answers
+from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import in_recorded_columns
@@ -228,6 +229,16 @@ def teacher_of(given: Any) -> tuple[Teacher, str | None]:
     if isinstance(given, str) and ":" in given and not given.lower().endswith(".onnx"):
         return open_teacher(given), given
     return as_teacher(given), None
+
+
+def rows_for(teacher: Teacher, data: Any) -> Rows:
+    """The rows that a teacher is to answer: in a file, its columns are no row index, and its categories, such as NA, no gaps.
+
+    Raises:
+        as `as_rows`.
+    """
+    rows, schema = as_rows(data, by_position=by_position(teacher.form)), getattr(teacher, "schema", None)
+    return rows.reread(schema.untyped()) if rows.reread is not None and isinstance(schema, Schema) else rows
 
 
 def _few(answers: Answers, row: int) -> str:

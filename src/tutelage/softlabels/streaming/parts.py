@@ -18,6 +18,7 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import RunningName, row_names
 from tutelage.data.rows import Rows, as_rows
+from tutelage.data.schema import Column, Schema
 from tutelage.data.truth.given_truth import by_position, given_truth
 from tutelage.data.truth.position_truth import names_of_positions
 from tutelage.softlabels.folder import LabelFolder
@@ -282,6 +283,8 @@ def parts(
     y = given_truth(rows, y, labels.form)
     if labels.schema is not None and source.reread is not None:
         source = source.reread(labels.schema)
+    if isinstance(y, str) and source.reread is not None:
+        source = source.reread(Schema((Column(y, "any", literals=tuple(labels.form.classes)),)))
     if source.count != len(labels):
         raise LabelMismatch(
             f"there are {source.count} rows, and the answers were recorded on {len(labels)}. Pass the rows that they were recorded on, or "

@@ -114,3 +114,21 @@ def test_an_archive_may_lack_the_truth_of_rows_and_the_weights_of_a_pool(tmp_pat
     assert np.isnan(found.pool.weights).tolist() == [True] * 30 + [False] * 50
     with pytest.raises(BadInput, match=r"lacks the ground truth of 50 of 200 rows .*unlabelled='pool'"):
         problem_of_files("teacher.pkl", file, SourceOptions(trust=True))
+
+
+def test_a_class_is_no_gap_and_a_cell_that_is_one_is_named(problem, tmp_path):
+    names = FULL.assign(y=np.where(Y, "None", "Low"))
+    names.to_csv("test.csv", index=False)
+    problem()  # writes the teacher, which is then another one
+    with (tmp_path / "teacher.pkl").open("wb") as file:
+        pickle.dump(LogisticRegression().fit(ROWS, names["y"]), file)
+
+    def opened(frame):
+        frame.to_csv("rows.csv", index=False)
+        file = TableFile.open("rows.csv", truth=["y"], weight="w", drop=["day", "customer"])
+        return problem_of_files("teacher.pkl", file, SourceOptions(trust=True), test=tmp_path / "test.csv")
+
+    found = opened(names)
+    assert (found.given.truth.tolist(), found.test.truth.tolist()) == (names["y"].tolist(),) * 2
+    with pytest.raises(BadInput, match=r"lacks the ground truth of 1 of 200 rows .* A cell 'NA' is read as an empty one; declare dtype="):
+        opened(names.assign(y=names["y"].where(names.index > 0, "NA")))

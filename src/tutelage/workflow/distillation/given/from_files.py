@@ -75,12 +75,16 @@ def problem_of_files(
     given = of(file, "given")
     like = {"test": file, **dict.fromkeys(("pool", "train"), replace(file, truth=(), drop=(*file.drop, *file.truth)))}
     others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
-    sets = {
-        name: in_columns(given, of(in_columns_of(opened, like[name].sibling(path)), name), str(path), teacher_too=False)
-        for name, path in others.items()
-    }
+    files = {name: in_columns_of(opened, like[name].sibling(path)) for name, path in others.items()}
+    sets = {name: in_columns(given, of(one, name), str(one.path), teacher_too=False) for name, one in files.items()}
     found = labelled(
-        given, sets.get("test"), sets.get("pool"), opened.form, unlabelled=unlabelled, what=(_column(file, file.path), _column(file, test))
+        given,
+        sets.get("test"),
+        sets.get("pool"),
+        opened.form,
+        unlabelled=unlabelled,
+        what=(_column(file, file.path), _column(file, test)),
+        notes=(_note(file), _note(files.get("test", file))),
     )
     return Problem(
         opened,
@@ -99,3 +103,8 @@ def problem_of_files(
 def _column(file: TableFile, path: AnyPath | None) -> str:
     """Where the ground truth is, in words."""
     return f"column {file.truth[0]!r} of {path}" if len(file.truth) == 1 else str(path)
+
+
+def _note(file: TableFile) -> str:
+    """What is said of gaps in the ground truth of a file."""
+    return "".join(map(file.gaps_note, file.truth))

@@ -45,6 +45,7 @@ def labelled(
     *,
     unlabelled: Any,
     what: tuple[str, str] = ("y", "y of the test"),
+    notes: tuple[str, str] = ("", ""),
 ) -> Labelled:
     """Sets of rows without gaps in their ground truth.
 
@@ -56,6 +57,7 @@ def labelled(
         unlabelled: "pool" to let the teacher label such rows, as rows of the pool, "drop" to leave them out, None to refuse them. Test
             rows are left out in both cases.
         what: where the ground truth is from, of the rows and of the test rows, for messages.
+        notes: what else is said of gaps in them.
 
     Raises:
         BadInput: there are such rows and `unlabelled` is None, there is no ground truth at all, or no row is left that has one.
@@ -67,14 +69,14 @@ def labelled(
         return Labelled(given, test, pool)
     gaps = missing_truth(given.truth, form.classes)
     test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form.classes)
-    for of, lacking in ((what[0], gaps), (what[1], test_gaps)):
+    for of, lacking, note in ((what[0], gaps, notes[0]), (what[1], test_gaps, notes[1])):
         if lacking.any() and use is None:
             raise BadInput(
                 f"{of} lacks the ground truth of {lacking.sum():,} of {len(lacking):,} rows (first: row {int(lacking.argmax())}). Fill "
-                "it in, leave these rows out, or pass unlabelled='pool' to let the teacher label them or unlabelled='drop'."
+                f"it in, leave these rows out, or pass unlabelled='pool' to let the teacher label them or unlabelled='drop'.{note}"
             )
         if len(lacking) and lacking.all():
-            raise BadInput(f"{of} holds no ground truth at all; leave it out, or pass the column that has it.")
+            raise BadInput(f"{of} holds no ground truth at all; leave it out, or pass the column that has it.{note}")
     if not gaps.any() and not test_gaps.any():
         return Labelled(given, test, pool)
     without = np.flatnonzero(gaps)

@@ -1,0 +1,33 @@
+import numpy as np
+import pandas as pd
+
+from tutelage.core.answers import AnswerForm
+from tutelage.core.running.stages import Stages
+from tutelage.data.row_names import row_names
+from tutelage.data.table_file import TableFile
+from tutelage.softlabels.labels import SoftLabels
+from tutelage.softlabels.recording import record
+from tutelage.workflow.compare import compare_folders, open_both
+from tutelage.workflow.evaluate import rows_to_measure
+from tutelage.workflow.train import TrainingSpec, train
+
+RNG = np.random.default_rng(0)
+FORM = AnswerForm("probabilities", "binary", ("n", "y"))
+
+
+def test_each_student_reads_its_columns_as_in_training(tmp_path):
+    rows = pd.DataFrame({"a": RNG.normal(size=80), "zip": ["00501", "00501", "10115", "10115"] * 20, "c": ["NA", "x", "NA", "x"] * 20})
+    rows["y"] = np.where(rows["c"] == "NA", "y", "n")
+    rows.to_parquet(tmp_path / "rows.parquet")
+    read = rows[["a", "zip", "c"]]
+    labels = record(SoftLabels(np.eye(2)[(rows["c"] == "NA").astype(int)], FORM, row_names(read), "somebody"), read, tmp_path / "labels")
+    for name, drop in (("of_a", ["zip", "c"]), ("of_all", [])):
+        file = TableFile.open(tmp_path / "rows.parquet", truth=["y"], drop=drop)
+        train(TrainingSpec("tree"), labels, file, out=tmp_path / name, stages=Stages())
+    test = pd.DataFrame({"a": RNG.normal(size=20), "zip": "10115", "c": ["NA", "x"] * 10, "y": ["y", "n"] * 10})
+    test.to_csv(tmp_path / "test.csv", index=False)
+    a, b = open_both(tmp_path / "of_a", tmp_path / "of_all")
+    found = [compare_folders(*pair, rows_to_measure(pair[0].record, tmp_path / "test.csv")) for pair in ((a, b), (b, a))]
+    assert found[0].difference == -found[1].difference
+    wrong = np.mean(a.students[0].predict(test[["a"]]) != test["y"])
+    assert abs(found[0].difference) == wrong > 0

@@ -81,7 +81,7 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
     check_answerable(problem)
     with stages.stage("split"):
         drawn = split(problem, seed=plan.seed, cascade=plan.cascade)  # too few rows are refused before there is a folder
-    with folder.opened(_identity(problem, plan)):
+    with folder.opened(_identity(problem, plan, drawn)):
         finished = finished_record(folder, plan)
         if finished is not None:
             with stages.stage("finished before, its results are read"):
@@ -94,13 +94,14 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
         return found
 
 
-def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
+def _identity(problem: Problem, plan: Plan, drawn: Split) -> dict[str, Any]:
     sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
         "class_weight": problem.class_weight,
         **plan.identity(),
+        "split": drawn.fingerprint(problem, seed=plan.seed),
     }
 
 

@@ -26,11 +26,11 @@ from tutelage.workflow.distillation.given.answered import more_rows
 from tutelage.workflow.distillation.given.calibration import check_cascade
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem
-from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
+from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of, split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
-from tutelage.workflow.distillation.searching.rows import searched_rows
+from tutelage.workflow.distillation.searching.rows import about, searched_rows
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.usable import Usable, no_plain_model, usable_students
 from tutelage.workflow.distillation.searching.workplace import check_sendable
@@ -126,7 +126,9 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
     """The plan, once it is known which rows are for what."""
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, are = more_rows(problem, found)
-    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")
+    learnt = _learnt(problem, found, validation, more)
+    named = f"{f'{more:,}' if learnt == more else about(learnt)} {are}" if more else ""
+    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
     few, seconds_a_row = _few(problem, found, train, validation)
     started = perf_counter()
     usable = usable_students(plan, every, few)
@@ -140,7 +142,7 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
         "teacher": asked * seconds_a_row,
         "preflight": (PREFLIGHT_SECONDS if problem.has_truth else 1) + checked * seconds_a_row,
         "first look": tried,
-        **{name: one / at_once for name, one in _times(plan, arms, usable, few, len(train), more).items()},
+        **{name: one / at_once for name, one in _times(plan, arms, usable, few, len(train), learnt).items()},
         "exports and report": EXPORT_SECONDS * len(plan.exports) + 2,
     }
     limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
@@ -188,6 +190,13 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{round(seconds, -1 if seconds >= 20 else 0):.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 * 0.9 else f"{seconds / 3600:.1f} hours"
+
+
+def _learnt(problem: Problem, found: Split, validation: Places, more: int) -> int:
+    """About how many of the rows without ground truth each seed learns from: none of its validation rows, nor made from one of them."""
+    if problem.pool is not None:
+        return int(not_validated(problem, found, validation).sum())
+    return round(more * (1 - len(validation) / len(found.development)) ** 2)  # a row is made from two
 
 
 def _weights(problem: Problem, found: Split) -> str:

@@ -47,7 +47,7 @@ from tutelage.workflow.distillation.reporting.trying import playground_of_run
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
-from tutelage.workflow.distillation.searching.rows import LOOKED_AT, DevelopmentRows
+from tutelage.workflow.distillation.searching.rows import LOOKED_AT, DevelopmentRows, number_of
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import arms_with_students, no_plain_model, stored_students
 from tutelage.workflow.distillation.searching.workplace import Shared, Workplace, check_sendable, workplace
@@ -117,7 +117,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         answered = answered_rows(problem, drawn, folder, seed=plan.seed)
     judge = _judge(problem, plan)
     rows = DevelopmentRows.of(problem, drawn, answered, seed=plan.seed, seeds=plan.seeds)
-    named = "" if answered.more is None else answered.more.named
+    named = "" if answered.more is None else f"{number_of(rows.more_learnt())} {answered.more.are}"
     every_arm = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
     with stages.stage("try the students"):
         usable = stored_students(plan, every_arm, lambda: rows.prepared(LOOKED_AT), folder)
@@ -129,7 +129,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         with stages.stage("train all seeds", (len(arms) + CONTROLS) * plan.seeds) as advance:
             every, lost = train_every_seed(Finals(place, folder, plan.seeds, advance), arms, trials, problem.form.task)
         with stages.stage("transfer curve"):
-            curve = _curve(every, place, folder, count=0 if answered.more is None else answered.more.part.count)
+            curve = _curve(every, place, folder)
     with stages.stage("test"):
         tested = measure(every, answered.test, problem.form, judge)
     allowed = {family.name for family in plan.families}  # the plain model of other students is only a comparison
@@ -216,10 +216,10 @@ def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:
     return replace(finding, severity="note", sentence=sentence, remedy="")
 
 
-def _curve(every: Sequence[Finalists], place: Workplace, folder: RunFolder, *, count: int) -> tuple[CurvePoint, ...]:
+def _curve(every: Sequence[Finalists], place: Workplace, folder: RunFolder) -> tuple[CurvePoint, ...]:
     """The validation figures of the students of more rows, with fewer of them."""
     found = next((one for one in every if one.arm.more_rows), None)
-    return () if found is None else transfer_points(found, place, folder, rows=count)
+    return () if found is None else transfer_points(found, place, folder)
 
 
 def _with_its_threshold(student: Any, cascade: CascadeResult | None) -> Any:

@@ -148,6 +148,7 @@ def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) ->
         "test": answered.test.count,
         "calibration": 0 if answered.calibration is None else answered.calibration.count,
         "more": 0 if more is None else more.part.count,
+        "more_learnt": 0 if full.more is None else full.more.count,
         "more_are": MADE if more is None else more.are,
         "removed": split.removed,
         "repeated_test": split.repeated,

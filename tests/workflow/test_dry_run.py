@@ -56,6 +56,16 @@ def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
     assert "4 trials of each arm, then 2 seeds" in text
 
 
+def test_the_plain_model_of_other_students_is_an_arm_of_its_own_and_takes_its_time():
+    problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
+    alone, among = (
+        dry_run(problem, plan_of("binary", has_truth=True, **SMALL | {"students": students}), Stages())
+        for students in (["tree"], ["tree", "logistic"])
+    )
+    assert alone.arms == among.arms | {"plain model": "a logistic model of the ground truth"}
+    assert alone.seconds["search"] > 0
+
+
 def test_it_counts_other_processes_and_refuses_students_that_they_cannot_make():
     problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
     planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL), Stages(), on=tl.Local(3))

@@ -32,7 +32,7 @@ from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.rows import about, searched_rows
 from tutelage.workflow.distillation.searching.training import Prepared
-from tutelage.workflow.distillation.searching.usable import Usable, no_plain_model, usable_students
+from tutelage.workflow.distillation.searching.usable import arms_with_students, no_plain_model, usable_students
 from tutelage.workflow.distillation.searching.workplace import check_sendable
 from tutelage.workflow.feature_guards import check_features
 
@@ -133,8 +133,8 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
     started = perf_counter()
     usable = usable_students(plan, every, few)
     tried = perf_counter() - started
-    arms = [arm for arm in every if arm.name in usable.families]
-    at_once = min(workers or 1, len(arms) * len(plan.families))
+    arms = arms_with_students(plan, every, usable, problem)
+    at_once = min(workers or 1, sum(map(len, arms.values())))
     recorded = problem.is_recorded
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
     checked = 0 if recorded else _checked_rows(problem, found)
@@ -142,7 +142,7 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
         "teacher": asked * seconds_a_row,
         "preflight": (PREFLIGHT_SECONDS if problem.has_truth else 1) + checked * seconds_a_row,
         "first look": tried,
-        **{name: one / at_once for name, one in _times(plan, arms, usable, few, len(train), learnt).items()},
+        **{name: one / at_once for name, one in _times(plan, arms, few, len(train), learnt).items()},
         "exports and report": EXPORT_SECONDS * len(plan.exports) + 2,
     }
     limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
@@ -253,14 +253,16 @@ def _answers(problem: Problem, places: Places) -> Floats:
     return query(problem.teacher, problem.given.take(places).asked)
 
 
-def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> dict[str, float]:
+def _times(plan: Plan, arms: Mapping[Arm, Sequence[Family]], few: Prepared, train: int, more: int) -> dict[str, float]:
     """Seconds of the search, of the training of all seeds and of the transfer curve, from one fit of each student to a few rows."""
     most = searched_rows(few.train.rows)
     judge = Judge(plan.metric, "truth", plan.limits, plan.exports[0])
     search = finals = curve = 0.0
-    measured = {family.name: _fit_and_file(family, arms[-1] if not arms[-1].more_rows else arms[0], few, judge) for family in plan.families}
-    for arm in arms:
-        families = [family for family in plan.families if family.name in usable.families[arm.name]]
+    of_few = {  # of the arms that a student is in, the last without more rows stands for all
+        family.name: (family, arm) for arm, families in sorted(arms.items(), key=lambda one: not one[0].more_rows) for family in families
+    }
+    measured = {name: _fit_and_file(family, arm, few, judge) for name, (family, arm) in of_few.items()}
+    for arm, families in arms.items():
         searched = min(train, most) + (min(more, most) if arm.more_rows else 0)
         whole = train + (more if arm.more_rows else 0)
         latency = 0.0 if plan.limits.latency is None else LATENCY_SECONDS

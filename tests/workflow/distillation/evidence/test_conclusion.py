@@ -4,6 +4,7 @@ import pytest
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.evidence import conclusion
 from tutelage.workflow.distillation.evidence.conclusion import questions
+from tutelage.workflow.distillation.reporting.record import SAME_STUDENTS
 from tutelage.workflow.distillation.searching.judge import Judge
 
 JUDGE = Judge("accuracy", "truth", Limits(), ".onnx")
@@ -124,3 +125,15 @@ def test_the_difference_of_shares_lies_within_one_and_right_or_wrong_needs_no_ca
     few.scores["answers"]["accuracy"][:] = np.r_[np.full(27, 0.99), np.full(3, 0.2)]
     few.scores["labels"]["accuracy"][:] = 0.01
     assert few.compare(asked(("answers", "labels")), share=0.8)[0].ci95[1] <= 1
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_same_students_are_asked_about_once(half_moons, finished, tmp_path):
+    found = half_moons.distill(tmp_path / "run", students=["logistic"])
+    plain, labels = (found.record.arm(name) for name in ("plain model", "labels"))
+    assert plain.test == labels.test
+    assert not [one for one in found.comparisons if "plain model" in (one.a, one.b)]
+    assert len({(one.a, one.b) for one in found.comparisons}) == len(found.comparisons)
+    assert SAME_STUDENTS in found.record.notes
+    assert SAME_STUDENTS not in finished.record.notes  # whose plain model is no tree
+    assert [one for one in finished.comparisons if "plain model" in (one.a, one.b)]

@@ -29,6 +29,7 @@ from tutelage.workflow.evaluate import SPLIT
 PLAN = "plan.json"
 VERSIONS = "work/versions.json"
 PREFLIGHT = "work/preflight.json"
+SPENT = "work/seconds.json"
 SCHEMA = 1
 REMEDY = "Delete the folder, and run it again."
 
@@ -114,7 +115,7 @@ class RunFolder:
     def _remove_unused(self, missing: Sequence[Path]) -> None:
         """Remove a folder that holds nothing that took long, and the empty folders around it that did not exist before."""
         found = [path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if not path.is_dir()]
-        if set(found) <= {PLAN, VERSIONS, SPLIT, PREFLIGHT}:
+        if set(found) <= {PLAN, VERSIONS, SPLIT, PREFLIGHT, SPENT}:
             for name in found:
                 (self.path / name).unlink(missing_ok=True)
             inside = sorted((path for path in self.path.rglob("*") if path.is_dir()), reverse=True)

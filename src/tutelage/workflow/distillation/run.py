@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tutelage.checks.findings import Finding, Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
-from tutelage.core.errors import TutelageError, require_extras
+from tutelage.core.errors import CannotWrite, TutelageError, require_extras
 from tutelage.core.records import Export, Latency
 from tutelage.core.running.stages import Stages
 from tutelage.data.structures.row_parts import taken
@@ -41,6 +42,7 @@ from tutelage.workflow.distillation.reporting.loading import how_to_load
 from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.record import Evidence, Measured, record_of
+from tutelage.workflow.distillation.reporting.spent import Spent
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.trying import playground_of_run
@@ -87,9 +89,14 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
             with stages.stage("finished before, its results are read"):
                 return finished
         folder.check_versions({name: one for name, one in environment(*TRAINING).items() if name in ("python", *TRAINING)})
+        spent = Spent(folder, stages)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges students whose training ended early
-            found = _distilled(problem, drawn, plan, folder, stages, on)
+            try:
+                found = _distilled(problem, drawn, plan, folder, spent, stages, on)
+            finally:
+                with suppress(CannotWrite):  # which a stage has said
+                    spent.store()
         track(found, into)
         return found
 
@@ -105,7 +112,7 @@ def _identity(problem: Problem, plan: Plan, drawn: Split) -> dict[str, Any]:
     }
 
 
-def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, stages: Stages, on: Any) -> DistillationRecord:
+def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, spent: Spent, stages: Stages, on: Any) -> DistillationRecord:
     """All stages, in order; each resumes from what the folder holds of it."""
     looks = looks_before(folder, seeds=plan.seeds)
     write_split(folder, problem, drawn)
@@ -145,7 +152,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         exports, not_written = _exported(student, full.validation.rows, plan, folder)
     notes = [*drawn.notes, *answered.notes, *no_plain_model(problem), *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
-    found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
+    found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, spent.seconds()))
     write_student(folder, problem, drawn, shipped, found)
     if not problem.inputs:  # of which drift is not measured
         write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them

@@ -9,7 +9,6 @@ from typing import Any
 from tutelage.checks.findings import Preflight
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
-from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.records import KINDS, LABELS, PLAIN, TEACHER, CascadeResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of
@@ -67,14 +66,14 @@ class Measured:
         cost: of the teacher.
         exports: the files of the shipped student.
         notes: what the reader of the figures should know, as sentences.
-        stages: the time of each stage.
+        seconds: of each stage and in total, over all calls of the run.
     """
 
     checked: Preflight
     cost: Cost
     exports: tuple[Export, ...]
     notes: Sequence[str]
-    stages: Stages
+    seconds: Mapping[str, float]
 
 
 def record_of(
@@ -117,7 +116,7 @@ def record_of(
         notes=(*measured.notes, *([SAME_STUDENTS] if _twin(evidence) else [])),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
-        seconds={"total": measured.stages.total(), **measured.stages.seconds},
+        seconds=measured.seconds,
         environment=environment(),
         provenance=provenance_of(problem),
         cascade=evidence.cascade,

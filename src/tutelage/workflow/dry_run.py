@@ -17,6 +17,7 @@ from tutelage.core.engines.engines import workers_of
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
+from tutelage.report.distillation.limits import drop_unit
 from tutelage.search.families import Family, numbers_in_a_row, passes
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
@@ -145,7 +146,8 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
         **{name: one / at_once for name, one in _times(plan, arms, few, len(train), learnt).items()},
         "exports and report": EXPORT_SECONDS * len(plan.exports) + 2,
     }
-    limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
+    unit = drop_unit(problem.form.task, "truth" if problem.has_truth else "teacher")
+    limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, f" {unit}"))
     return DryRun(
         rows={
             "to train on": len(train),

@@ -92,3 +92,9 @@ def test_the_trials_of_every_arm_are_said_as_they_were(binary):
     )
     untuned = replace(binary, arms=(replace(plain, name="untuned"),))
     assert budget_of(untuned).endswith("kinds of students; the untuned student was not searched. All arms have 2 seeds.")
+
+
+def test_rows_that_one_seed_does_not_draw_are_rows_all_the_same(binary):
+    rows = {**binary.rows, "train": 512, "validation": 160, "test": 200}
+    assert "; 872 rows." in summary_of(replace(binary, rows=rows))
+    assert "; 1,000 rows." in summary_of(replace(binary, rows={**rows, "development": 800}))

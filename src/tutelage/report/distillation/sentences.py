@@ -20,7 +20,8 @@ def summary_of(record: DistillationRecord) -> str:
     """What was distilled, in a line: task, rows and budget."""
     rows, task = record.rows, TASKS[record.task].format(len(record.classes))
     known = "" if record.against == "truth" else " No ground truth is known: all figures are fidelity to the teacher."
-    count = sum(rows.get(part, 0) for part in ("train", "validation", "calibration", "test"))
+    developed = rows.get("development", rows.get("train", 0) + rows.get("validation", 0))  # one seed may train on a draw of them
+    count = developed + rows.get("calibration", 0) + rows.get("test", 0)
     return f"{heading(task)}; {count:,} rows.{known}{weights_of(record)}"
 
 

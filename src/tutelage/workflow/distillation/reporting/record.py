@@ -155,6 +155,7 @@ def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) ->
     """The number of rows of each part, and where they are from."""
     more = answered.more
     return {
+        "development": len(split.development),
         "train": full.train.count,
         "validation": full.validation.count,
         "test": answered.test.count,

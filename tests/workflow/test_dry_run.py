@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -54,6 +55,16 @@ def test_it_says_what_the_run_does_and_writes_nothing(tmp_path, monkeypatch):
     assert "asked 350 rows once" in text
     assert "size 64000 bytes" in text
     assert "4 trials of each arm, then 2 seeds" in text
+
+
+def test_the_plain_model_of_other_students_is_an_arm_of_its_own_and_takes_its_time():
+    problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
+    alone, among = (
+        dry_run(problem, plan_of("binary", has_truth=True, **SMALL | {"students": students}), Stages())
+        for students in (["tree"], ["tree", "logistic"])
+    )
+    assert alone.arms == among.arms | {"plain model": "a logistic model of the ground truth"}
+    assert alone.seconds["search"] > 0
 
 
 def test_it_counts_other_processes_and_refuses_students_that_they_cannot_make():
@@ -122,6 +133,24 @@ def test_the_time_is_that_of_every_part_and_the_weights_are_said():
     assert list(planned.seconds) == [*parts, "total"]
     assert all(planned.seconds[part] > 0 for part in parts[1:])  # a row more may take a teacher no time that is measured
     assert "Weights   those of the rows times those of the classes (0 1, 1 5)" in str(planned)
+
+
+@pytest.mark.parametrize(
+    ("truth", "values", "unit"),
+    [
+        (True, False, "points"),
+        (False, False, "points"),
+        (True, True, "% of the teacher's squared error"),
+        (False, True, "% of the variance of the teacher's answers"),
+    ],
+)
+def test_the_limit_of_a_drop_has_its_unit(truth, values, unit):
+    y = X[:, 0] if values else Y
+    teacher = tl.record(LinearRegression().fit(X, y) if values else TEACHER, X)
+    problem = Problem(teacher, "answers", row_set(X, y if truth else None))
+    students = {"students": ["tree"], "trials": 1, "seeds": 2, "export": "py"}
+    plan = plan_of("regression" if values else "binary", has_truth=truth, limits=Limits(drop=1.5), **students)
+    assert f"Limits    drop 1.5 {unit}\n" in str(dry_run(problem, plan, Stages()))
 
 
 def test_the_rows_of_a_cascade_are_counted(tmp_path):

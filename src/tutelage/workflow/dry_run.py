@@ -17,6 +17,7 @@ from tutelage.core.engines.engines import workers_of
 from tutelage.core.environment import PACKAGES, environment
 from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
+from tutelage.report.distillation.limits import drop_unit
 from tutelage.search.families import Family, numbers_in_a_row, passes
 from tutelage.softlabels.querying import query
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
@@ -26,13 +27,13 @@ from tutelage.workflow.distillation.given.answered import more_rows
 from tutelage.workflow.distillation.given.calibration import check_cascade
 from tutelage.workflow.distillation.given.part import Part, part_of
 from tutelage.workflow.distillation.given.problem import Problem
-from tutelage.workflow.distillation.given.split import Places, Split, parts_of, split
+from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of, split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
-from tutelage.workflow.distillation.searching.rows import searched_rows
+from tutelage.workflow.distillation.searching.rows import about, searched_rows
 from tutelage.workflow.distillation.searching.training import Prepared
-from tutelage.workflow.distillation.searching.usable import Usable, no_plain_model, usable_students
+from tutelage.workflow.distillation.searching.usable import arms_with_students, no_plain_model, usable_students
 from tutelage.workflow.distillation.searching.workplace import check_sendable
 from tutelage.workflow.feature_guards import check_features
 
@@ -126,13 +127,15 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
     """The plan, once it is known which rows are for what."""
     train, validation = parts_of(problem, found, seed=plan.seed)
     more, are = more_rows(problem, found)
-    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=f"{more:,} {are}" if more else "")
+    learnt = _learnt(problem, found, validation, more)
+    named = f"{f'{more:,}' if learnt == more else about(learnt)} {are}" if more else ""
+    every = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
     few, seconds_a_row = _few(problem, found, train, validation)
     started = perf_counter()
     usable = usable_students(plan, every, few)
     tried = perf_counter() - started
-    arms = [arm for arm in every if arm.name in usable.families]
-    at_once = min(workers or 1, len(arms) * len(plan.families))
+    arms = arms_with_students(plan, every, usable, problem)
+    at_once = min(workers or 1, sum(map(len, arms.values())))
     recorded = problem.is_recorded
     asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
     checked = 0 if recorded else _checked_rows(problem, found)
@@ -140,10 +143,11 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
         "teacher": asked * seconds_a_row,
         "preflight": (PREFLIGHT_SECONDS if problem.has_truth else 1) + checked * seconds_a_row,
         "first look": tried,
-        **{name: one / at_once for name, one in _times(plan, arms, usable, few, len(train), more).items()},
+        **{name: one / at_once for name, one in _times(plan, arms, few, len(train), learnt).items()},
         "exports and report": EXPORT_SECONDS * len(plan.exports) + 2,
     }
-    limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, " %"))
+    unit = drop_unit(problem.form.task, "truth" if problem.has_truth else "teacher")
+    limits = (("size", plan.limits.size, " bytes"), ("latency", plan.limits.latency, " us"), ("drop", plan.limits.drop, f" {unit}"))
     return DryRun(
         rows={
             "to train on": len(train),
@@ -188,6 +192,13 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{round(seconds, -1 if seconds >= 20 else 0):.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 * 0.9 else f"{seconds / 3600:.1f} hours"
+
+
+def _learnt(problem: Problem, found: Split, validation: Places, more: int) -> int:
+    """About how many of the rows without ground truth each seed learns from: none of its validation rows, nor made from one of them."""
+    if problem.pool is not None:
+        return int(not_validated(problem, found, validation).sum())
+    return round(more * (1 - len(validation) / len(found.development)) ** 2)  # a row is made from two
 
 
 def _weights(problem: Problem, found: Split) -> str:
@@ -244,14 +255,16 @@ def _answers(problem: Problem, places: Places) -> Floats:
     return query(problem.teacher, problem.given.take(places).asked)
 
 
-def _times(plan: Plan, arms: Sequence[Arm], usable: Usable, few: Prepared, train: int, more: int) -> dict[str, float]:
+def _times(plan: Plan, arms: Mapping[Arm, Sequence[Family]], few: Prepared, train: int, more: int) -> dict[str, float]:
     """Seconds of the search, of the training of all seeds and of the transfer curve, from one fit of each student to a few rows."""
     most = searched_rows(few.train.rows)
     judge = Judge(plan.metric, "truth", plan.limits, plan.exports[0])
     search = finals = curve = 0.0
-    measured = {family.name: _fit_and_file(family, arms[-1] if not arms[-1].more_rows else arms[0], few, judge) for family in plan.families}
-    for arm in arms:
-        families = [family for family in plan.families if family.name in usable.families[arm.name]]
+    of_few = {  # of the arms that a student is in, the last without more rows stands for all
+        family.name: (family, arm) for arm, families in sorted(arms.items(), key=lambda one: not one[0].more_rows) for family in families
+    }
+    measured = {name: _fit_and_file(family, arm, few, judge) for name, (family, arm) in of_few.items()}
+    for arm, families in arms.items():
         searched = min(train, most) + (min(more, most) if arm.more_rows else 0)
         whole = train + (more if arm.more_rows else 0)
         latency = 0.0 if plan.limits.latency is None else LATENCY_SECONDS

@@ -14,3 +14,17 @@ def test_seconds_accumulate_by_name_even_when_a_stage_fails(monkeypatch):
         raise RuntimeError
     assert stages.seconds == {"train": 6.0}
     assert stages.total() == 20.0
+
+
+def test_a_watch_sees_each_step_and_the_seconds_of_the_stage_that_goes_on(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(module, "perf_counter", lambda: float(next(clock)))
+    stages, seen = Stages(), []
+    stages.watch = lambda: seen.append(stages.so_far())
+    with stages.stage("search", 2) as advance:
+        advance()
+        advance()
+    with stages.stage("search"):
+        pass
+    assert [one["search"] for one in seen] == [1.0, 2.0, 3.0, 4.0]  # each look reads the clock while the stage goes on
+    assert stages.so_far() == stages.seconds

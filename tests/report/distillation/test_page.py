@@ -87,7 +87,7 @@ def test_every_figure_of_the_page_is_that_of_the_record(binary, figures):
         "validation says 89.4 % and test 89.3 %: 0.1 points worse",
         "corrected for the 3 questions by Holm's procedure",
         "worst difference 1e-09",
-        "had 24 trials and 2 seeds",
+        "Each search had 24 trials, shared among the kinds of students",
     ):
         assert part in joined, part
 

@@ -3,7 +3,9 @@ from dataclasses import replace
 import pytest
 
 from tutelage.core.records import Interval
+from tutelage.report.distillation.records import PLAIN
 from tutelage.report.distillation.sentences import (
+    budget_of,
     calibration_of,
     cut,
     detectable,
@@ -88,3 +90,19 @@ def test_the_summary_says_how_rows_count(binary):
     assert "Rows count by the weights of their class in every figure (no 1, yes 12.5); the teacher decides by its prob" in of_classes
     assert "their own weights times those of their class" in summary(weighted=True, class_weights={"no": 1.0, "yes": 2.0})
     assert "f 5 and 4 more)" in summary(class_weights={name: float(place) for place, name in enumerate("abcdefghij")})
+
+
+def test_the_trials_of_every_arm_are_said_as_they_were(binary):
+    plain = replace(binary.arms[0], name=PLAIN, trials=8)
+    record = replace(binary, arms=(plain, replace(binary.arms[0], name="answers")))
+    assert budget_of(record) == (
+        "Each search had 24 trials, shared among the kinds of students; the plain model, a single kind, had 8. All arms have 2 seeds."
+    )
+    untuned = replace(binary, arms=(replace(plain, name="untuned"),))
+    assert budget_of(untuned).endswith("kinds of students; the untuned student was not searched. All arms have 2 seeds.")
+
+
+def test_rows_that_one_seed_does_not_draw_are_rows_all_the_same(binary):
+    rows = {**binary.rows, "train": 512, "validation": 160, "test": 200}
+    assert "; 872 rows." in summary_of(replace(binary, rows=rows))
+    assert "; 1,000 rows." in summary_of(replace(binary, rows={**rows, "development": 800}))

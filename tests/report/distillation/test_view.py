@@ -55,3 +55,13 @@ def test_validation_stands_beside_test(binary, figures, test, said):
         replace(arm, validation={"accuracy": (0.9,)}, test={"accuracy": (test,)}) if arm.name == "answers" else arm for arm in binary.arms
     )
     assert said in view_of(replace(binary, arms=arms), figures).validation_note
+
+
+def test_the_rows_that_a_seed_does_not_learn_from_are_not_counted_as_learnt(binary, figures):
+    def said(**rows):
+        return dict(view_of(replace(binary, rows={**binary.rows, **rows}), figures).facts)["rows labelled by the teacher"]
+
+    assert said(more_learnt=9600) == said() == "9,600 more"
+    assert said(more_learnt=6200) == (
+        "9,600 more, of which the first seed learns from 6,200: the others are or were made from its validation rows"
+    )

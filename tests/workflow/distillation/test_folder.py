@@ -36,3 +36,16 @@ def test_other_columns_are_named(tmp_path):
         opened(made_from(["a", "id"]))
     with pytest.raises(BadInput, match="other rows or another ground truth"):
         opened(made_from(["id", "a"], data=2))
+
+
+@pytest.mark.parametrize("stored", [{"rows": 1}, {"rows": 1, "split": "a"}])
+def test_a_run_does_not_go_on_with_another_split_of_its_rows(tmp_path, stored):
+    def opened(plan):
+        with RunFolder(tmp_path / "run").opened(plan):
+            (tmp_path / "run" / "results.json").touch()
+
+    opened(stored)
+    with pytest.raises(BadInput, match=r"of another version of tutelage, which split the same rows otherwise: .* another folder"):
+        opened({"rows": 1, "split": "b"})
+    with pytest.raises(BadInput, match="holds a run with other rows or another ground truth; pass what it was started with"):
+        opened({"rows": 2, "split": "b"})

@@ -2,11 +2,18 @@
 
 from dataclasses import replace
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.tree import DecisionTreeClassifier
+from torch import nn
 
 import tutelage as tl
 
@@ -129,4 +136,26 @@ def test_the_report_names_the_model_and_not_what_wraps_it(half_moons, tmp_path):
 
     tl.export(half_moons.teacher, tmp_path / "teacher.onnx", check_on=half_moons.X)
     wrapped = tl.as_teacher(half_moons.teacher), tl.as_teacher(tmp_path / "teacher.onnx"), tmp_path / "teacher.onnx"
-    assert [_title_of(one) for one in wrapped] == [type(half_moons.teacher).__name__, "an ONNX file", "teacher.onnx"]
+    assert [_title_of(one, tl.as_teacher(one)) for one in wrapped] == [type(half_moons.teacher).__name__, "an ONNX file", "teacher.onnx"]
+
+
+def test_the_report_names_the_model_and_not_a_part_of_it(half_moons):
+    from tutelage.workflow.distillation.distill import _title_of
+
+    X, y, tree = half_moons.X, half_moons.y, DecisionTreeClassifier(max_depth=2)
+    models = [
+        half_moons.teacher,
+        BaggingClassifier(tree, 2),
+        AdaBoostClassifier(n_estimators=2),
+        OneVsRestClassifier(tree),
+        GridSearchCV(tree, {"max_depth": [1, 2]}, cv=2),
+        CalibratedClassifierCV(tree, cv=2),
+    ]
+    for model in (one if one is half_moons.teacher else one.fit(X, y) for one in models):
+        name = type(model).__name__
+        for given in (model, tl.as_teacher(model), tl.relabelled(tl.as_teacher(model), [1, 0])):
+            assert _title_of(given, tl.as_teacher(given)) == name
+    network, booster = nn.Sequential(nn.Linear(2, 2)), lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(X, y), 1)
+    for given, name in ((network, "Sequential"), (booster, "lightgbm booster")):
+        teacher = tl.as_teacher(given, task="regression") if given is network else tl.as_teacher(given)
+        assert [_title_of(one, teacher) for one in (given, teacher)] == [name, name]

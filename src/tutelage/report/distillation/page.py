@@ -10,6 +10,7 @@ from tutelage.report.distillation.cascade import cascade_chart, cascade_of
 from tutelage.report.distillation.charts import arms_chart, cost_chart, curve_chart, reliability_chart, trials_chart
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.records import DistillationRecord
+from tutelage.report.distillation.sentences import budget_of
 from tutelage.report.distillation.view import view_of
 from tutelage.report.playground.records import Playground
 from tutelage.report.playground.section import section_of
@@ -37,6 +38,7 @@ def render_distillation(record: DistillationRecord, figures: Figures, playground
         record=record,
         figures=figures,
         view=view,
+        budget=budget_of(record),
         cost_chart=Drawn(cost_chart(record)),
         cascade=cascade_of(record),
         cascade_chart=Drawn(cascade_chart(record)),

@@ -162,7 +162,7 @@ class DistillationRecord:
         findings: of preflight, as plain values.
         exports: the files written, with their proofs.
         options: settings of the run.
-        seconds: of each stage, and in total.
+        seconds: of each stage, and in total, over all calls of a run that was stopped or looked at again.
         environment: the versions that ran.
         provenance: the teacher and the rows, by name and content.
         notes: what was left out and why, a sentence each.

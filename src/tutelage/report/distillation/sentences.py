@@ -7,7 +7,7 @@ from typing import Any
 
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.figures import Disagreement, Figures
-from tutelage.report.distillation.records import DistillationRecord
+from tutelage.report.distillation.records import PLAIN, UNTUNED, DistillationRecord
 from tutelage.report.distillation.words import SHARES, as_differences, figure, seeds_of, size_of, too_few_seeds
 from tutelage.report.words import counted, heading
 
@@ -20,8 +20,20 @@ def summary_of(record: DistillationRecord) -> str:
     """What was distilled, in a line: task, rows and budget."""
     rows, task = record.rows, TASKS[record.task].format(len(record.classes))
     known = "" if record.against == "truth" else " No ground truth is known: all figures are fidelity to the teacher."
-    count = sum(rows.get(part, 0) for part in ("train", "validation", "calibration", "test"))
+    developed = rows.get("development", rows.get("train", 0) + rows.get("validation", 0))  # one seed may train on a draw of them
+    count = developed + rows.get("calibration", 0) + rows.get("test", 0)
     return f"{heading(task)}; {count:,} rows.{known}{weights_of(record)}"
+
+
+def budget_of(record: DistillationRecord) -> str:
+    """The trials and seeds of the arms: a plain model is one kind of student and has the trials of one; an untuned student has none."""
+    trials = {arm.name: arm.trials for arm in record.arms}
+    parts = [f"Each search had {counted(record.options['trials'], 'trial')}, shared among the kinds of students"]
+    if PLAIN in trials:
+        parts.append(f"the plain model, a single kind, had {trials[PLAIN]:,}")
+    if UNTUNED in trials:
+        parts.append("the untuned student was not searched")
+    return f"{'; '.join(parts)}. All arms have {record.options['seeds']} seeds."
 
 
 def weights_of(record: DistillationRecord) -> str:

@@ -281,6 +281,12 @@ def _file_name(title: str) -> str:
     return title.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or title
 
 
+def _learnt(rows: Mapping[str, Any]) -> str:
+    """How many of the rows that the teacher labelled the first seed learns from, if not all."""
+    learnt, of = rows.get("more_learnt", rows["more"]), "are or were made from its validation rows"
+    return "" if learnt == rows["more"] else f", of which the first seed learns from {learnt:,}: the others {of}"
+
+
 def _facts(record: DistillationRecord) -> list[tuple[str, Any]]:
     rows = dict(record.rows)
     removed = ", ".join(f"{count:,} {why}" for why, count in rows.get("removed", {}).items() if count)
@@ -290,7 +296,7 @@ def _facts(record: DistillationRecord) -> list[tuple[str, Any]]:
         ("training rows", f"{rows['train']:,} for the first seed, and {rows['validation']:,} validation rows"),
         *([("calibration rows", f"{rows['calibration']:,}")] if rows.get("calibration") else []),
         ("test rows", f"{rows['test']:,}. {rows.get('test_rows', '')}"),
-        *([("rows labelled by the teacher", f"{rows['more']:,} more")] if rows.get("more") else []),
+        *([("rows labelled by the teacher", f"{rows['more']:,} more{_learnt(rows)}")] if rows.get("more") else []),
         *([("test rows that the teacher was trained on", f"{seen:,}")] if seen is not None else []),
         *([("test rows that repeat another", f"{repeated:,}")] if repeated else []),
         ("rows left out", removed or "none"),

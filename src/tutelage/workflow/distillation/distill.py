@@ -12,6 +12,7 @@ from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
 from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
+from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import write_text
@@ -29,7 +30,10 @@ from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import own_files, sha256_of_student
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.adapters.boosters import BoosterTeacher
+from tutelage.teachers.adapters.onnx_file import OnnxTeacher
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.relabel import RelabelledTeacher
 from tutelage.workflow.distillation.folder import file_name
 from tutelage.workflow.distillation.given.alike import in_columns
 from tutelage.workflow.distillation.given.problem import Problem, refuse_positions, row_set
@@ -247,7 +251,7 @@ def distill(
     )
     problem = Problem(
         opened,
-        _title_of(teacher),
+        _title_of(teacher, opened),
         found.given,
         found.test,
         found.pool,
@@ -274,14 +278,26 @@ def distill(
     return distilled(problem, plan, folder, Stages(), on=on)
 
 
-def _title_of(teacher: Any) -> str:
-    """What a teacher is called in the report: the name of its file, or the type of the model that it is."""
-    if isinstance(teacher, str | Path):
-        return Path(teacher).name
+def _title_of(given: Any, teacher: Teacher) -> str:
+    """What a teacher is called in the report: the name of its file, or the type of the model that it is.
+
+    Args:
+        given: what was passed: a Teacher, a model, or the place of its file.
+        teacher: what `as_teacher` made of it, which knows what it wraps. A model has attributes of its own: the `estimator` of a forest is
+            one of its trees.
+    """
+    if isinstance(given, str | Path):
+        return Path(given).name
+    if isinstance(teacher, RelabelledTeacher):
+        return _title_of(teacher.teacher, teacher.teacher)
     if isinstance(teacher, ChatTeacher):
         return teacher.model
-    model = next((getattr(teacher, name) for name in ("estimator", "network") if hasattr(teacher, name)), teacher)
-    return "an ONNX file" if hasattr(model, "session") else type(model).__name__
+    if isinstance(teacher, BoosterTeacher):
+        return f"{teacher.engine} booster"
+    if isinstance(teacher, OnnxTeacher):
+        return "an ONNX file"
+    wrapped = next((getattr(teacher, name) for name in ("estimator", "network", "function") if hasattr(teacher, name)), given)
+    return type(wrapped).__name__
 
 
 def parts_given(argument: str, value: Any, names: tuple[str, ...]) -> tuple[Any, ...]:

@@ -29,6 +29,7 @@ from tutelage.students.saved.trained_folder import SPLIT
 PLAN = "plan.json"
 VERSIONS = "work/versions.json"
 PREFLIGHT = "work/preflight.json"
+SPENT = "work/seconds.json"
 SCHEMA = 1
 REMEDY = "Delete the folder, and run it again."
 
@@ -80,6 +81,12 @@ class RunFolder:
             return
         stored = self.read(PLAN)["made_from"]
         changed = sorted(name for name in {*stored, *plan} if stored.get(name) != plan.get(name))
+        changed = [name for name in changed if name != "split"] or changed  # it follows from the others
+        if changed == ["split"]:
+            raise BadInput(
+                f"{self.path} holds a run of another version of tutelage, which split the same rows otherwise: students of both would be "
+                "compared as one; go on with that version, choose another folder, or delete it."
+            )
         if changed:
             others = [_other_columns(stored.get(name), plan.get(name)) or _OTHERS.get(name, f"another {name}") for name in changed]
             raise BadInput(
@@ -108,7 +115,7 @@ class RunFolder:
     def _remove_unused(self, missing: Sequence[Path]) -> None:
         """Remove a folder that holds nothing that took long, and the empty folders around it that did not exist before."""
         found = [path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if not path.is_dir()]
-        if set(found) <= {PLAN, VERSIONS, SPLIT, PREFLIGHT}:
+        if set(found) <= {PLAN, VERSIONS, SPLIT, PREFLIGHT, SPENT}:
             for name in found:
                 (self.path / name).unlink(missing_ok=True)
             inside = sorted((path for path in self.path.rglob("*") if path.is_dir()), reverse=True)

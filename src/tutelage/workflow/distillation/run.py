@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tutelage.checks.findings import Finding, Preflight
 from tutelage.checks.preflight import preflight
 from tutelage.core.environment import environment
-from tutelage.core.errors import TutelageError, require_extras
+from tutelage.core.errors import CannotWrite, TutelageError, require_extras
 from tutelage.core.records import Export, Latency
 from tutelage.core.running.stages import Stages
 from tutelage.core.stored.checksums import sha256_of
@@ -43,13 +44,14 @@ from tutelage.workflow.distillation.reporting.loading import how_to_load
 from tutelage.workflow.distillation.reporting.outputs import finished_record, write_record, write_split, write_student
 from tutelage.workflow.distillation.reporting.pictures import figures_of
 from tutelage.workflow.distillation.reporting.record import Evidence, Measured, record_of
+from tutelage.workflow.distillation.reporting.spent import Spent
 from tutelage.workflow.distillation.reporting.teacher_cost import teacher_cost
 from tutelage.workflow.distillation.reporting.tracking import track
 from tutelage.workflow.distillation.reporting.trying import playground_of_run
 from tutelage.workflow.distillation.reporting.write import write_report
 from tutelage.workflow.distillation.searching.arms import arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
-from tutelage.workflow.distillation.searching.rows import LOOKED_AT, DevelopmentRows
+from tutelage.workflow.distillation.searching.rows import LOOKED_AT, DevelopmentRows, number_of
 from tutelage.workflow.distillation.searching.search_arms import ArmSearch
 from tutelage.workflow.distillation.searching.usable import arms_with_students, no_plain_model, stored_students
 from tutelage.workflow.distillation.searching.workplace import Shared, Workplace, check_sendable, workplace
@@ -83,30 +85,36 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
     check_answerable(problem)
     with stages.stage("split"):
         drawn = split(problem, seed=plan.seed, cascade=plan.cascade)  # too few rows are refused before there is a folder
-    with folder.opened(_identity(problem, plan)):
+    with folder.opened(_identity(problem, plan, drawn)):
         finished = finished_record(folder, plan)
         if finished is not None:
             with stages.stage("finished before, its results are read"):
                 return finished
         folder.check_versions({name: one for name, one in environment(*TRAINING).items() if name in ("python", *TRAINING)})
+        spent = Spent(folder, stages)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges students whose training ended early
-            found = _distilled(problem, drawn, plan, folder, stages, on)
+            try:
+                found = _distilled(problem, drawn, plan, folder, spent, stages, on)
+            finally:
+                with suppress(CannotWrite):  # which a stage has said
+                    spent.store()
         track(found, into)
         return found
 
 
-def _identity(problem: Problem, plan: Plan) -> dict[str, Any]:
+def _identity(problem: Problem, plan: Plan, drawn: Split) -> dict[str, Any]:
     sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
         "class_weight": problem.class_weight,
         **plan.identity(),
+        "split": drawn.fingerprint(problem, seed=plan.seed),
     }
 
 
-def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, stages: Stages, on: Any) -> DistillationRecord:
+def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, spent: Spent, stages: Stages, on: Any) -> DistillationRecord:
     """All stages, in order; each resumes from what the folder holds of it."""
     looks = looks_before(folder, seeds=plan.seeds)
     write_split(folder, problem, drawn)
@@ -118,7 +126,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         answered = answered_rows(problem, drawn, folder, seed=plan.seed)
     judge = _judge(problem, plan)
     rows = DevelopmentRows.of(problem, drawn, answered, seed=plan.seed, seeds=plan.seeds)
-    named = "" if answered.more is None else answered.more.named
+    named = "" if answered.more is None else f"{number_of(rows.more_learnt())} {answered.more.are}"
     every_arm = arms_of(problem.form, has_truth=problem.has_truth, more_rows=named)
     with stages.stage("try the students"):
         usable = stored_students(plan, every_arm, lambda: rows.prepared(LOOKED_AT), folder)
@@ -130,7 +138,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         with stages.stage("train all seeds", (len(arms) + CONTROLS) * plan.seeds) as advance:
             every, lost = train_every_seed(Finals(place, folder, plan.seeds, advance), arms, trials, problem.form.task)
         with stages.stage("transfer curve"):
-            curve = _curve(every, place, folder, count=0 if answered.more is None else answered.more.part.count)
+            curve = _curve(every, place, folder)
     with stages.stage("test"):
         tested = measure(every, answered.test, problem.form, judge)
     allowed = {family.name for family in plan.families}  # the plain model of other students is only a comparison
@@ -146,7 +154,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, st
         exports, not_written = _exported(student, full.validation.rows, plan, folder, sha256_of(folder.path / shipped.files[0]))
     notes = [*drawn.notes, *answered.notes, *no_plain_model(problem), *usable.notes, *lost, *not_written]
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
-    found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, stages))
+    found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, spent.seconds()))
     write_student(folder, problem, drawn, shipped, found)
     if not problem.inputs:  # of which drift is not measured
         write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them
@@ -217,10 +225,10 @@ def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:
     return replace(finding, severity="note", sentence=sentence, remedy="")
 
 
-def _curve(every: Sequence[Finalists], place: Workplace, folder: RunFolder, *, count: int) -> tuple[CurvePoint, ...]:
+def _curve(every: Sequence[Finalists], place: Workplace, folder: RunFolder) -> tuple[CurvePoint, ...]:
     """The validation figures of the students of more rows, with fewer of them."""
     found = next((one for one in every if one.arm.more_rows), None)
-    return () if found is None else transfer_points(found, place, folder, rows=count)
+    return () if found is None else transfer_points(found, place, folder)
 
 
 def _with_its_threshold(student: Any, cascade: CascadeResult | None) -> Any:

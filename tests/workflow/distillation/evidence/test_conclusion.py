@@ -4,6 +4,7 @@ import pytest
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.evidence import conclusion
 from tutelage.workflow.distillation.evidence.conclusion import questions
+from tutelage.workflow.distillation.reporting.record import SAME_STUDENTS
 from tutelage.workflow.distillation.searching.judge import Judge
 
 JUDGE = Judge("accuracy", "truth", Limits(), ".onnx")
@@ -87,7 +88,52 @@ def test_a_plain_model_that_is_shipped_is_compared_with_the_best_of_the_teacher(
     assert pairs == [("answers", "labels"), ("answers", "plain model"), ("plain model", "teacher")]
 
 
-def test_the_interval_of_a_share_ends_at_one():
-    found = measured({"answers": 0.99, "teacher": 0.99}, rows=30)
+@pytest.mark.parametrize("metric", ["accuracy", "agreement"])
+def test_the_interval_of_a_share_ends_at_one(metric):
+    found = measured({"answers": 0.99, "teacher": 0.99}, rows=30, metric=metric)
     assert all(0.9 < found.interval(name).high <= 1.0 for name in ("answers", "teacher"))
-    assert any(found._interval(found.scores[name]["accuracy"]).high > 1.0 for name in ("answers", "teacher"))
+    assert any(found._interval(found.scores[name][metric]).high > 1.0 for name in ("answers", "teacher"))
+
+
+def of_losses(of_answers, of_labels, metric):
+    """Losses of two arms on 30 rows: those given, and otherwise nearly none."""
+    scores = {"answers": np.full((3, 30), 0.001), "labels": np.full((3, 30), 0.001)}
+    scores["answers"][:, : len(of_answers)] = of_answers
+    scores["labels"][:, : len(of_labels)] = of_labels
+    return conclusion.Tested({name: {metric: each} for name, each in scores.items()}, Judge(metric, "truth", Limits(), ".onnx"))
+
+
+@pytest.mark.parametrize(("metric", "largest"), [("brier", 2), ("nll_nats", 16.118), ("kl_nats", 16.118), ("mse", None)])
+def test_the_interval_of_a_loss_starts_at_zero(metric, largest):
+    assert of_losses([0.9], [], metric)._interval(of_losses([0.9], [], metric).scores["answers"][metric]).low < 0
+    assert of_losses([0.9], [], metric).interval("answers").low == 0
+    if largest is not None:
+        assert of_losses([largest] * 29, [], metric).interval("answers").high == pytest.approx(largest, abs=1e-3)
+
+
+@pytest.mark.parametrize(("metric", "most"), [("brier", "2"), ("nll_nats", "16.1"), ("kl_nats", "16.1"), ("accuracy", "1")])
+def test_a_caution_names_the_largest_loss_that_there_is(metric, most):
+    comparison = of_losses([0.5] * 3, [0.25] * 3, metric).compare(asked(("answers", "labels")), share=0.8)[0]
+    assert f"with rare large losses; at {most} each they would move this mean" in comparison.caution
+
+
+def test_the_difference_of_shares_lies_within_one_and_right_or_wrong_needs_no_caution():
+    shares = of_losses([1.0] * 15, [0.0] * 15, "accuracy")
+    assert shares.compare(asked(("answers", "labels")), share=0.8)[0].ci95[0] >= -1
+    assert measured({"answers": 0.9, "labels": 0.8}, rows=30).compare(asked(("answers", "labels")), share=0.8)[0].caution == ""
+    few = of_losses([], [], "accuracy")
+    few.scores["answers"]["accuracy"][:] = np.r_[np.full(27, 0.99), np.full(3, 0.2)]
+    few.scores["labels"]["accuracy"][:] = 0.01
+    assert few.compare(asked(("answers", "labels")), share=0.8)[0].ci95[1] <= 1
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_the_same_students_are_asked_about_once(half_moons, finished, tmp_path):
+    found = half_moons.distill(tmp_path / "run", students=["logistic"])
+    plain, labels = (found.record.arm(name) for name in ("plain model", "labels"))
+    assert plain.test == labels.test
+    assert not [one for one in found.comparisons if "plain model" in (one.a, one.b)]
+    assert len({(one.a, one.b) for one in found.comparisons}) == len(found.comparisons)
+    assert SAME_STUDENTS in found.record.notes
+    assert SAME_STUDENTS not in finished.record.notes  # whose plain model is no tree
+    assert [one for one in finished.comparisons if "plain model" in (one.a, one.b)]

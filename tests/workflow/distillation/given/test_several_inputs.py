@@ -52,7 +52,7 @@ def test_classes_groups_and_times_split_them_as_other_rows(problem):
     found = problem()
     assert (found.inputs, found.schema, found.asked_columns) == (("ids", "attention_mask"), None, ())
     assert found.source["inputs"] == ["ids", "attention_mask"]
-    assert split(found, seed=0).how == "20% of the rows of each class were drawn for the test."
+    assert split(found, seed=0).how == "20% of the rows were drawn for the test, stratified by class."
     grouped = problem(group="customer")
     drawn = split(grouped, seed=0)
     assert not set(TABLE["customer"][drawn.test]) & set(TABLE["customer"][drawn.development])

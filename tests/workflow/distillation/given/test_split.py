@@ -4,6 +4,7 @@ import pytest
 from scipy import stats
 from sklearn.datasets import make_moons
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 
 from tutelage.core.errors import BadInput
 from tutelage.evaluation.deployed.risk_control import learn_then_test
@@ -27,6 +28,45 @@ def test_every_row_is_in_one_part_and_classes_keep_their_shares():
     assert Y[found.test].mean() == 0.5
     assert found.removed == {"equal to a test row": 0}
     assert (found.repeated, found.seen, found.is_own) == (0, None, False)
+
+
+RARE = np.r_[np.zeros(260), np.ones(260), np.arange(2, 42).repeat(2)].astype(int)
+RARE_ROWS = np.random.default_rng(0).normal(size=(600, 3))
+
+
+def of_rare_classes(y=RARE, **others):
+    teacher = as_teacher(GaussianNB().fit(RARE_ROWS, RARE))
+    return Problem(teacher, "a teacher", row_set(RARE_ROWS, y), **others)
+
+
+def test_classes_of_two_rows_are_tested_and_validated_on_and_stay_to_be_learnt():
+    given = of_rare_classes()
+    found = split(given, seed=0)
+    train, validation = parts_of(given, found, seed=0)
+    assert [int((RARE[places] > 1).sum()) for places in (found.test, validation)] == [16, 13]
+    assert set(RARE[train]) == set(range(42))
+    assert found.how == (
+        "20% of the rows were drawn for the test, stratified by class. 24 of 42 classes, with 48 of 600 rows, have no test row."
+    )
+
+
+def test_classes_without_a_test_row_are_counted_however_the_rows_were_drawn():
+    given = of_rare_classes(test=row_set(RARE_ROWS[:300] + 9, RARE[:300]))
+    assert split(given, seed=0).how == "The test rows were given. 40 of 42 classes, with 80 of 600 rows, have no test row."
+    latest = split(Problem(TEACHER, "a teacher", row_set(X, np.sort(Y), times=np.arange(400))), seed=0)
+    assert latest.how == "The latest 20% of the rows are for the test. 1 of 2 classes, with 200 of 400 rows, has no test row."
+
+
+def test_rows_that_calibrate_a_cascade_are_drawn_from_classes_of_one_row_too():
+    y = np.r_[np.zeros(280), np.ones(280), np.arange(2, 42)].astype(int)
+    found = split(of_rare_classes(y, test=row_set(RARE_ROWS[:40] + 9, y[:40])), seed=0, cascade=0.95)
+    assert (y[found.calibration] > 1).sum() == 8
+
+
+def test_the_fingerprint_of_a_split_is_that_of_its_draws():
+    given = problem()
+    assert split(given, seed=0).fingerprint(given, seed=0) == split(given, seed=0).fingerprint(given, seed=0)
+    assert len({split(given, seed=seed).fingerprint(given, seed=other) for seed in (0, 1) for other in (0, 1)}) == 4
 
 
 def test_seeds_draw_their_own_validation_rows_among_the_development_rows():

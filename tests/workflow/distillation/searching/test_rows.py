@@ -10,7 +10,7 @@ from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem, row_set
 from tutelage.workflow.distillation.given.split import split
 from tutelage.workflow.distillation.searching import rows as module
-from tutelage.workflow.distillation.searching.rows import LOOKED_AT, SEARCHED, DevelopmentRows
+from tutelage.workflow.distillation.searching.rows import LOOKED_AT, SEARCHED, DevelopmentRows, number_of
 
 X = np.random.default_rng(0).normal(size=(200, 2))
 Y = (X[:, 0] > 0).astype(int)
@@ -40,6 +40,24 @@ def test_a_row_made_from_a_validation_row_or_its_neighbour_is_not_learnt_from():
     validation = {tuple(row) for row in prepared.validation.rows}
     free = [place for place, pair in enumerate(sources["all"]) if not any(tuple(X[source]) in validation for source in pair)]
     assert (prepared.more.rows[:, 0] / 2).tolist() == free
+
+
+def test_the_number_of_rows_that_a_seed_learns_from_leaves_out_those_made_from_its_validation_rows():
+    found = split(PROBLEM, seed=0)
+    answered = Answered(
+        Part(X, ANSWERS),
+        Part(X, ANSWERS).take(found.test),
+        MoreRows(made(500), MADE, np.random.default_rng(0).choice(found.development, (500, 2))),
+    )
+    every = DevelopmentRows.of(PROBLEM, found, answered, seed=0, seeds=3)
+    learnt = every.more_learnt()
+    assert learnt == tuple(every.prepared(seed).more.count for seed in range(3))
+    assert every.more_learnt([1]) == learnt[1:2]
+    assert all(280 < count < 360 for count in learnt)  # of 500, four fifths of four fifths
+
+
+def test_the_number_of_rows_is_said_as_it_is_or_about():
+    assert [number_of(counts) for counts in ([4000, 4000], [0], [2740, 2600, 2545], [31, 32])] == ["4,000", "0", "about 2,630", "about 32"]
 
 
 @pytest.mark.parametrize("limit", ["FEWEST_ROWS", "FIRST_LOOK"])

@@ -11,6 +11,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.records import Comparison, Cost, Interval, Verdict
 from tutelage.evaluation.intervals import grand_mean_interval, mean_interval, weighted_mean_interval
+from tutelage.evaluation.scoring.row_scores import Settings
 from tutelage.evaluation.verdicts import detectable_difference, holm, p_value, paired_difference
 from tutelage.report.distillation.records import ANSWERS, DECISIONS, KINDS, LABELS, MORE_ROWS, PLAIN, TEACHER, UNTUNED, ArmResult
 from tutelage.workflow.distillation.evidence.finals import Finalists
@@ -55,13 +56,16 @@ class Tested:
 
     def _difference(self, a: str, b: str, question: str, *, level: float) -> Comparison:
         of_a, of_b = (self.scores[name][self.judge.metric] for name in (a, b))
-        difference, interval = paired_difference(of_a, of_b, shared_rows=True, weights=self.weights)
+        largest = Settings().largest(self.judge.metric)
+        unseen = None if _all_or_nothing(of_a) and _all_or_nothing(of_b) else largest  # right or wrong needs no caution
+        difference, interval = paired_difference(of_a, of_b, shared_rows=True, weights=self.weights, largest=unseen)
+        low, high = (interval.low, interval.high) if largest is None else np.clip((interval.low, interval.high), -largest, largest).tolist()
         return Comparison(
             a=a,
             b=b,
             metric=self.judge.metric,
             difference=difference,
-            ci95=(interval.low, interval.high),
+            ci95=(low, high),
             verdict="no difference",
             question=question,
             over=interval.over,
@@ -74,9 +78,9 @@ class Tested:
         return "beats" if (difference > 0) == (self.judge.metric in BETTER_IF_HIGHER) else "worse"
 
     def interval(self, name: str) -> Interval:
-        """Of the mean of the metric; a share lies within 0 and 1."""
-        found = self._interval(self.scores[name][self.judge.metric])
-        return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0)) if self.judge.metric == "accuracy" else found
+        """Of the mean of the metric, within the values that it may have: a share within 0 and 1, a loss from 0 on."""
+        found, largest = self._interval(self.scores[name][self.judge.metric]), Settings().largest(self.judge.metric)
+        return replace(found, low=max(found.low, 0.0), high=found.high if largest is None else min(found.high, largest))
 
     def _interval(self, scores: Floats) -> Interval:
         if len(scores) > 1:
@@ -87,6 +91,11 @@ class Tested:
         """For each figure, the mean over rows of each seed."""
         found = {figure: np.average(values, axis=1, weights=self.weights) for figure, values in self.scores[name].items()}
         return {figure: tuple(values.tolist()) for figure, values in found.items()}
+
+
+def _all_or_nothing(scores: Floats) -> bool:
+    """Whether every score is 0 or 1."""
+    return bool(((scores == 0) | (scores == 1)).all())
 
 
 def measure(every: Sequence[Finalists], test: Part, form: AnswerForm, judge: Judge) -> Tested:

@@ -19,14 +19,13 @@ SHARES = (0.0, 0.25, 0.5)
 SEEDS = 3
 
 
-def transfer_points(one: Finalists, place: Workplace, folder: RunFolder, *, rows: int) -> tuple[CurvePoint, ...]:
-    """The points of the curve by rising number of rows; none if a student cannot be trained with fewer.
+def transfer_points(one: Finalists, place: Workplace, folder: RunFolder) -> tuple[CurvePoint, ...]:
+    """The points of the curve by rising number of rows, on average over its seeds; none if a student cannot be trained with fewer.
 
     Args:
         one: the students that learnt from all rows.
         place: where students are trained.
         folder: where each figure is stored; those that are there are not measured again.
-        rows: number of rows without ground truth.
     """
     seeds, trial = range(min(SEEDS, len(one.validation))), one.trial
     files = {
@@ -48,7 +47,8 @@ def transfer_points(one: Finalists, place: Workplace, folder: RunFolder, *, rows
         return ()
     metric = place.shared.judge.metric
     every = [[*(float(folder.read(files[seed, share])["value"]) for share in SHARES), one.validation[seed][metric]] for seed in seeds]
-    counts = [round(share * rows) for share in (*SHARES, 1.0)]
+    learnt = place.shared.rows.more_learnt(seeds)
+    counts = [round(float(np.mean([round(share * count) for count in learnt]))) for share in (*SHARES, 1.0)]
     return tuple(CurvePoint(count, tuple(of_seed[point] for of_seed in every)) for point, count in enumerate(counts))
 
 

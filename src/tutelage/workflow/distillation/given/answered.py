@@ -38,11 +38,6 @@ class MoreRows:
     are: str
     made_from: Places | None = None
 
-    @property
-    def named(self) -> str:
-        """Their number, and what they are."""
-        return f"{self.part.count:,} {self.are}"
-
 
 @dataclass(frozen=True, eq=False)
 class Answered:

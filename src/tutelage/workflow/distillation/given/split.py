@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
+from tutelage.core.identity.hashing import content_hash
 from tutelage.data.row_names import Names
 from tutelage.losses.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.calibration import CALIBRATION_SHARE, calibration_notes, check_calibration, independent
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.strata import drawn_by_class
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2
@@ -67,6 +69,10 @@ class Split:
     calibration: Places = field(default_factory=_none)
     independent: Places = field(default_factory=_none)
 
+    def fingerprint(self, problem: Problem, *, seed: int) -> str:
+        """What tells this split, and how its seeds draw from it, from that of another version of this package."""
+        return content_hash([self.development, self.test, self.pool, self.independent, *parts_of(problem, self, seed=seed)])
+
 
 def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split:
     """Split the rows once: stratified by class, by group, or with the latest rows for the test.
@@ -93,7 +99,7 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     test_groups = None if given.groups is None else (given.groups[test] if problem.test is None else problem.test.groups)
     calibration = _none()
     if cascade is not None and len(development):
-        development, calibration, _ = _drawn(problem, development, CALIBRATION_SHARE, seed=seed)
+        development, calibration, _ = _drawn(problem, development, CALIBRATION_SHARE, seed=seed, keep_one=False)
     counted = independent(problem, calibration, seed=seed)
     if cascade is not None:
         check_calibration(problem, len(counted), cascade)
@@ -116,7 +122,7 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
         None if given.weights is None else given.weights[development],
     )
     weights = row_weights(given.weights, class_weights, truth)
-    own = problem.test is not None
+    own, how = problem.test is not None, how + _untested(problem, test)
     found = Split(development, test, pool, removed, repeated, seen, own, how, weights, class_weights, notes, calibration, counted)
     _check_counts(problem, found, seed=seed)
     return found
@@ -295,8 +301,12 @@ def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray
     return ~out
 
 
-def _drawn(problem: Problem, places: Places, share: float, *, seed: int) -> tuple[Places, Places, str]:
-    """Some of the given rows in a larger and a smaller part, each in order, and how they were drawn."""
+def _drawn(problem: Problem, places: Places, share: float, *, seed: int, keep_one: bool = True) -> tuple[Places, Places, str]:
+    """Some of the given rows in a larger and a smaller part, each in order, and how they were drawn.
+
+    Where they are drawn by class, one row of each at least stays in the larger part, so that it can be learnt, unless `keep_one` is False:
+    a rate is proven on a draw that leaves nothing out.
+    """
     given, count = problem.given, len(places)
     if given.times is not None:
         times, how = given.times[places], ""
@@ -312,12 +322,9 @@ def _drawn(problem: Problem, places: Places, share: float, *, seed: int) -> tupl
         chosen = np.isin(codes, drawn)
         return places[~chosen], places[chosen], f"{share:.0%} of the groups were drawn for the test."
     classes = _strata(problem, places)
-    if classes is not None:
-        chosen = np.zeros(count, dtype=bool)
-        for code in range(classes.max() + 1):
-            members = random.permutation(np.flatnonzero(classes == code))
-            chosen[members[: round(share * len(members))]] = True
-        return places[~chosen], places[chosen], f"{share:.0%} of the rows of each class were drawn for the test."
+    if classes is not None and count:
+        chosen = drawn_by_class(classes, share, random, keep_one=keep_one)
+        return places[~chosen], places[chosen], f"{chosen.mean():.0%} of the rows were drawn for the test, stratified by class."
     chosen = random.permutation(count) < round(share * count)
     return places[~chosen], places[chosen], f"{share:.0%} of the rows were drawn for the test."
 
@@ -341,3 +348,16 @@ def _strata(problem: Problem, places: Places) -> Places | None:
     if truth is None or problem.form.task not in ("binary", "multiclass"):
         return None
     return np.unique(truth[places].astype(str), return_inverse=True)[1]
+
+
+def _untested(problem: Problem, test: Places) -> str:
+    """How many classes of the given rows have no test row, in a sentence after another; "" if all have one."""
+    given, tested = problem.truths["given"], problem.truths["test"]
+    if given is None or problem.form.task not in ("binary", "multiclass"):
+        return ""
+    rows, in_test = given.sum(axis=0), (given[test] if tested is None else tested).sum(axis=0)
+    known, lacking = rows > 0, (rows > 0) & (in_test == 0)
+    if not lacking.any():
+        return ""
+    have = "has" if lacking.sum() == 1 else "have"
+    return f" {lacking.sum():,} of {known.sum():,} classes, with {rows[lacking].sum():,.0f} of {len(given):,} rows, {have} no test row."

@@ -9,9 +9,8 @@ from typing import Any
 from tutelage.checks.findings import Preflight
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
-from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
-from tutelage.report.distillation.records import KINDS, TEACHER, CascadeResult, DistillationRecord, Look
+from tutelage.report.distillation.records import KINDS, LABELS, PLAIN, TEACHER, CascadeResult, DistillationRecord, Look
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
@@ -28,6 +27,8 @@ from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.reporting.provenance import provenance_of
 from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
+
+SAME_STUDENTS = "The best student of the ground truth alone is the plain model: both arms have the same students, and are asked about once."
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +66,14 @@ class Measured:
         cost: of the teacher.
         exports: the files of the shipped student.
         notes: what the reader of the figures should know, as sentences.
-        stages: the time of each stage.
+        seconds: of each stage and in total, over all calls of the run.
     """
 
     checked: Preflight
     cost: Cost
     exports: tuple[Export, ...]
     notes: Sequence[str]
-    stages: Stages
+    seconds: Mapping[str, float]
 
 
 def record_of(
@@ -112,10 +113,10 @@ def record_of(
         rows=_rows(problem, split, answered, full),
         findings=measured.checked.to_json(),
         exports=measured.exports,
-        notes=tuple(measured.notes),
+        notes=(*measured.notes, *([SAME_STUDENTS] if _twin(evidence) else [])),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
-        seconds={"total": measured.stages.total(), **measured.stages.seconds},
+        seconds=measured.seconds,
         environment=environment(),
         provenance=provenance_of(problem),
         cascade=evidence.cascade,
@@ -133,21 +134,34 @@ def _front(evidence: Evidence, names: Sequence[str]) -> Iterator[Mapping[str, An
 
 def _asked(problem: Problem, evidence: Evidence) -> list[tuple[str, str, str]]:
     """The questions that the test answers."""
-    names = [one.arm.name for one in evidence.every]
+    names = [name for name in (one.arm.name for one in evidence.every) if name != _twin(evidence)]
     taught = [one for one in evidence.every if one.arm.name not in KINDS]
     distilled = evidence.shipped if evidence.shipped in taught else best_of(taught, evidence.judge)
     return questions([*names, TEACHER] if problem.has_truth else names, distilled.arm.name, evidence.shipped.arm.name)
+
+
+def _twin(evidence: Evidence) -> str:
+    """The one of the two arms of the ground truth alone that is not asked about, as both have the same students; "" if they differ.
+
+    The best student of the ground truth may be the plain model: the same difference would be counted as two questions.
+    """
+    files = {one.arm.name: one.files for one in evidence.every}
+    if LABELS not in files or files[LABELS] != files.get(PLAIN):
+        return ""
+    return LABELS if evidence.shipped.arm.name == PLAIN else PLAIN
 
 
 def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) -> Mapping[str, Any]:
     """The number of rows of each part, and where they are from."""
     more = answered.more
     return {
+        "development": len(split.development),
         "train": full.train.count,
         "validation": full.validation.count,
         "test": answered.test.count,
         "calibration": 0 if answered.calibration is None else answered.calibration.count,
         "more": 0 if more is None else more.part.count,
+        "more_learnt": 0 if full.more is None else full.more.count,
         "more_are": MADE if more is None else more.are,
         "removed": split.removed,
         "repeated_test": split.repeated,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
@@ -35,6 +35,21 @@ def searched_rows(rows: Any) -> int:
     """The most rows of this kind that a trial is fitted on."""
     columns = TEXT_CELLS if isinstance(rows, list) else numbers_in_a_row(rows)
     return max(SEARCH_CELLS // columns, FEWEST_ROWS)
+
+
+def number_of(counts: Sequence[int]) -> str:
+    """The number of rows that each seed learns from, in a word or two.
+
+    Example:
+        >>> number_of([4000, 4000]), number_of([2740, 2600, 2545])
+        ('4,000', 'about 2,630')
+    """
+    return f"{counts[0]:,}" if len(set(counts)) == 1 else about(float(np.mean(counts)))
+
+
+def about(count: float) -> str:
+    """A number of rows in three digits, such as "about 2,630"."""
+    return f"about {float(f'{count:.3g}'):,.0f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +105,11 @@ class DevelopmentRows:
         draws |= {SEARCHED: draw.for_search(), LOOKED_AT: draw.for_first_look()}
         more = None if answered.more is None else answered.more.part
         return cls(problem.form, problem.schema, answered.given, more, draws)
+
+    def more_learnt(self, seeds: Iterable[int] | None = None) -> tuple[int, ...]:
+        """How many of the rows without ground truth each seed learns from: fewer than there are; all seeds if none are named."""
+        drawn = [self.draws[one] for one in (sorted(one for one in self.draws if isinstance(one, int)) if seeds is None else seeds)]
+        return tuple(0 if one.more is None else len(one.more) for one in drawn)
 
     def prepared(self, purpose: Purpose) -> Prepared:
         """The rows for a purpose. Those of the last one are kept in memory, with what was encoded of them."""

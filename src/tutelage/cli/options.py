@@ -55,7 +55,11 @@ data_option = click.option(
     "folder or a pattern in quotes, and any of them by a URI such as s3://bucket/rows/. Repeat it for more files.",
 )
 truth_option = click.option(
-    "--truth", "--target", multiple=True, metavar="COLUMN", help="Column of the ground truth; it is not used as a feature."
+    "--truth",
+    "--target",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column of the ground truth; it is not used as a feature. Repeat it for several labels or values, matched by name.",
 )
 drop_option = click.option(
     "--drop", multiple=True, metavar="COLUMN", help="Column that is not a feature, such as an id. Repeat it for more columns."

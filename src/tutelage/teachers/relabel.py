@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answer_values.class_names import ClassNames, key_of, plain
+from tutelage.core.answer_values.class_names import ClassNames, key_of, list_classes, plain
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
+from tutelage.core.answers import AnswerForm, labels_of, of_classes
 from tutelage.core.arguments import choice, mapping
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
@@ -63,7 +63,7 @@ class RelabelledTeacher:
         answers = self.teacher.answer(inputs)
         if isinstance(answers, PositionAnswers):
             return answers.with_values(self._of_values(answers.values))
-        return self._of_values(answers)
+        return self._of_values(answers if isinstance(answers, TopAnswers) else self.teacher.form.check(answers, len(answers)))
 
     def _of_values(self, original: Floats | TopAnswers) -> Floats | TopAnswers:
         if not isinstance(original, TopAnswers):

@@ -25,7 +25,16 @@ from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
-from tutelage.workflow.open_answers import OF_A_CHAT, OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
+from tutelage.workflow.open_answers import (
+    OF_A_CHAT,
+    OF_A_LOG,
+    ColumnTeacher,
+    SourceOptions,
+    columns_known_to,
+    in_columns_of,
+    in_label_order,
+    open_answers,
+)
 from tutelage.workflow.predict import answer_columns
 
 SPLIT = "split.parquet"
@@ -61,7 +70,7 @@ def rows_to_measure(
 
     Raises:
         BadInput: a column that the student reads holds values of another type than in training; inputs for a student of other rows, or
-            other ones; a table, for a student of pictures; and as `TableFile.open`.
+            other ones; a table, for a student of pictures; and as `TableFile.open`. LabelMismatch: as `TableFile.with_truth_of`.
     """
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
@@ -77,13 +86,14 @@ def rows_to_measure(
             f"{file.path} is a table, and the student was trained on rows of {' x '.join(map(str, shape))} numbers; expected a .npy file "
             "of such rows, or a .npz file with them as X."
         )
-    return file.with_roles(
+    found = file.with_roles(
         truth=truth or (trained_on["truth"] if set(trained_on["truth"]) <= set(file.names) else ()),
         drop=drop or [name for name in (*trained_on["drop"], trained_on["weight"]) if name in file.names and name != weight],
         text=text or trained_on["text"],
         weight=weight,
         inputs=expected,
     )
+    return found.with_truth_of(trained_on["truth"] if len(truth) > 1 and record["task"] == "regression" else (), "values")
 
 
 def open_answer_source(file: TableFile, *, labels: AnyPath | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
@@ -231,7 +241,7 @@ def measure(
     """
     if file.columns:
         require("pandas")  # columns are found by name
-    file = in_columns_of(source, file)
+    file = in_label_order(student.form if source is None else source.form, in_columns_of(source, file))
     if file.inputs and student.inputs is None:
         raise BadInput(
             f"the teacher takes the inputs {', '.join(file.inputs)}, and the student reads other columns of the same rows; measure them in "

@@ -13,7 +13,8 @@ from scipy.optimize import linear_sum_assignment
 
 from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
-from tutelage.core.answers import list_classes, plain_or_none
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import plain_or_none
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.quantities import percent
 from tutelage.data.truth.position_truth import VOID

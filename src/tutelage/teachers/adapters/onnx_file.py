@@ -9,7 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
 from tutelage.core.file_systems.paths import check_local

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.checks.against_baselines import check_against_baselines
-from tutelage.checks.answers.accuracy import check_accuracy, check_known
+from tutelage.checks.answers.accuracy import check_accuracy, check_decisions, check_known
 from tutelage.checks.answers.ceilings import check_votes
 from tutelage.checks.answers.confidence import check_calibration
 from tutelage.checks.answers.declared_form import check_declared, check_variation
@@ -157,6 +157,7 @@ def _check_each_answer(teacher: Teacher, answered: SampleAnswers) -> Iterator[Fi
         yield from check_declared(answered)
         yield from check_sharpness(answered)
     yield from check_variation(answered)
+    yield from check_decisions(answered)
 
 
 def _check_against_labels(teacher: Teacher, answered: SampleAnswers, seed: int, made_rows: bool) -> Iterator[Finding]:

@@ -87,7 +87,8 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
     low, high = accuracy_interval(right, len(codes))
     accuracy, majority = right / len(codes), commonest / len(codes)
     figure = {"accuracy": accuracy, "95 %": [low, high], "commonest class": majority, "cases": len(codes)}
-    measured = f"the teacher is right in {percent(accuracy)} of {len(codes)} cases (95 % {percent(low)} to {percent(high)})"
+    who = "the teacher's most probable class" if answered.decided_otherwise else "the teacher"
+    measured = f"{who} is right in {percent(accuracy)} of {len(codes)} cases (95 % {percent(low)} to {percent(high)})"
     if high < accuracy_interval(commonest, len(codes))[0]:
         sentence = f"{measured}; always naming the most common class is right in {percent(majority)}."
         remedy = "Check that rows and labels belong together, in the same order, and the order of the classes."
@@ -107,6 +108,21 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
         yield Finding("accuracy", "ok", figure, f"{measured}; always naming the most common class is right in {percent(majority)}.")
     if answered.form.task != "multilabel":
         yield check_order(p, codes, answered.form.classes)
+
+
+def check_decisions(answered: SampleAnswers) -> Iterator[Finding]:
+    """Find a teacher that decides by a rule of its own, such as a tuned threshold: a student learns its probabilities, not the rule."""
+    rows, count = answered.decided_otherwise, answered.sample.count
+    if not rows:
+        return
+    figure: dict[str, Any] = {"rows decided otherwise": rows, "rows": count}
+    sentence = f"the teacher's own decisions (predict) are not its most probable classes in {rows:,} of {count:,} rows"
+    if answered.cases is not None:
+        codes = answered.cases[1]
+        figure["accuracy"] = float((answered.case_decisions == codes).mean())
+        sentence += f", and right in {percent(figure['accuracy'])} of {len(codes):,} cases"
+    sentence += "; a student learns its probabilities, and decides for the most probable class."
+    yield Finding("decisions", "note", figure, sentence, "Let the student decide by the same rule: put the same threshold around it.")
 
 
 def accuracy_interval(right: int, rows: int) -> tuple[float, float]:

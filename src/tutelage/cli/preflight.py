@@ -47,7 +47,8 @@ def preflight(
     from tutelage.checks.preflight import preflight as run_checks
     from tutelage.core.records import dumps
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, with_advance
-    from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, in_label_order, open_answers
+    from tutelage.workflow.ground_truth import in_label_order
+    from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
 
     file = given_rows.open()
     stages = DisplayedStages()

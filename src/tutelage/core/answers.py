@@ -209,8 +209,8 @@ class AnswerForm:
             raise LabelMismatch("y holds missing labels; leave those rows out.")
         if unknown == "refuse" and unrecognised:
             raise LabelMismatch(
-                f"y holds the labels {list_classes(unrecognised)}, which are not among the classes {list_classes(self.classes)}. "
-                "Leave those rows out, map the labels, or use a teacher of all classes."
+                f"y holds the labels {list_classes(unrecognised)}, which are not among the classes {list_classes(self.classes)}"
+                f"{_remedy(unrecognised, self.classes)}"
             )
         return codes[places]
 
@@ -380,6 +380,17 @@ def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
 
 def _as_array(y: Any) -> NDArray[Any]:
     return unmasked(y, "the rows of y")
+
+
+def _remedy(labels: tuple[Any, ...], classes: tuple[Any, ...]) -> str:
+    """What to do about labels that are not among the classes."""
+    (texts, spelt), (of_classes, known) = (
+        ({isinstance(name, str) for name in names}, {str(name).lower() for name in names}) for names in (labels, classes)
+    )
+    if len(texts) == len(of_classes) == 1 and texts != of_classes and spelt <= known:
+        held, wanted, kind = ("texts", "numbers", "int") if True in texts else ("numbers or truth values", "texts", "str")
+        return f": the labels are {held} where the classes are {wanted}. Convert them, as by y.astype({kind})."
+    return ". Leave those rows out, map the labels, or use a teacher of all classes."
 
 
 def _check_rows(found: int, rows: int | None) -> None:

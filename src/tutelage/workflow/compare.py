@@ -33,7 +33,8 @@ from tutelage.workflow.evaluate import (
     warn_of_calibration_rows,
     warn_of_class_weights,
 )
-from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of, in_label_order
+from tutelage.workflow.ground_truth import check_labels, in_label_order
+from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +118,14 @@ def compare_folders(
     target: Target = against or ("truth" if file.truth else "teacher")
     if (target == "teacher" and teacher is None) or (target == "truth" and not file.truth):
         raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
+    form = first.form if teacher is None else teacher.form
+    check_labels(form, file)
     places = places_with_truth(file, first.labels)
     for one in (a, b):
         _warn_of_rows_trained_on(one, file, places)
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
-    file = in_label_order(first.form if teacher is None else teacher.form, in_columns_of(teacher, file))
+    file = in_label_order(form, in_columns_of(teacher, file))
     asked, rows, truth = _asked(teacher, file, places)
     for student in (first, second) if not file.columns or file.inputs else ():
         student.check_scale(rows.part(0, rows.count), str(file.path))

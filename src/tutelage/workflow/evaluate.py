@@ -25,6 +25,7 @@ from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run
+from tutelage.workflow.ground_truth import check_labels, in_label_order
 from tutelage.workflow.open_answers import (
     OF_A_CHAT,
     OF_A_LOG,
@@ -32,7 +33,6 @@ from tutelage.workflow.open_answers import (
     SourceOptions,
     columns_known_to,
     in_columns_of,
-    in_label_order,
     open_answers,
 )
 from tutelage.workflow.predict import answer_columns
@@ -241,7 +241,9 @@ def measure(
     """
     if file.columns:
         require("pandas")  # columns are found by name
-    file = in_label_order(student.form if source is None else source.form, in_columns_of(source, file))
+    form = student.form if source is None else source.form
+    file = in_label_order(form, in_columns_of(source, file))
+    check_labels(form, file)
     if file.inputs and student.inputs is None:
         raise BadInput(
             f"the teacher takes the inputs {', '.join(file.inputs)}, and the student reads other columns of the same rows; measure them in "

@@ -268,15 +268,6 @@ def in_columns_of(teacher: Teacher | None, data: TableFile) -> TableFile:
     return data.matching(schema)
 
 
-def in_label_order(form: AnswerForm, data: TableFile) -> TableFile:
-    """The data with several columns of ground truth in the order of the labels that they are named after.
-
-    Raises, Warns:
-        as `TableFile.with_truth_of`.
-    """
-    return data.with_truth_of(form.classes if form.task == "multilabel" else (), "labels")
-
-
 def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     """The columns to pass to this teacher; empty if the columns have no names.
 

@@ -40,7 +40,8 @@ from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
-from tutelage.workflow.open_answers import columns_known_to, in_columns_of, in_label_order
+from tutelage.workflow.ground_truth import check_labels, in_label_order
+from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 STUDENT_FILE = "student.skops"
 
@@ -177,6 +178,8 @@ def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
 
 
 def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: Floats) -> Targets:
+    if spec.soft_weight < 1:
+        check_labels(labels.form, data)
     truth = data.truth_values() if spec.soft_weight < 1 else None
     known = None if truth is None else labels.form.truth_as_answers(truth)
     if known is not None and known.shape != answers.shape:

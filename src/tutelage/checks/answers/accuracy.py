@@ -35,6 +35,9 @@ GAIN = 0.2
 """Gain in mean recall, beyond what chance explains, from which another order of classes is reported as the right one."""
 
 
+_TYPES = {"str": "text", "int": "number", "float": "number", "bool": "boolean"}
+
+
 def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Finding]:
     """Find labels that are not among the teacher's classes, and classes that no label names.
 
@@ -72,7 +75,8 @@ def _unknown(unknown: list[Any], classes: tuple[Any, ...]) -> str:
 
 def _mapping(unknown: list[Any], classes: tuple[Any, ...]) -> str:
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
-        return f"Pass the labels as {type(classes[0]).__name__}, the type of the teacher's classes."
+        kind = type(classes[0]).__name__
+        return f"Pass the labels as {kind}, the type of the teacher's classes; of a file, declare it (--dtype COLUMN={_TYPES[kind]})."
     if unknown == [255]:
         return VOID
     return "Map the labels to the teacher's classes, or declare the classes that it was trained on; no label is dropped silently."

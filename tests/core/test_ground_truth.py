@@ -100,3 +100,11 @@ def test_the_form_of_a_truth_is_its_classes_in_order():
     assert form_of_truth([[1, 0, 1]]) == AnswerForm("logits", "multilabel", (0, 1, 2))
     with pytest.raises(LabelMismatch, match="missing labels"):
         form_of_truth(["a", None, "b"])
+
+
+def test_labels_without_a_teacher_are_named_by_the_columns_of_a_frame():
+    y = pd.DataFrame({"rain": [0, 1], "wind": [1, 1]})
+    form = form_of_truth(y)
+    assert (form.task, form.classes) == ("multilabel", ("rain", "wind"))
+    assert form.truth(y[["wind", "rain"]]).tolist() == [[0, 1], [1, 1]]
+    assert form_of_truth(y.to_numpy()).classes == form_of_truth(pd.DataFrame(y.to_numpy())).classes == (0, 1)

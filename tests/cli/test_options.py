@@ -9,7 +9,7 @@ import pytest
 from torch import nn
 
 import tutelage as tl
-from tutelage.cli.options import as_options, class_weights, network_option, networks_option
+from tutelage.cli.options import as_options, class_weights, labels, network_option, networks_option
 from tutelage.core.errors import BadInput
 from tutelage.core.stored.checksums import with_checksum
 from tutelage.students.saved.save_load import loaded_student
@@ -59,6 +59,7 @@ def test_balanced_stands_alone(given):
 
 
 def test_arguments_in_messages_become_options():
+    assert as_options("with dtype={'kind': 'text'}.") == "with --dtype 'kind=text'."
     assert as_options("pass class_weight='balanced'") == "pass --class-weight 'balanced'"
     assert as_options("cannot be sent, or leave on= out.") == "cannot be sent, or leave --on out."
 
@@ -129,3 +130,21 @@ def test_one_network_is_used_where_it_is_needed(flowers, tmp_path):
         assert type(b.students[0].student_.network_) is Own
     with pytest.raises(BadInput, match="leave network= out"):
         open_both(tree, network, [Own, Own])
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("0,1", (0, 1)),
+        ("-1, 1", (-1, 1)),
+        ("00,01", ("00", "01")),
+        ("01,10", ("01", "10")),
+        ("+1,-1", ("+1", "-1")),
+        ("1_0,2", ("1_0", "2")),
+        ('["0", 1]', ("0", 1)),
+        ("no,yes", ("no", "yes")),
+    ],
+)
+def test_classes_are_whole_numbers_where_tables_read_them_so(given, found):
+    assert labels(given) == found
+    assert tuple(map(type, labels(given))) == tuple(map(type, found))

@@ -43,6 +43,13 @@ def test_equal_numbers_are_the_same_label_whatever_their_type(y):
 def test_a_text_and_a_number_are_two_labels():
     with pytest.raises(LabelMismatch, match=r"y holds the labels \['1'\], which are not among the classes \[0, 1\]"):
         DIGITS.codes(["1", "1"])
+    with pytest.raises(LabelMismatch, match=r"the labels are texts where the classes are numbers\. Convert them, as by y\.astype\(int\)"):
+        DIGITS.codes(["1", "0"])
+    for y in ([1, 0], [True, False]):
+        with pytest.raises(LabelMismatch, match=r"numbers or truth values where the classes are texts\. .* y\.astype\(str\)"):
+            of_classes("logits", list(map(str, y))).codes(y)
+    with pytest.raises(LabelMismatch, match="Leave those rows out, map the labels"):
+        of_classes("logits", ("no", "yes")).codes(["Yes", "No"])
     mixed = of_classes("logits", (3, "x"))
     assert mixed.codes(np.array(["x", 3], dtype=object)).tolist() == [1, 0]
 
@@ -93,3 +100,11 @@ def test_the_form_of_a_truth_is_its_classes_in_order():
     assert form_of_truth([[1, 0, 1]]) == AnswerForm("logits", "multilabel", (0, 1, 2))
     with pytest.raises(LabelMismatch, match="missing labels"):
         form_of_truth(["a", None, "b"])
+
+
+def test_labels_without_a_teacher_are_named_by_the_columns_of_a_frame():
+    y = pd.DataFrame({"rain": [0, 1], "wind": [1, 1]})
+    form = form_of_truth(y)
+    assert (form.task, form.classes) == ("multilabel", ("rain", "wind"))
+    assert form.truth(y[["wind", "rain"]]).tolist() == [[0, 1], [1, 1]]
+    assert form_of_truth(y.to_numpy()).classes == form_of_truth(pd.DataFrame(y.to_numpy())).classes == (0, 1)

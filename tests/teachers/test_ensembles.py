@@ -7,6 +7,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.position_answers import PositionAnswers
+from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.adapters.function import FunctionTeacher
 from tutelage.teachers.ensembles import ensemble
 
@@ -141,3 +143,9 @@ def test_members_may_name_the_most_probable_classes_alone():
     top = FunctionTeacher(lambda rows: TopAnswers.of(Q, "probabilities", 1), of_classes("probabilities", ("c", "b", "a")))
     spread = np.array([[0.2, 0.2, 0.6], [0.3, 0.4, 0.3]])[:, ::-1]
     np.testing.assert_allclose(ensemble([teacher_of(P), top]).answer(ROWS), (P + spread) / 2, rtol=1e-6)
+
+
+def test_the_most_probable_classes_of_positions_are_averaged_as_probabilities():
+    top = TopAnswers(np.array([[1], [0]]), np.log([[0.9], [0.8]]), np.log([0.1, 0.2]), 3)
+    tokens = as_teacher(lambda rows: PositionAnswers(top, np.array([[2]])), kind="probabilities", classes=list("abc"), positions="tokens")
+    np.testing.assert_allclose(ensemble([tokens, tokens]).answer(["two words"]).values, [[0.05, 0.9, 0.05], [0.8, 0.1, 0.1]])

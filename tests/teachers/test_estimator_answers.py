@@ -1,7 +1,6 @@
 import catboost
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 import xgboost
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -14,11 +13,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tutelage.core.answers import AnswerForm, of_classes
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput
 from tutelage.teachers.estimator_answers import (
     classes_of,
-    in_class_order,
     last_step,
     multilabel_count,
     on_probabilities,
@@ -101,36 +98,6 @@ def test_labels_are_counted(model, truth, expected):
 def test_on_probabilities_of_labels_with_one_or_two_states():
     answers = [np.array([[0.3, 0.7]]), np.array([[1.0]]), np.array([[1.0]])]
     np.testing.assert_array_equal(on_probabilities(answers, [[0, 1], [0], [1]]), [[0.7, 0.0, 1.0]])
-
-
-P = np.array([[0.1, 0.2, 0.7]])
-
-
-@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
-@pytest.mark.parametrize(
-    ("names", "classes", "expected"),
-    [
-        (["c", "a", "b"], ("a", "b", "c"), [0.2, 0.7, 0.1]),
-        (["2", "0", "1"], (0, 1, 2), [0.2, 0.7, 0.1]),
-        (["0", "1", "2"], ("a", "b", "c"), [0.1, 0.2, 0.7]),
-        (["0", "1", "2"], (3, 7, 9), [0.1, 0.2, 0.7]),
-    ],
-    ids=["names", "numbers", "positions", "positions of other numbers"],
-)
-def test_named_answers_are_matched_to_the_classes(kind, names, classes, expected):
-    rows = kind(dict(zip(names, P.T, strict=True)))
-    np.testing.assert_array_equal(in_class_order(rows, of_classes("probabilities", classes)), [expected])
-
-
-def test_answers_of_other_names_are_refused():
-    with pytest.raises(LabelMismatch, match=r"names the columns of its answers \['x', 'y', 'z'\]; expected its classes \['a', 'b', 'c'\]"):
-        in_class_order(pd.DataFrame(P, columns=list("xyz")), of_classes("probabilities", "abc"))
-
-
-def test_answers_without_names_stay():
-    assert in_class_order(P, of_classes("probabilities", "abc")) is P
-    values = pd.DataFrame(P, columns=list("xyz"))
-    assert in_class_order(values, AnswerForm("values", "regression")) is values
 
 
 def test_an_estimator_that_needs_more_than_rows_is_refused():

@@ -3,19 +3,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import xgboost
+from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, StackingClassifier, VotingClassifier
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.multioutput import ClassifierChain
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
 from tutelage.data.schema import Column
-from tutelage.teachers.estimator_columns import estimator_schema, takes_texts
+from tutelage.teachers.adapters.estimator import EstimatorTeacher
+from tutelage.teachers.estimator_columns import columns_as_numbers, estimator_schema, takes_texts
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -64,10 +74,51 @@ def test_categories_that_a_part_of_the_estimator_learnt(kind):
     assert other.type == ("number" if kind in ("voting", "stacked", "target") else "any")  # boosters know that it is a number
 
 
+def test_what_one_of_two_encoders_knows_is_known():
+    union = FeatureUnion([("a", ONE_HOT), ("b", OneHotEncoder(categories=[[1, 3, 7, 9], ["red", "green"]], handle_unknown="ignore"))])
+    schema = estimator_schema(union.fit(FRAME[["code", "colour"]]))
+    assert [column.levels for column in schema.columns] == [(1, 3, 7, 9), ("blue", "red", "green")]
+
+
 def test_encoders_that_disagree_tell_nothing():
-    union = FeatureUnion([("a", ONE_HOT), ("b", OneHotEncoder(categories=[[1, 3, 7, 9], ["red", "blue"], [0.0]], handle_unknown="ignore"))])
-    schema = estimator_schema(union.fit(FRAME))
-    assert [column.type for column in schema.columns] == ["any", "any", "any"]
+    numbers, texts = (clone(ONE_HOT).fit(FRAME[["code"]].astype(kind)) for kind in (int, str))
+    (column,) = estimator_schema(FeatureUnion([("a", numbers), ("b", texts)])).columns
+    assert column == Column("code", "any")
+
+
+CODES = pd.DataFrame({"code": [*(["1", "2"] * 28), *["7"] * 4], "size": RNG.normal(size=60)})
+RARE = np.where((CODES["code"] == "7") | (np.arange(60) % 3 == 0), "q", "p")
+BY_PLACE = make_pipeline(make_column_transformer((ONE_HOT, [0]), remainder="passthrough"), LogisticRegression())
+SELECTED = make_column_transformer((ONE_HOT, ["size"]))
+FOLDED = {
+    "calibrated": CalibratedClassifierCV(BY_PLACE, cv=KFold(3)),
+    "bagging": BaggingClassifier(BY_PLACE, 6, max_samples=16, random_state=2),
+    "of a column each": BaggingClassifier(make_pipeline(ONE_HOT, LogisticRegression()), 6, max_features=1, random_state=0),
+    "voting": VotingClassifier(
+        [("a", BY_PLACE), ("b", make_pipeline(make_column_transformer((ONE_HOT, ["size"])), DummyClassifier()))], voting="soft"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOLDED)
+def test_what_one_fold_knows_is_known(kind):
+    model = clone(FOLDED[kind]).fit(CODES, RARE)
+    asked = CODES.astype({"code": int})  # as a CSV file holds them
+    np.testing.assert_array_equal(EstimatorTeacher(model).answer(asked), model.predict_proba(CODES))
+    levels = estimator_schema(model).columns[0].levels
+    assert sorted(levels) == ["1", "2", "7"]
+
+
+def test_one_tree_of_a_forest_is_read():
+    forest = RandomForestClassifier(5, random_state=0).fit(FRAME[["code"]], TWO)
+    assert estimator_schema(forest).columns == (Column("code", "any"),)
+    assert columns_as_numbers(forest) == {"code"}
+
+
+def test_a_chain_reads_labels_beside_the_columns():
+    remainder = make_column_transformer((ONE_HOT, [0]), remainder=StandardScaler())
+    chain = ClassifierChain(make_pipeline(remainder, LogisticRegression())).fit(FRAME[["code", "a b"]].to_numpy(), np.c_[TWO, 1 - TWO])
+    assert [column.levels for column in estimator_schema(chain).columns] == [(1, 3, 7), None]
 
 
 def test_encoders_behind_other_steps_do_not_know_the_columns():

@@ -1,6 +1,9 @@
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
@@ -59,6 +62,18 @@ def test_teacher_and_student_each_receive_their_columns(student, tmp_path):
     assert evaluation.cost.size_of == "file"
     assert evaluation.row_answers().teacher[:, 1] == pytest.approx(1 / (1 + np.exp(-rows["a"])))
     np.testing.assert_array_equal(evaluation.row_answers().student, student[0].answer(rows[["b"]]))
+
+
+def test_a_teacher_is_judged_by_its_own_decisions(student, tmp_path):
+    rows = frame(30)
+    rows.to_csv("test.csv", index=False)
+    file = rows_to_measure(student[1], tmp_path / "test.csv", drop=["id"])
+    model = FixedThresholdClassifier(LogisticRegression(), threshold=0.3, pos_label="y").fit(rows[["a", "b"]], rows["y"])
+    joblib.dump(model, tmp_path / "eager.joblib")
+    teacher = open_answer_source(file, labels=None, teacher="eager.joblib", options=SourceOptions(trust=True))
+    evaluation = measure(*student, file, teacher)
+    assert evaluation.teacher_against_truth["accuracy"].value == pytest.approx(model.score(rows[["a", "b"]], rows["y"]))
+    assert "The decisions of the teacher are those of its predict" in evaluation.notes[0]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])

@@ -68,8 +68,9 @@ def _of_classes(answered: SampleAnswers, codes: Integers, seed: int) -> Finding:
         predictions = predicted_labels(readable(rows_at(answered.sample.inputs, places)), codes, seed)
     except (ValueError, TypeError) as error:  # rows that scikit-learn cannot process are no fault of the teacher
         return _not_checked(one_line(error))
-    right = (answered.probabilities[places].argmax(axis=1) == codes).astype(np.float64)
-    return _compared("accuracy", right, {name: (labels == codes).astype(np.float64) for name, labels in predictions.items()}, 0.0)
+    right = (answered.most_probable[places] == codes).astype(np.float64)
+    metric = "accuracy by the most probable class" if answered.decided_otherwise else "accuracy"
+    return _compared(metric, right, {name: (labels == codes).astype(np.float64) for name, labels in predictions.items()}, 0.0)
 
 
 def _of_values(answered: SampleAnswers, truth: Floats, seed: int) -> Finding:

@@ -12,7 +12,7 @@ from tutelage.checks.answers.differences import ROUNDING, largest_difference
 from tutelage.checks.awkward_columns import awkward_columns, copies_of_truth, table_columns
 from tutelage.checks.findings import Finding
 from tutelage.checks.sampling import MOST_CELLS, Sample, SampleAnswers, query_sample, without_columns
-from tutelage.core.answers import list_classes
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.contracts import Teacher
 from tutelage.core.position_answers import joined
 from tutelage.data.row_names import row_names

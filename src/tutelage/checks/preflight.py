@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tutelage.checks.against_baselines import check_against_baselines
-from tutelage.checks.answers.accuracy import check_accuracy, check_known
+from tutelage.checks.answers.accuracy import check_accuracy, check_decisions, check_known
 from tutelage.checks.answers.ceilings import check_votes
 from tutelage.checks.answers.confidence import check_calibration
 from tutelage.checks.answers.declared_form import check_declared, check_variation
@@ -32,6 +32,7 @@ from tutelage.checks.leaks_and_shift import (
 from tutelage.checks.memorised import check_memorised
 from tutelage.checks.networks import check_mode, check_student
 from tutelage.checks.sampling import SampleAnswers, arranged_like, draw, query_sample
+from tutelage.core.answer_values.named_columns import columns_like
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import flag, seed_of, texts, whole
 from tutelage.core.contracts import Teacher
@@ -111,6 +112,8 @@ def preflight(
     made_rows = asks_made_rows(adapted) if made_rows is None else flag("made_rows", made_rows)
     test, train = (arranged_like(data, other, drop) for other in (test, train))
     sample = draw(data, labels, adapted.form, rows=rows, seed=seed)
+    if adapted.form.task == "regression":
+        test_labels = columns_like(test_labels, labels, "the columns of test_labels")
     test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
     answered = query_sample(adapted, sample)
     findings = [*check_mode(adapted), *check_student(adapted, student)]
@@ -154,6 +157,7 @@ def _check_each_answer(teacher: Teacher, answered: SampleAnswers) -> Iterator[Fi
         yield from check_declared(answered)
         yield from check_sharpness(answered)
     yield from check_variation(answered)
+    yield from check_decisions(answered)
 
 
 def _check_against_labels(teacher: Teacher, answered: SampleAnswers, seed: int, made_rows: bool) -> Iterator[Finding]:

@@ -24,6 +24,7 @@ from tutelage.data.structures.row_parts import concatenated, rows_at
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position, given_truth, in_words
 from tutelage.data.truth.position_truth import ignored_names, names_of_positions
+from tutelage.teachers.decisions import Decisions, decided_by
 
 MOST_CELLS = 8_000_000
 """The most numbers of answers that are looked at: 64 MB in float64, of which some checks make several copies."""
@@ -57,11 +58,19 @@ class Sample:
 
 @dataclass(frozen=True, eq=False)
 class SampleAnswers:
-    """A sample and the teacher's checked answers to it: (rows, columns), `PositionAnswers` or `TopAnswers`."""
+    """A sample and the teacher's answers to it.
+
+    Attributes:
+        sample: the rows.
+        form: of the answers.
+        answers: checked: (rows, columns), `PositionAnswers` or `TopAnswers`.
+        decided: (rows,) columns, or (rows, labels) of 0 and 1, by a rule of the teacher's own; None if it has none.
+    """
 
     sample: Sample
     form: AnswerForm
     answers: Any
+    decided: Decisions | None = None
 
     @cached_property
     def probabilities(self) -> Floats:
@@ -75,6 +84,21 @@ class SampleAnswers:
         """(rows, classes); -inf for a probability of 0. For classifiers."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.probabilities))
+
+    @cached_property
+    def decisions(self) -> Integers:
+        """(rows,) columns, or (rows, labels) of 0 and 1: by the teacher's own rule, else its most probable classes. For classifiers."""
+        return self.most_probable if self.decided is None else self.decided
+
+    @property
+    def decided_otherwise(self) -> int:
+        """The number of rows whose most probable class, or labels, the teacher does not decide for. For classifiers."""
+        return 0 if self.decided is None else int((self.decided != self.most_probable).reshape(len(self.decided), -1).any(axis=1).sum())
+
+    @cached_property
+    def most_probable(self) -> Integers:
+        """(rows,) the most probable class, or (rows, labels) of 0 and 1 whether a label is more likely on than off. For classifiers."""
+        return (self.probabilities > 0.5).astype(np.int64) if self.form.task == "multilabel" else self.probabilities.argmax(axis=1)
 
     @cached_property
     def cases(self) -> tuple[Floats, Integers] | None:
@@ -92,6 +116,13 @@ class SampleAnswers:
         codes = self.form.codes(labels, unknown="mark")
         known = codes >= 0
         return (self.probabilities[known], codes[known]) if known.any() else None
+
+    @cached_property
+    def case_decisions(self) -> Integers:
+        """(cases,) the column that the teacher decides for, where there are `cases`."""
+        if self.form.task == "multilabel":
+            return self.decisions.reshape(-1)
+        return self.decisions[self.form.codes(self.sample.labels, unknown="mark") >= 0]
 
 
 def draw(data: Any, labels: ArrayLike | None, form: AnswerForm, *, rows: int, seed: int) -> Sample:
@@ -211,7 +242,10 @@ def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
         if isinstance(error, TutelageError):
             sentence = str(error)
         return Finding("answers", "error", {"error": type(error).__name__, "rows": sample.count}, sentence, REMEDY_FOR_NO_ANSWERS)
-    return SampleAnswers(sample, teacher.form, answers)
+    decided = None
+    if teacher.form.positions is None:
+        decided = decided_by(teacher, "decide", sample.inputs, sample.count, teacher.form)
+    return SampleAnswers(sample, teacher.form, answers, decided)
 
 
 REMEDY_FOR_NO_ANSWERS = "Fix this first; the checks of the teacher's answers were skipped."

@@ -55,7 +55,11 @@ data_option = click.option(
     "folder or a pattern in quotes, and any of them by a URI such as s3://bucket/rows/. Repeat it for more files.",
 )
 truth_option = click.option(
-    "--truth", "--target", multiple=True, metavar="COLUMN", help="Column of the ground truth; it is not used as a feature."
+    "--truth",
+    "--target",
+    multiple=True,
+    metavar="COLUMN",
+    help="Column of the ground truth; it is not used as a feature. Repeat it for several labels or values, matched by name.",
 )
 drop_option = click.option(
     "--drop", multiple=True, metavar="COLUMN", help="Column that is not a feature, such as an id. Repeat it for more columns."
@@ -193,17 +197,19 @@ def column_type(text: str) -> tuple[str, str]:
 
 
 def labels(text: str) -> tuple[Any, ...]:
-    """Parse class names from a comma-separated or JSON list; if all of them are whole numbers, they become integers."""
+    """Parse class names from a comma-separated or JSON list; if all are whole numbers, as tables read them, they become integers."""
     if text.startswith("["):
         try:
             return tuple(json.loads(text))
         except ValueError as error:
             raise click.BadParameter(f"{text!r} is not a valid JSON list ({error}).") from error
     names = [name.strip() for name in text.split(",")]
-    try:
-        return tuple(int(name) for name in names)
-    except ValueError:
-        return tuple(names)
+    return tuple(map(int, names)) if all(map(_is_whole, names)) else tuple(names)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is a whole number, spelt as one: 007 and +1 are texts, as in a table."""
+    return text.removeprefix("-").isdecimal() and str(int(text)) == text
 
 
 def token_classes(given: Sequence[str]) -> dict[str | None, Any]:
@@ -214,7 +220,7 @@ def token_classes(given: Sequence[str]) -> dict[str | None, Any]:
         if not sign or not logged:
             raise click.BadParameter(f"{text!r} is no mapping; write TOKEN=CLASS, for example ' Yes=yes', or TOKEN= to drop the token.")
         pairs.append((None if logged == "null" else logged, name or None))
-    whole = all(name is None or name.lstrip("-").isdigit() for _, name in pairs)
+    whole = all(name is None or _is_whole(name) for _, name in pairs)
     return {logged: int(name) if whole and name is not None else name for logged, name in pairs}
 
 
@@ -392,7 +398,7 @@ def as_options(sentence: str) -> str:
     """Replace Python arguments in a message with options: `kind='logits'` becomes `--kind 'logits'`."""
     sentence = re.sub(r"dtype=\{'([^']*)': '(\w+)'\}", r"--dtype '\1=\2'", sentence)
     return re.sub(
-        rf"(?<![(\w])({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
+        rf"(?<![(\w])(?<!--dtype ')({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
         lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
         sentence.replace("as_teacher(..., version=)", "--teacher-version")
         .replace("unproven=True", "--unproven")

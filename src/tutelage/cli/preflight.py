@@ -47,15 +47,15 @@ def preflight(
     from tutelage.checks.preflight import preflight as run_checks
     from tutelage.core.records import dumps
     from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, with_advance
+    from tutelage.workflow.ground_truth import in_label_order
     from tutelage.workflow.open_answers import cached_beside, columns_known_to, in_columns_of, open_answers
 
     file = given_rows.open()
-    test_file, train_file = (None if path is None else file.sibling(path) for path in (test, train))
     stages = DisplayedStages()
     with stages.stage("teacher"):
         opened = open_answers(teacher, file, cached_beside(source, teacher, Path("preflight")))
-        file = in_columns_of(opened, file)
-        test_file, train_file = (None if one is None else in_columns_of(opened, one) for one in (test_file, train_file))
+        file = in_label_order(opened.form, in_columns_of(opened, file))
+        test_file, train_file = (None if path is None else in_columns_of(opened, file.sibling(path)) for path in (test, train))
         columns = columns_known_to(opened, file)
     sets = [one.rows_of(columns) for one in (file, test_file) if one is not None]
     steps = sum(min(rows, one.count) for one in sets) if isinstance(opened, ChatTeacher) else 1

@@ -123,7 +123,7 @@ def _ask(chat: ChatTeacher, texts: Any, again: int | None, stages: DisplayedStag
 
 
 def _summary(labels: LabelFolder) -> str:
-    from tutelage.core.answers import list_classes
+    from tutelage.core.answer_values.class_names import list_classes
 
     of, form = labels.provenance, labels.form
     encoding = of.encoding.dtype + (f", top {of.encoding.top_k} and the rest" if of.encoding.top_k is not None else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tutelage.core.answer_kinds import KINDS, POSITIONS, TASKS, AnswerKind, Positions, Task
-from tutelage.core.answer_values.class_names import ClassNames, key_of, plain
+from tutelage.core.answer_values.class_names import ClassNames, key_of, list_classes, plain
+from tutelage.core.answer_values.named_columns import are_numbers, column_names, order_in_frame
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arguments import number
 from tutelage.core.arrays import (
@@ -91,19 +92,21 @@ class AnswerForm:
         """Return answers as (rows, columns) floats, after checking that they have this form.
 
         Args:
-            answers: (rows, columns); for regression also (rows,). `TopAnswers` become numbers for all classes, if they are not too many.
+            answers: (rows, columns); for regression also (rows,). The columns of a frame are matched to the classes by name. `TopAnswers`
+                become numbers for all classes, if they are not too many.
             rows: the number of rows that the teacher was queried with.
             what: the subject of error messages.
 
         Raises:
-            ShapeError: not a matrix, or another number of columns than classes. LabelMismatch: another number of rows.
-            NotProbabilities: rows that are not distributions. BadInput: NaN, or infinite numbers other than -inf in logits.
+            ShapeError: not a matrix, or another number of columns than classes. LabelMismatch: another number of rows, or a frame with
+                columns of other names. NotProbabilities: rows that are not distributions. BadInput: NaN, or infinite numbers other than
+                -inf in logits.
         """
         if self.positions is not None:
             raise BadInput(f"{what} have positions ({self.positions}), and this function takes one answer per row.")
         if isinstance(answers, TopAnswers):
             return self.check_top(answers, rows, what).as_kind(self.kind)
-        array = real_numbers(answers, what)
+        array = real_numbers(self._by_name(answers, what), what)
         matrix = as_matrix(array.reshape(-1, 1) if self.kind == "values" and array.ndim == 1 else array, what)
         if len(matrix) != rows:
             raise LabelMismatch(f"{what}: {len(matrix)} answers to {rows} rows; expected one answer per row.")
@@ -139,7 +142,7 @@ class AnswerForm:
         """`check`, for a model that may give one number per row: that of the second of two classes, or of a single label.
 
         Args:
-            answers: (rows, columns), (rows, 1) or (rows,).
+            answers: (rows, columns), (rows, 1) or (rows,); a frame as for `check`.
             rows: the number of rows that the teacher was queried with.
             what: the subject of error messages.
 
@@ -149,7 +152,7 @@ class AnswerForm:
         Raises:
             ShapeError, LabelMismatch, NotProbabilities, BadInput: as `check`.
         """
-        array = real_numbers(answers, what)
+        array = real_numbers(self._by_name(answers, what), what)
         if self.task == "binary" and (array.ndim == 1 or array.shape[1:] == (1,)):
             array = two_columns(array, self.kind)
         return self.check(array.reshape(-1, 1) if array.ndim == 1 and len(self.classes) == 1 else array, rows, what)
@@ -209,8 +212,8 @@ class AnswerForm:
             raise LabelMismatch("y holds missing labels; leave those rows out.")
         if unknown == "refuse" and unrecognised:
             raise LabelMismatch(
-                f"y holds the labels {list_classes(unrecognised)}, which are not among the classes {list_classes(self.classes)}. "
-                "Leave those rows out, map the labels, or use a teacher of all classes."
+                f"y holds the labels {list_classes(unrecognised)}, which are not among the classes {list_classes(self.classes)}"
+                f"{_remedy(unrecognised, self.classes)}"
             )
         return codes[places]
 
@@ -236,22 +239,41 @@ class AnswerForm:
         """
         if self.task in ("binary", "multiclass"):
             return self.codes(y, rows)
-        values = _truth_values(y, self.task)
+        values = _truth_values(self.truth_by_name(y), self.task)
         _check_rows(len(values), rows)
         if self.task == "regression":
             return check_finite(values, "y")
-        order = None
-        if is_frame(y):
-            order = columns_in_order(
-                [plain(name) for name in y.columns], self.classes, what="the columns of y", remedy="Rename them, or pass an array."
-            )
         if values.shape[1] != len(self.classes):
             raise ShapeError(
                 f"y has {values.shape[1]} columns; expected {len(self.classes)}, one for each of the labels {list_classes(self.classes)}."
             )
         if not np.isin(values, (0.0, 1.0)).all():
             raise BadInput("y holds numbers other than 0 and 1; expected 0 or 1 for each row and label of a multilabel task.")
-        return values if order is None else values[:, order]
+        return values
+
+    def truth_by_name(self, y: Any) -> Any:
+        """The ground truth with its columns in the order of the labels, where it is a frame with columns named after them.
+
+        Args:
+            y: as for `truth`; rows may lack theirs.
+
+        Raises:
+            LabelMismatch: a frame with columns of other names.
+        """
+        if self.task != "multilabel" or not is_frame(y):
+            return y
+        order, cells = order_in_frame(y, self.classes, "the columns of y"), unmasked(y, "the rows of y")
+        return cells if order is None else cells[:, order]
+
+    def _by_name(self, answers: Any, what: str) -> Any:
+        """Answers in the order of the classes, if they are a frame with columns named after them; anything else as it is."""
+        if self.kind == "values" or not is_frame(answers):
+            return answers
+        names, cells = column_names(answers), unmasked(answers, what)
+        if len(names) == 1 and str(names[0]) not in map(str, self.classes[:-1]):  # of the second of two classes, or of a single label
+            return cells
+        order = order_in_frame(answers, self.classes, f"the columns of {what}")
+        return cells if order is None else cells[:, order]
 
     def truth_as_answers(self, y: Any, rows: int | None = None) -> Floats:
         """`truth` in the shape of answers: one-hot (rows, classes) for tasks with one class per row.
@@ -287,14 +309,17 @@ def of_classes(kind: AnswerKind, classes: Any) -> AnswerForm:
 
 
 def form_of_truth(y: Any) -> AnswerForm:
-    """The form of answers to a ground truth without a teacher: its classes, sorted, or the labels 0, 1, ... for a matrix with columns.
+    """The form of answers to a ground truth without a teacher: its classes, sorted, or a label for each column of a matrix.
+
+    The labels are the names of the columns of a frame, otherwise 0, 1, ...
 
     Raises:
         LabelMismatch: a missing label, or fewer than two classes. ShapeError: neither a column of class names nor a matrix.
     """
     array = _as_array(y)
     if array.ndim == 2 and array.shape[1] > 1:
-        return AnswerForm("logits", "multilabel", tuple(range(array.shape[1])))
+        names = column_names(y) if is_frame(y) else []
+        return AnswerForm("logits", "multilabel", tuple(range(array.shape[1]) if are_numbers(names) else names))
     found, _ = _distinct(label_column(array))
     if None in found:
         raise LabelMismatch("y holds missing labels; leave those rows out.")
@@ -339,12 +364,6 @@ def label_array(labels: tuple[Any, ...]) -> NDArray[Any]:
     return array if tuple(array.tolist()) == labels else np.array(labels, dtype=object)
 
 
-def list_classes(classes: tuple[Any, ...]) -> str:
-    """Class names as text for a message; at most the first six."""
-    names = ", ".join(repr(label) for label in classes[:6])
-    return f"[{names}{', ...' if len(classes) > 6 else ''}]"
-
-
 def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
     """(rows,) class names, from an array, tensor or Series with one column.
 
@@ -362,26 +381,19 @@ def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
     return column
 
 
-def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str, remedy: str) -> list[int]:
-    """The position of each expected name among the given ones.
-
-    Raises:
-        LabelMismatch: names that are missing or not expected.
-    """
-    place = {key_of(label): column for column, label in enumerate(given)}
-    keys = {key_of(label) for label in expected}
-    missing = tuple(label for label in expected if key_of(label) not in place)
-    extra = tuple(label for label in given if key_of(label) not in keys)
-    if missing or extra:
-        raise LabelMismatch(
-            f"{what} are {list_classes(tuple(given))}; expected {list_classes(tuple(expected))}: "
-            f"missing {list_classes(missing)}, extra {list_classes(extra)}. {remedy}"
-        )
-    return [place[key_of(label)] for label in expected]
-
-
 def _as_array(y: Any) -> NDArray[Any]:
     return unmasked(y, "the rows of y")
+
+
+def _remedy(labels: tuple[Any, ...], classes: tuple[Any, ...]) -> str:
+    """What to do about labels that are not among the classes."""
+    (texts, spelt), (of_classes, known) = (
+        ({isinstance(name, str) for name in names}, {str(name).lower() for name in names}) for names in (labels, classes)
+    )
+    if len(texts) == len(of_classes) == 1 and texts != of_classes and spelt <= known:
+        held, wanted, kind = ("texts", "numbers", "int") if True in texts else ("numbers or truth values", "texts", "str")
+        return f": the labels are {held} where the classes are {wanted}. Convert them, as by y.astype({kind})."
+    return ". Leave those rows out, map the labels, or use a teacher of all classes."
 
 
 def _check_rows(found: int, rows: int | None) -> None:

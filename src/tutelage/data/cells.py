@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput
+from tutelage.data.frames import in_utc, series_of
 from tutelage.data.tables.column_types import ColumnType, inferred, type_of
 
 _TRUTH_VALUES = {"true": True, "false": False}
@@ -45,7 +46,7 @@ def type_and_levels(column: Any) -> tuple[ColumnType, tuple[Any, ...] | None]:
         present = len(cells) > 0 and (dtype.kind in "biu" or not is_gap(cells[0]) or not is_gap(cells).all())
         return cast(ColumnType, type_of_dtype(dtype)) if present else "any", None
 
-    series = nw.from_native(_arrow_column(column), series_only=True)
+    series = series_of(column)
     kind = series.dtype
     if kind in (nw.Categorical, nw.Enum):
         found = series.cat.get_categories() if kind == nw.Enum or not _is_polars(column) else _occurring(series)
@@ -108,6 +109,7 @@ def cells_of(column: Any, *, exact: bool = False) -> NDArray[Any]:
     whole = large_whole_cells(column) if exact else None
     if whole is not None:
         return whole
+    column = in_utc(column)
     cells = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
     if cells.dtype.kind == "O" and getattr(column.dtype, "kind", "O") in "iuf":  # pandas' nullable numbers, with a gap
         return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
@@ -247,15 +249,6 @@ def is_missing(cell: Any) -> bool:
     if isinstance(cell, Decimal):
         return cell.is_nan()  # a comparison with sNaN would raise an error
     return type(cell).__name__ in ("NAType", "NaTType")
-
-
-def _arrow_column(column: Any) -> Any:
-    """An Arrow array, or a series of pandas on Arrow's categories, as a chunked array; any other column as it is."""
-    import pyarrow as pa
-
-    if isinstance(getattr(getattr(column, "dtype", None), "pyarrow_dtype", None), pa.DictionaryType):
-        column = pa.array(column)
-    return pa.chunked_array([column]) if isinstance(column, pa.Array) else column
 
 
 def _is_polars(column: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -12,6 +13,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answer_values.named_columns import order_by_name
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean
 from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path, suffix_of
 from tutelage.data.cells import is_missing
@@ -225,6 +228,33 @@ class TableFile:
             source = source.knowing({self.truth[0]: Known(literals=literals_among(classes))})
         return self if source is self.source else replace(self, source=source)
 
+    def with_truth_of(self, names: Sequence[Any], things: str) -> TableFile:
+        """The same file, with the columns of its ground truth in the order of what they are named after.
+
+        Args:
+            names: of the labels, or of the values, in order; none if they have no names.
+            things: what these are, "labels" or "values".
+
+        Raises:
+            LabelMismatch: columns of which some have one of these names, and others none.
+
+        Warns:
+            UserWarning: no column has one of these names; they stay in the order in which they were given.
+        """
+        if len(self.truth) < 2 or not names:
+            return self
+        remedy = f"Name the column of each of these {things}, or columns of other names in their order."
+        order = order_by_name(self.truth, names, what=f"the columns of the ground truth in {self.path}", remedy=remedy)
+        if order is not None:
+            return replace(self, truth=tuple(self.truth[place] for place in order))
+        if len(names) == len(self.truth):
+            warnings.warn(
+                f"the columns {_listed(self.truth)} are taken for the ground truth of the {things} {list_classes(tuple(names))}, in this "
+                "order, as none has the name of one.",
+                stacklevel=2,
+            )
+        return self
+
     def choices(self) -> Iterator[tuple[str, ...]]:
         """The sets of columns for which answers to these rows may have been recorded, the most likely first.
 
@@ -272,6 +302,8 @@ class TableFile:
 
     def truth_values(self, *, gaps: bool = False) -> NDArray[Any] | None:
         """The ground truth: (rows,) for one column, (rows, columns) for more and for an array of several, None if there is none.
+
+        The columns are in the order of `truth`; `with_truth_of` brings them into that of the labels.
 
         Args:
             gaps: as for `values`.

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import list_classes
 from tutelage.core.arguments import choice
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.records import Comparison

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, did_you_mean, shown

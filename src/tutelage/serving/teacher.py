@@ -12,12 +12,12 @@ from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, one_line
 from tutelage.data.schema import listed
 from tutelage.evaluation.aligning.alignment import decisions_in_order, in_order_of
-from tutelage.evaluation.aligning.own_decisions import decided_by
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.subject import Subject
 from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.row_format import Layout
+from tutelage.teachers.decisions import decided_by
 
 _CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "list", "array": "array"}
 

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_kinds import Positions, Task
-from tutelage.core.answer_values.class_names import plain
+from tutelage.core.answer_values.class_names import list_classes, plain
+from tutelage.core.answer_values.named_columns import order_by_name
 from tutelage.core.answer_values.top_answers import DENSE_BYTES
-from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
+from tutelage.core.answers import AnswerForm, labels_of, of_classes
 from tutelage.core.arguments import choice, number, text, texts
 from tutelage.core.arguments import mapping as mapping_of
 from tutelage.core.arrays import Floats
@@ -74,8 +75,8 @@ def read_answers(
         data: the rows, if the log does not hold them: an array, a frame, a sparse matrix, texts or the path of a file.
         id_column: the column of the log that identifies the row of `data`.
         ids: (rows of data,) the id of each row of `data`.
-        classes: the class label of each column, or of each position in a list; required for lists. By default the names of
-            the columns, or the keys or votes that occur, in sorted order.
+        classes: the class label of each column, or of each position in a list; required for lists. Columns that are named after the
+            classes are matched by name. By default the names of the columns, or the keys or votes that occur, in sorted order.
         task: "multilabel" if each number is the probability of an independent label; otherwise it follows from kind and
             classes.
         rest: the probability that a top-k line does not assign: "spread" divides it among the classes that are left out,
@@ -238,7 +239,11 @@ def _numbers(
     """(lines, classes) numbers, still of the logged kind, and the classes."""
     if len(answer_columns) > 1:
         wide = np.column_stack([_floats(columns.answers(name), name) for name in answer_columns])
-        return wide, () if kind == "values" else tuple(answer_columns if classes is None else classes)
+        if kind == "values" or classes is None:
+            return wide, () if kind == "values" else tuple(answer_columns)
+        remedy = "Name the columns of these classes in answers=, or leave classes= out."
+        order = order_by_name(answer_columns, classes, what="the columns of the answers", remedy=remedy)
+        return wide if order is None else wide[:, order], tuple(classes)
     values = columns.answers(answer_columns[0])
     empty = next((line for line, value in enumerate(values) if value is None), None)
     if empty is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import list_classes
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, shown
 from tutelage.softlabels.log_lines import Pairs

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_kinds import Positions
-from tutelage.core.answer_values.class_names import ClassNames
+from tutelage.core.answer_values.class_names import ClassNames, list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import list_classes
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
 from tutelage.softlabels.log_lines import NUMBER_OF_TOKEN, LogLines, Pairs, token_numbers
 from tutelage.softlabels.named_classes import MASS_SLACK

@@ -19,7 +19,6 @@ from tutelage.core.identity.hashing import content_hash
 from tutelage.core.quantities import percent
 from tutelage.data.rows import Rows, as_rows
 from tutelage.evaluation.aligning.alignment import align, decisions_in_order, in_order_of
-from tutelage.evaluation.aligning.own_decisions import decided_by
 from tutelage.evaluation.cost import latency_of_requests
 from tutelage.evaluation.deployed.risk_control import Chosen, Over, learn_then_test, lower_bound
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
@@ -29,6 +28,7 @@ from tutelage.students.cascades.bill import MOST_SECONDS, Bill, measure_bill
 from tutelage.students.cascades.models import classifier_of, student_of
 from tutelage.students.cascades.reasons import check_labels, of_student_alone, of_teacher_alone, warn_of_repeats
 from tutelage.students.checked import check_fitted
+from tutelage.teachers.decisions import decided_by
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 
 Against = Literal["teacher", "truth"]

@@ -20,6 +20,7 @@ from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.cells import is_missing
 from tutelage.data.days import days_of
+from tutelage.data.frames import frame_of
 from tutelage.data.row_arrays import array_of
 from tutelage.data.structures.scale import Scale
 
@@ -208,9 +209,7 @@ class Levels(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: Any) -> NDArray[Any]:
         """(rows, columns) levels of a pandas or polars frame."""
-        import narwhals.stable.v2 as nw
-
-        frame = nw.from_native(X)
+        frame = frame_of(X)
         cells = np.empty((len(X), len(frame.columns)), dtype=object)
         for place, name in enumerate(frame.columns):
             cells[:, place] = [_level(cell) for cell in frame[name].to_list()]
@@ -248,9 +247,7 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             BadInput: a cell that is no number, or a number that single precision, in which trees compare, cannot hold.
         """
-        import narwhals.stable.v2 as nw
-
-        frame = nw.from_native(X)
+        frame = frame_of(X)
         columns = [_within_float32(_numbers(frame[name], name), name) for name in frame.columns]
         return np.column_stack(columns) if columns else np.empty((len(X), 0))
 
@@ -301,7 +298,7 @@ def column_kinds(frame: Any) -> tuple[list[str], list[str], list[str]]:
     numbers: list[str] = []
     categories: list[str] = []
     dates: list[str] = []
-    columns = nw.from_native(frame)
+    columns = frame_of(frame)
     for name, kind in columns.schema.items():
         if kind.is_numeric() or kind == nw.Boolean or columns[name].null_count() == len(columns):
             numbers.append(name)

@@ -16,7 +16,7 @@ from sklearn.utils.validation import assert_all_finite, check_array, column_or_1
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arguments import number
-from tutelage.core.arrays import Floats, check_weights
+from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, ShapeError, reported_as_ours
 from tutelage.data.row_arrays import array_of, target_array
@@ -373,12 +373,12 @@ def _is_frame_or_texts(X: Any) -> bool:
 def _weighed_rows(X: Any, y: Any, weights: Floats) -> tuple[Any, Any, Floats]:
     """The rows of a weight above zero, with their y and weights."""
     if y is not None:
-        y = target_array(y)
+        y = y if is_frame(y) else target_array(y)
         _same_rows(len(weights), y)
     places = np.flatnonzero(weights)
-    return _safe_indexing(X, places), None if y is None else y[places], weights[places]
+    return _safe_indexing(X, places), None if y is None else _safe_indexing(y, places), weights[places]
 
 
-def _same_rows(rows: int, y: NDArray[Any]) -> None:
+def _same_rows(rows: int, y: Any) -> None:
     if len(y) != rows:
         raise ShapeError(f"X and y have {rows} and {len(y)} rows; they must be the same rows in the same order.")

@@ -18,7 +18,7 @@ from tutelage.softlabels.querying import class_probabilities, is_answer_source, 
 from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
 from tutelage.students.by_parts.blocks import refuse_parts
 from tutelage.students.checked import check_fitted
-from tutelage.students.soft_classifier import SoftClassifier, label_targets
+from tutelage.students.soft_classifier import SoftClassifier, label_targets, named_by_columns
 
 
 class PerLabel(WrapperClassifier):
@@ -58,7 +58,8 @@ class PerLabel(WrapperClassifier):
             y: (rows, labels) probabilities that each label is on, or 0 and 1. A one-dimensional y of class names is
                 fitted by a single student, as with any other classifier. Or soft labels recorded on these rows, a Teacher or
                 a fitted model, which bring the names of their labels.
-            classes: the name of each label; 0, 1, ... by default.
+            classes: the name of each label, to which the columns of a frame are matched by name; by default the names of a frame's columns,
+                or 0, 1, ...
             sample_weight: (rows,) weight of each row; all equal by default.
 
         Raises:
@@ -72,6 +73,7 @@ class PerLabel(WrapperClassifier):
         if is_answer_source(y):
             refuse_classes(classes)
             y, classes = class_probabilities(y, X, task="labels")
+        y, classes = named_by_columns(y, classes)
         sparse: bool = issparse(y)
         array = y.toarray() if sparse else target_array(y)
         self.per_label_ = array.ndim == 2 and array.dtype.kind in "biuf" and (array.shape[1] > 1 or _within_bounds(array))

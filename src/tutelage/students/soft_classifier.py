@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
 
+from tutelage.core.answer_values.named_columns import are_numbers, column_names, order_in_frame
 from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes
-from tutelage.core.arrays import Floats, check_probabilities, check_weights, one_hot
+from tutelage.core.arrays import Floats, check_probabilities, check_weights, is_frame, one_hot
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, reported_as_ours
 from tutelage.data.row_arrays import array_of, missing_truth, target_array
 from tutelage.data.structures.structured import StructuredRows, is_structure
@@ -56,7 +57,8 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 shard, without y and classes.
             y: (rows, classes) probabilities, or (rows,) labels of any kind; one column counts as labels. Or soft labels recorded on
                 these rows, a Teacher or a fitted model, which bring their class names.
-            classes: the label of each column of a matrix; 0, 1, ... if not given.
+            classes: the label of each column of a matrix, to which the columns of a frame are matched by name; if not given, the names
+                of a frame's columns, or 0, 1, ...
             sample_weight: (rows,) how much each row counts; all alike if not given.
 
         Raises:
@@ -199,6 +201,7 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
         raise BadInput("a classifier requires y to be passed, but the target y is None; pass labels or (rows, classes) probabilities.")
     if issparse(y):
         raise ShapeError("y is a sparse matrix; soft targets are dense: pass y.toarray().")
+    y, classes = named_by_columns(y, classes)
     array = target_array(y)
     if array.ndim and len(array) != rows:
         raise ShapeError(f"X and y have {rows} and {len(array)} rows; they must be the same rows in the same order.")
@@ -213,6 +216,19 @@ def soft_targets(y: ArrayLike, rows: int, classes: ArrayLike | None = None) -> t
     return named, targets
 
 
+def named_by_columns(y: Any, classes: Any) -> tuple[Any, Any]:
+    """Targets of several columns in the order of the classes, and the classes: where none are given, the names of a frame's columns.
+
+    Raises:
+        LabelMismatch: a frame whose columns have other names than the classes.
+    """
+    if not is_frame(y) or y.shape[1] < 2:
+        return y, classes
+    classes = column_names(y) if classes is None and not are_numbers(column_names(y)) else classes
+    order = None if classes is None else order_in_frame(y, labels_of(classes), "the columns of y")
+    return (y, classes) if order is None else (target_array(y)[:, order], classes)
+
+
 def label_targets(y: Any, rows: int, classes: ArrayLike | None = None) -> tuple[NDArray[Any], Floats]:
     """The names of the labels, and (rows, labels) probabilities that each is on.
 
@@ -220,6 +236,7 @@ def label_targets(y: Any, rows: int, classes: ArrayLike | None = None) -> tuple[
         NotProbabilities: numbers outside 0 to 1. ShapeError: another number of rows. LabelMismatch: classes do not match the columns.
     """
     sparse: bool = issparse(y)
+    y, classes = named_by_columns(y, classes)
     array = y.toarray() if sparse else target_array(y)
     form = AnswerForm("probabilities", "multilabel", labels_of(range(array.shape[-1]) if classes is None else classes))
     return label_array(form.classes), form.check(array, rows, "the soft targets")

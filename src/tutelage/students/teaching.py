@@ -73,11 +73,12 @@ def out_of_fold_answers(
         fitted = fit_weighted(clone(unfitted), _safe_indexing(X, others), y[others], weights)
         rows = _safe_indexing(X, places)
         with reported_as_ours(f"{type(fitted).__name__} cannot answer the rows of a fold"):
-            found = np.asarray(fitted.predict(rows) if form.task == "regression" else fitted.predict_proba(rows), dtype=np.float64)
+            found = fitted.predict(rows) if form.task == "regression" else fitted.predict_proba(rows)
+        found = probabilities.check(found, len(places)).astype(np.float64, copy=False)
         answers = np.empty((len(y), *found.shape[1:])) if answers is None else answers
         answers[places] = found
     assert answers is not None  # noqa: S101 - there are two folds or more
-    return probabilities.check(answers, len(y)).astype(np.float64, copy=False)
+    return answers
 
 
 def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Floats | None, **keywords: Any) -> Any:

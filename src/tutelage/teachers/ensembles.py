@@ -8,9 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answer_values.class_names import ClassNames, key_of
-from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answer_values.class_names import ClassNames, key_of, list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import choice
 from tutelage.core.arrays import Floats, is_frame, real_numbers
 from tutelage.core.contracts import Teacher
@@ -75,9 +74,9 @@ class EnsembleTeacher:
             answers = teacher.answer(inputs)
             if isinstance(answers, PositionAnswers):
                 first = self._same_positions(first, answers)
-                answers = answers.dense()
+                answers = answers.values
             form = teacher.form.of_each_position
-            part = self._in_order(form, form.check(answers, len(answers)) if isinstance(answers, TopAnswers) else answers)
+            part = self._in_order(form, form.check(answers, len(answers)))
             if total is not None and total.shape != part.shape:
                 raise ShapeError(
                     f"one teacher answers {total.shape[1]} values a row, another {part.shape[1]}; an ensemble needs members with "

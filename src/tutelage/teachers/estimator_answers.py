@@ -1,4 +1,4 @@
-"""What a scikit-learn estimator stores of its answers: classes, labels, and the order of their columns."""
+"""What a scikit-learn estimator stores of its answers: classes, labels, and what it needs beside the rows."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.answer_values.class_names import plain
-from tutelage.core.answers import AnswerForm, list_classes
-from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.errors import BadInput, LabelMismatch, fault_of_model
+from tutelage.core.arrays import Floats
+from tutelage.core.errors import BadInput
 from tutelage.teachers.booster_columns import booster_engine
 
 
@@ -100,26 +99,6 @@ def _probability_on(probabilities: Floats, states: Any) -> Floats:
     if len(states) == 2:
         return np.asarray(probabilities[:, 1])
     return np.full(len(probabilities), float(plain(states[0])))
-
-
-@fault_of_model()
-def in_class_order(answers: Any, form: AnswerForm) -> Any:
-    """Answers in the order of the classes, if they come as a frame whose columns are named after them.
-
-    Raises:
-        LabelMismatch: a frame with other names. Names 0, 1, ... are positions.
-    """
-    if not is_frame(answers) or form.kind == "values":
-        return answers
-    cells, given = answers.to_numpy(), [str(name) for name in answers.columns]
-    if set(given) == set(map(str, form.classes)) and len(set(given)) == len(given):
-        return cells[:, [given.index(str(label)) for label in form.classes]]
-    if given == [str(place) for place in range(len(given))]:
-        return cells
-    raise LabelMismatch(
-        f"the estimator names the columns of its answers {list_classes(tuple(given))}; expected its classes {list_classes(form.classes)}. "
-        "Rename the columns."
-    )
 
 
 def refuse_metadata(estimator: Any, method: str) -> None:

@@ -48,11 +48,20 @@ def estimator_schema(estimator: Any) -> Schema | None:
 
 
 def _agreed(one: Column | None, other: Column) -> Column | None:
-    """What two parts of an estimator both say of a column; None if they disagree, or disagreed before."""
-    if one is None or one.levels != other.levels or (one.unseen == "keep") != (other.unseen == "keep"):
+    """What two parts of an estimator both say of a column; None if they disagree, or disagreed before.
+
+    Encoders of other rows of the same column, such as those of folds, know other categories: what one of them knows is known.
+    """
+    if one is None or (one.unseen == "keep") != (other.unseen == "keep"):
         return None
-    strict = one if one.unseen == "refuse" else other
-    return next((column for column in (one, other) if column.type == "boolean"), strict)
+    gap = "none" if "none" in (one.gap, other.gap) else one.gap
+    if one.levels == other.levels:
+        strict = one if one.unseen == "refuse" else other
+        return replace(next((column for column in (one, other) if column.type == "boolean"), strict), gap=gap)
+    if one.unseen != "keep" or one.levels is None or other.levels is None:
+        return None
+    levels = tuple(dict.fromkeys((*one.levels, *other.levels)))
+    return replace(one, levels=levels, gap=gap) if len({isinstance(level, str) for level in levels}) == 1 else None
 
 
 def columns_as_numbers(estimator: Any, names: Sequence[Any] | None = None) -> set[Any] | None:
@@ -123,12 +132,23 @@ def _parts(estimator: Any, names: Sequence[Any] | None) -> list[tuple[Any, Seque
     preprocessor = getattr(estimator, "_preprocessor", None)  # of histogram gradient boosting
     if preprocessor is not None:
         return [(preprocessor, names)]
+    return _estimators_inside(estimator, names)
+
+
+def _estimators_inside(estimator: Any, names: Sequence[Any] | None) -> list[tuple[Any, Sequence[Any] | None]]:
+    """The fitted estimators in a meta-estimator, such as those of its folds."""
     for name in _INNER:
         inner = getattr(estimator, name, None)
         several = inner.ravel().tolist() if isinstance(inner, np.ndarray) else inner if isinstance(inner, list) else [inner]
-        of_each_type = {type(one): one for one in several if one is not None and not isinstance(one, str | type)}
-        if of_each_type:
-            return [(one, names) for one in of_each_type.values()]
+        fitted = [one for one in several if one is not None and not isinstance(one, str | type)]
+        if not fitted:
+            continue
+        chosen = getattr(estimator, "estimators_features_", None)  # of bagging
+        if names is not None and chosen is not None:
+            return [(one, np.asarray(names, dtype=object)[places].tolist()) for one, places in zip(fitted, chosen, strict=True)]
+        alike = all(type(one).__module__.startswith("sklearn.tree.") for one in fitted)
+        in_chain = hasattr(estimator, "order_")  # whose other estimators read the labels before them as well
+        return [(one, names) for one in (fitted[:1] if alike or in_chain else fitted)]
     return []
 
 

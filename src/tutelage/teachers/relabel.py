@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tutelage.core.answer_values.class_names import ClassNames, key_of, plain
+from tutelage.core.answer_values.class_names import ClassNames, key_of, list_classes, plain
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import AnswerForm, labels_of, list_classes, of_classes
+from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes
 from tutelage.core.arguments import choice, mapping
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
@@ -19,6 +19,8 @@ from tutelage.core.identity.fingerprints import joint_fingerprint
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.schema import Schema
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.decisions import decided_by
+from tutelage.teachers.inputs import row_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +65,18 @@ class RelabelledTeacher:
         answers = self.teacher.answer(inputs)
         if isinstance(answers, PositionAnswers):
             return answers.with_values(self._of_values(answers.values))
-        return self._of_values(answers)
+        return self._of_values(answers if isinstance(answers, TopAnswers) else self.teacher.form.check(answers, len(answers)))
+
+    def decide(self, inputs: Any) -> Any:
+        """What the teacher decides by a rule of its own, in the new label space; None if it has none, or where its classes were dropped."""
+        form = self.teacher.form
+        new_columns = {column: place for place, column in enumerate(self.columns) if column is not None}
+        decided = decided_by(self.teacher, "decide", inputs, row_count(inputs), form) if len(new_columns) == len(form.classes) else None
+        if decided is None:
+            return None
+        if form.task == "multilabel":
+            return decided[:, sorted(new_columns, key=new_columns.__getitem__)]
+        return label_array(self.form.classes)[[new_columns[column] for column in decided.tolist()]]
 
     def _of_values(self, original: Floats | TopAnswers) -> Floats | TopAnswers:
         if not isinstance(original, TopAnswers):

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
 from tutelage.data.structures.network_answers import tensors_of

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import AnswerKind, Positions
-from tutelage.core.answers import AnswerForm, label_array, list_classes, of_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arguments import choice, whole
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher

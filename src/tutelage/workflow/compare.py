@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answer_values.named_columns import columns_in_order
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, require, shown
@@ -32,6 +34,7 @@ from tutelage.workflow.evaluate import (
     warn_of_calibration_rows,
     warn_of_class_weights,
 )
+from tutelage.workflow.ground_truth import check_labels, in_label_order
 from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
 
 
@@ -112,20 +115,26 @@ def compare_folders(
             f"{a.folder} holds a student of {_of(first)}, and {b.folder} one of {_of(second)}; "
             "compare students of the same task and classes."
         )
+    _check_outputs(a, b)
     target: Target = against or ("truth" if file.truth else "teacher")
     if (target == "teacher" and teacher is None) or (target == "truth" and not file.truth):
         raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
     table = b.record["data"]["table"]  # of the columns that a alone reads, the file has the types already
     file = file.matching(None if table is None else Schema.from_json(table))
+    form = first.form if teacher is None else teacher.form
+    check_labels(form, file)
     places = places_with_truth(file, first.labels)
     for one in (a, b):
         _warn_of_rows_trained_on(one, file, places)
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
+    file = in_label_order(form, in_columns_of(teacher, file))
     asked, rows, truth = _asked(teacher, file, places)
     for student in (first, second) if not file.columns or file.inputs else ():
         student.check_scale(rows.part(0, rows.count), str(file.path))
-    (of_a, name), (of_b, _) = (_scores(one.students[:count], asked, rows, truth, target, metric) for one in (a, b))
+    (of_a, name), (of_b, _) = (
+        _scores(one.students[:count], asked, rows, _in_order_of(one.students[0], first, truth, teacher), target, metric) for one in (a, b)
+    )
     names = (str(a.folder), str(b.folder))
     about = f"differ in {name} against the {target}, on the same {of_a.shape[1]:,} rows"
     better = f"({'Lower' if name in LOWER_IS_BETTER else 'Higher'} is better.)"
@@ -156,12 +165,32 @@ def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | 
     """The teacher of the columns that it knows, the rows, and their ground truth."""
     if file.columns:
         require("pandas")
-    file = in_columns_of(teacher, file)
     asked = teacher
     if teacher is not None and file.columns and not file.inputs:
         columns = columns_known_to(teacher, file)
         asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
     return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)
+
+
+def _check_outputs(a: Trained, b: Trained) -> None:
+    """Refuse students of values whose folders name them alike, in another order.
+
+    Raises:
+        LabelMismatch: they do.
+    """
+    of_a, of_b = (tuple(one.record["data"]["truth"]) for one in (a, b))
+    if a.students[0].task == "regression" and of_a != of_b and sorted(of_a) == sorted(of_b):
+        raise LabelMismatch(
+            f"{a.folder} holds a student of the values {list_classes(of_a)}, and {b.folder} one of {list_classes(of_b)}; train both on the "
+            "values in one order."
+        )
+
+
+def _in_order_of(student: Any, first: Any, truth: NDArray[Any] | None, teacher: Teacher | None) -> NDArray[Any] | None:
+    """Ground truth in the order of the labels of one student, which is also that of a teacher, from that of the first."""
+    if truth is None or teacher is not None or first.task != "multilabel":
+        return truth
+    return np.asarray(truth[:, columns_in_order(first.labels, student.labels, what="the labels", remedy="Train both on the same.")])
 
 
 def _scores(

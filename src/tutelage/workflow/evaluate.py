@@ -25,7 +25,16 @@ from tutelage.evaluation.evaluation import Evaluation
 from tutelage.softlabels.folder import open_labels
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import SPLIT, class_weights_of_run
-from tutelage.workflow.open_answers import OF_A_CHAT, OF_A_LOG, ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
+from tutelage.workflow.ground_truth import check_labels, in_label_order
+from tutelage.workflow.open_answers import (
+    OF_A_CHAT,
+    OF_A_LOG,
+    ColumnTeacher,
+    SourceOptions,
+    columns_known_to,
+    in_columns_of,
+    open_answers,
+)
 from tutelage.workflow.predict import answer_columns
 
 DEVELOPMENT, CALIBRATION, POOL = "development", "calibration", "pool"
@@ -59,7 +68,7 @@ def rows_to_measure(
 
     Raises:
         BadInput: a column that the student reads holds values of another type than in training; inputs for a student of other rows, or
-            other ones; a table, for a student of pictures; and as `TableFile.open`.
+            other ones; a table, for a student of pictures; and as `TableFile.open`. LabelMismatch: as `TableFile.with_truth_of`.
     """
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
@@ -82,7 +91,8 @@ def rows_to_measure(
         weight=weight,
         inputs=expected,
     )
-    return found.matching(None, record.get("classes") or ())
+    named = trained_on["truth"] if len(truth) > 1 and record["task"] == "regression" else ()
+    return found.matching(None, record.get("classes") or ()).with_truth_of(named, "values")
 
 
 def open_answer_source(file: TableFile, *, labels: AnyPath | None, teacher: str | None, options: SourceOptions) -> Teacher | None:
@@ -231,7 +241,9 @@ def measure(
     """
     if file.columns:
         require("pandas")  # columns are found by name
-    file = in_columns_of(source, file)
+    form = student.form if source is None else source.form
+    file = in_label_order(form, in_columns_of(source, file))
+    check_labels(form, file)
     if file.inputs and student.inputs is None:
         raise BadInput(
             f"the teacher takes the inputs {', '.join(file.inputs)}, and the student reads other columns of the same rows; measure them in "

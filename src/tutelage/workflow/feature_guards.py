@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.checks.awkward_columns import awkward_columns
-from tutelage.core.answer_values.class_names import plain
-from tutelage.core.answers import AnswerForm, list_classes, plain_or_none
+from tutelage.core.answer_values.class_names import list_classes, plain
+from tutelage.core.answers import AnswerForm, plain_or_none
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 

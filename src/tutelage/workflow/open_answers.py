@@ -20,6 +20,7 @@ from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
+from tutelage.teachers.decisions import own_rule
 from tutelage.teachers.endpoints.chat import chat
 from tutelage.teachers.files.open import CHAT, language_model, names_an_object, open_teacher
 from tutelage.teachers.inputs import errors_as_bad_input
@@ -230,6 +231,11 @@ class NamedTeacher:
         with errors_as_bad_input(self.name):
             return self.teacher.answer(inputs)
 
+    def decide(self, inputs: Any) -> Any:
+        """What the teacher decides by a rule of its own; None if it has none."""
+        with errors_as_bad_input(self.name):
+            return own_rule(self.teacher)(inputs)
+
 
 def for_other_processes(opened: Teacher, name: str, options: SourceOptions) -> Any:
     """A teacher as other processes get it: by its name if that is module:object and says everything, otherwise itself.
@@ -355,5 +361,12 @@ class ColumnTeacher:
         Args:
             inputs: a frame that has these columns, and possibly others.
         """
+        return self.teacher.answer(self._selected(inputs))
+
+    def decide(self, inputs: Any) -> Any:
+        """What the teacher decides by a rule of its own; None if it has none."""
+        return own_rule(self.teacher)(self._selected(inputs))
+
+    def _selected(self, inputs: Any) -> Any:
         selected = inputs[list(self.columns)]
-        return self.teacher.answer(list(selected[self.columns[0]]) if self.text else selected)
+        return list(selected[self.columns[0]]) if self.text else selected

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tutelage.core.answers import list_classes
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
 from tutelage.core.file_systems.paths import AnyPath, suffix_of

@@ -40,6 +40,7 @@ from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
+from tutelage.workflow.ground_truth import check_labels, in_label_order
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 
@@ -88,7 +89,7 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
             f"the rows are several inputs ({', '.join(data.inputs)}), and a {spec.student} student takes columns or texts; train a "
             "network of yours on the recorded answers: tl.TorchStudent(network).fit(rows, tl.open_labels(folder))."
         )
-    unfitted, data = _unfitted(spec, labels, data), in_columns_of(labels, data)
+    unfitted, data = _unfitted(spec, labels, data), in_label_order(labels.form, in_columns_of(labels, data))
     with stages.stage("labels"):
         rows = data.rows_of(columns_known_to(labels, data))
         answers = labels.form.check(labels.answer(rows.part(0, rows.count)), rows.count)
@@ -175,6 +176,8 @@ def _unfitted(spec: TrainingSpec, labels: LabelFolder, data: TableFile) -> Any:
 
 
 def _targets(spec: TrainingSpec, labels: LabelFolder, data: TableFile, answers: Floats) -> Targets:
+    if spec.soft_weight < 1:
+        check_labels(labels.form, data)
     truth = data.truth_values() if spec.soft_weight < 1 else None
     known = None if truth is None else labels.form.truth_as_answers(truth)
     if known is not None and known.shape != answers.shape:

@@ -1,12 +1,16 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier
 from sound_teachers import CustomTeacher, severity
 
-from tutelage.checks.answers.accuracy import accuracy_interval, check_accuracy, check_known, check_order
+from tutelage.checks.answers.accuracy import accuracy_interval, check_accuracy, check_decisions, check_known, check_order
 from tutelage.checks.preflight import preflight
-from tutelage.checks.sampling import SampleAnswers, draw
+from tutelage.checks.sampling import SampleAnswers, draw, query_sample
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
+from tutelage.core.quantities import percent
+from tutelage.teachers.adapt import as_teacher
 
 
 def known(labels, classes):
@@ -109,3 +113,26 @@ def test_guesses_fit_no_class_order(seed, rows, size):
 def test_a_constant_teacher_fits_no_class_order(constant):
     labels = np.where(np.arange(400) % 10, 1, 0)
     assert order(np.full(400, constant), labels, ("a", "b")).severity == "ok"
+
+
+def test_a_rule_of_the_teachers_own_is_said_and_the_most_probable_class_is_judged():
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    y = (X[:, 0] + np.random.default_rng(1).normal(size=300) > 1.2).astype(int)
+    eager = FixedThresholdClassifier(LogisticRegression(), threshold=0.05).fit(X, y)
+    teacher, differ = as_teacher(eager), int((eager.predict(X) != eager.predict_proba(X).argmax(axis=1)).sum())
+    answered = query_sample(teacher, draw(X, y, teacher.form, rows=300, seed=0))
+    (found,) = check_decisions(answered)
+    assert found.severity == "note"
+    assert f"in {differ} of 300 rows, and right in {percent(eager.score(X, y))} of 300 cases" in found.sentence
+    accuracy, _ = check_accuracy(answered)
+    assert accuracy.sentence.startswith("the teacher's most probable class is right in")
+    assert accuracy.severity != "error"  # as it would be of the rule, which names the rare class for most rows
+    assert eager.score(X, y) < 0.5
+    (without_labels,) = check_decisions(query_sample(teacher, draw(X, None, teacher.form, rows=300, seed=0)))
+    assert f"in {differ} of 300 rows; a student learns" in without_labels.sentence
+
+
+def test_a_teacher_that_decides_for_its_most_probable_class_has_no_rule():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    teacher = as_teacher(LogisticRegression().fit(X, X[:, 0] > 0))
+    assert list(check_decisions(query_sample(teacher, draw(X, None, teacher.form, rows=60, seed=0)))) == []

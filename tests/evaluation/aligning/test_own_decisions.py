@@ -13,10 +13,13 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.core.answers import of_classes
-from tutelage.evaluation.aligning.own_decisions import decided_by, own_decisions
+from tutelage.evaluation.aligning.own_decisions import own_decisions
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.teachers.adapt import as_teacher
+from tutelage.teachers.decisions import decided_by
+from tutelage.teachers.relabel import relabelled
+from tutelage.workflow.open_answers import ColumnTeacher, NamedTeacher
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 3))
@@ -162,3 +165,36 @@ def test_what_a_method_decides_is_given_even_where_it_is_the_most_probable_class
 
 
 ROWS_OF_TWO, LABELS_OF_TWO = np.arange(8.0).reshape(8, 1), np.arange(8) // 4
+
+
+def test_a_teacher_around_another_decides_as_it_does():
+    frame = pd.DataFrame(X, columns=list("abc"))
+    teacher = as_teacher(FixedThresholdClassifier(LogisticRegression(), threshold=0.2, pos_label="yes").fit(frame, Y))
+    expected = (teacher.estimator.predict(frame) == "yes").astype(int)
+    named = NamedTeacher(teacher, "eager.pkl", teacher.form)
+    others = {
+        "named": named,
+        "columns": ColumnTeacher(named, ("a", "b", "c"), False, teacher.form, teacher.fingerprint),
+        "renamed": relabelled(teacher, ["maybe", "yes", "no"], missing="zero"),
+    }
+    for kind, other in others.items():
+        found = decided_by(other, "decide", frame.assign(more=1), 400, other.form)
+        classes = np.array(other.form.classes)
+        np.testing.assert_array_equal(classes[found] == "yes", expected, err_msg=kind)
+        assert own_decisions(other, frame, other.answer(frame), other.form) is not None
+    plain = as_teacher(lambda rows: np.full((len(rows), 2), 0.5), classes=["no", "yes"], kind="probabilities")
+    without = NamedTeacher(plain, "plain", plain.form), relabelled(plain, ["yes", "no"])
+    assert [decided_by(other, "decide", frame, 400, other.form) for other in without] == [None, None]
+
+
+def test_labels_of_a_relabelled_teacher_are_decided_in_their_new_order():
+    on = np.column_stack([CODES, X[:, 1] > 0.5]).astype(int)
+    model = MultiOutputClassifier(FixedThresholdClassifier(LogisticRegression(), threshold=0.2)).fit(X, on)
+    turned = relabelled(as_teacher(model, classes=["a", "b"]), ["b", "a"])
+    np.testing.assert_array_equal(turned.decide(X), model.predict(X)[:, ::-1])
+
+
+def test_a_rule_ends_where_classes_are_dropped():
+    codes = CODES + (X[:, 1] > 1)
+    fewer = relabelled(as_teacher(DecisionTreeClassifier(max_depth=3).fit(X, codes)), [0, 1], extra="drop")
+    assert fewer.decide(X) is None

@@ -188,6 +188,19 @@ def test_a_catboost_classifier_answers_like_predict_proba():
     np.testing.assert_array_equal(as_teacher(classifier).answer(FRAME), classifier.predict_proba(FRAME))
 
 
+def test_a_catboost_model_decides_by_its_threshold(tmp_path):
+    classifier = cat_class(catboost.CatBoostClassifier, np.where(TWO, "q", "p"))
+    before, plain = as_teacher(classifier).fingerprint, as_teacher(classifier).decide(X)
+    classifier.set_probability_threshold(0.2)
+    teacher = as_teacher(classifier)
+    assert teacher.fingerprint != before
+    np.testing.assert_array_equal(teacher.decide(X), np.where(teacher.answer(X)[:, 1] > 0.2, "q", "p"))
+    assert (teacher.decide(X) != plain).any()
+    classifier.save_model(str(tmp_path / "model.cbm"))
+    np.testing.assert_array_equal(open_teacher(str(tmp_path / "model.cbm")).decide(X), teacher.decide(X))
+    assert as_teacher(cat_class(catboost.CatBoostRegressor, TWO)).decide(X) is None
+
+
 def test_an_unfitted_catboost_model_is_refused():
     for model in (catboost.CatBoost(), catboost.CatBoostClassifier()):
         with pytest.raises(BadInput, match="is not fitted; a teacher must be a fitted model"):

@@ -51,7 +51,7 @@ def linear(kind=TensorProto.FLOAT, *, batch="rows", output="scores", more=()):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("zipmap", [True, False, "columns"])
 @pytest.mark.parametrize("model", [LogisticRegression(), RandomForestClassifier(5, random_state=0)], ids=lambda model: type(model).__name__)
 def test_the_labels_and_probabilities_of_a_classifier_are_found(model, zipmap):
     teacher = as_teacher(sk(model.fit(X, LETTERS), zipmap=zipmap))
@@ -60,7 +60,17 @@ def test_the_labels_and_probabilities_of_a_classifier_are_found(model, zipmap):
 
 
 def test_integers_are_labels_as_well():
-    assert as_teacher(sk(LogisticRegression().fit(X, TWO))).form.classes == (3, 7)
+    model = LogisticRegression().fit(X, TWO)
+    for zipmap in (False, "columns"):
+        teacher = as_teacher(sk(model, zipmap=zipmap))
+        assert teacher.form.classes == (3, 7)
+        np.testing.assert_allclose(teacher.answer(X), model.predict_proba(X), atol=1e-5)
+
+
+def test_an_output_for_each_class_without_labels_is_refused_with_what_to_do():
+    content = to_onnx(LogisticRegression().fit(X, LETTERS), X[:1], options={"zipmap": "columns"}).SerializeToString()
+    with pytest.raises(BadInput, match=r"several outputs of numbers, \['sa', 'sb', 'sc'\].*options={id\(model\): {'zipmap': False}}"):
+        as_teacher(content)
 
 
 def test_the_labels_of_the_members_are_not_those_of_the_ensemble():
@@ -90,8 +100,10 @@ def test_raw_scores_of_two_classes_are_log_odds(model):
 
 
 def test_raw_scores_are_refused_as_probabilities():
-    with pytest.raises(NotProbabilities, match="the ONNX file's answers"):
-        as_teacher(sk(LogisticRegression().fit(X, LETTERS), raw_scores=True)).answer(X)
+    content = sk(LogisticRegression().fit(X, LETTERS), raw_scores=True)
+    with pytest.raises(NotProbabilities, match=r"the ONNX file's answers.*an export with raw_scores, pass kind='logits'"):
+        as_teacher(content).answer(X)
+    assert as_teacher(content, kind="logits").answer(X).shape == (len(X), 3)
 
 
 def test_multilabel_is_declared():

@@ -13,7 +13,8 @@ from scipy.optimize import linear_sum_assignment
 
 from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
-from tutelage.core.answers import list_classes, plain_or_none
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import plain_or_none
 from tutelage.core.arrays import Floats, Integers
 from tutelage.core.quantities import percent
 from tutelage.data.truth.position_truth import VOID
@@ -32,6 +33,9 @@ MOST_CLASSES = 1000
 
 GAIN = 0.2
 """Gain in mean recall, beyond what chance explains, from which another order of classes is reported as the right one."""
+
+
+_TYPES = {"str": "text", "int": "number", "float": "number", "bool": "boolean"}
 
 
 def check_known(labels: NDArray[Any], classes: tuple[Any, ...]) -> Iterator[Finding]:
@@ -71,7 +75,8 @@ def _unknown(unknown: list[Any], classes: tuple[Any, ...]) -> str:
 
 def _mapping(unknown: list[Any], classes: tuple[Any, ...]) -> str:
     if {str(label) for label in unknown} <= {str(label) for label in classes}:
-        return f"Pass the labels as {type(classes[0]).__name__}, the type of the teacher's classes."
+        kind = type(classes[0]).__name__
+        return f"Pass the labels as {kind}, the type of the teacher's classes; of a file, declare it (--dtype COLUMN={_TYPES[kind]})."
     if unknown == [255]:
         return VOID
     return "Map the labels to the teacher's classes, or declare the classes that it was trained on; no label is dropped silently."
@@ -86,7 +91,8 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
     low, high = accuracy_interval(right, len(codes))
     accuracy, majority = right / len(codes), commonest / len(codes)
     figure = {"accuracy": accuracy, "95 %": [low, high], "commonest class": majority, "cases": len(codes)}
-    measured = f"the teacher is right in {percent(accuracy)} of {len(codes)} cases (95 % {percent(low)} to {percent(high)})"
+    who = "the teacher's most probable class" if answered.decided_otherwise else "the teacher"
+    measured = f"{who} is right in {percent(accuracy)} of {len(codes)} cases (95 % {percent(low)} to {percent(high)})"
     if high < accuracy_interval(commonest, len(codes))[0]:
         sentence = f"{measured}; always naming the most common class is right in {percent(majority)}."
         remedy = "Check that rows and labels belong together, in the same order, and the order of the classes."
@@ -106,6 +112,21 @@ def check_accuracy(answered: SampleAnswers) -> Iterator[Finding]:
         yield Finding("accuracy", "ok", figure, f"{measured}; always naming the most common class is right in {percent(majority)}.")
     if answered.form.task != "multilabel":
         yield check_order(p, codes, answered.form.classes)
+
+
+def check_decisions(answered: SampleAnswers) -> Iterator[Finding]:
+    """Find a teacher that decides by a rule of its own, such as a tuned threshold: a student learns its probabilities, not the rule."""
+    rows, count = answered.decided_otherwise, answered.sample.count
+    if not rows:
+        return
+    figure: dict[str, Any] = {"rows decided otherwise": rows, "rows": count}
+    sentence = f"the teacher's own decisions (predict) are not its most probable classes in {rows:,} of {count:,} rows"
+    if answered.cases is not None:
+        codes = answered.cases[1]
+        figure["accuracy"] = float((answered.case_decisions == codes).mean())
+        sentence += f", and right in {percent(figure['accuracy'])} of {len(codes):,} cases"
+    sentence += "; a student learns its probabilities, and decides for the most probable class."
+    yield Finding("decisions", "note", figure, sentence, "Let the student decide by the same rule: put the same threshold around it.")
 
 
 def accuracy_interval(right: int, rows: int) -> tuple[float, float]:

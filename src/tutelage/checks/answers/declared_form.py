@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from tutelage.checks.answers.confidence import best_temperature
 from tutelage.checks.findings import Finding, Severity
 from tutelage.checks.sampling import SampleAnswers
-from tutelage.core.answers import list_classes
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.arrays import Floats, sigmoid, softmax
 
 SUM_TOLERANCE = 1e-3

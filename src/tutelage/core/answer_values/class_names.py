@@ -34,6 +34,12 @@ def key_of(label: Any) -> tuple[bool, Any]:
     return isinstance(label, str), label
 
 
+def list_classes(classes: tuple[Any, ...]) -> str:
+    """Class names as text for a message; at most the first six."""
+    names = ", ".join(repr(label) for label in classes[:6])
+    return f"[{names}{', ...' if len(classes) > 6 else ''}]"
+
+
 class ClassNames(tuple[Any, ...]):
     """The name of each class, in order, as a tuple of plain values.
 

@@ -286,7 +286,10 @@ def catboost_content(model: Any) -> bytes:
             model.save_model(str(path))
             return path.read_bytes()
         plain = json.loads(path.read_bytes())
-        plain["model_info"] = plain.get("model_info", {}).get("class_params")
+        about = plain.get("model_info", {})
+        plain["model_info"] = about.get("class_params")
+        if float(about.get("binclass_probability_threshold", 0.5)) != 0.5:  # by which it decides
+            plain["threshold"] = about["binclass_probability_threshold"]
         return json.dumps(plain, sort_keys=True).encode()
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answer_values.named_columns import columns_in_order
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import AnswerForm, columns_in_order, label_array, labels_of, list_classes, of_classes
+from tutelage.core.answers import AnswerForm, label_array, labels_of, of_classes
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError

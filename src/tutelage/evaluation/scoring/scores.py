@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import list_classes
 from tutelage.core.records import Interval
 from tutelage.evaluation.intervals import effective_rows, mean_interval, proportion_interval, rare_rows_caution, weighted_mean_interval
 from tutelage.evaluation.metrics.entities import Tags, entity_overlaps

@@ -209,7 +209,7 @@ class Parts:
     def identity(self) -> tuple[Any, ...]:
         """What tells these rows, their answers, their ground truth and their order from others, as plain values."""
         data: Any = (self.labels.names, self.labels.answers) if isinstance(self.labels, SoftLabels) else self.labels.sha256
-        truth: Any = self.y.to_numpy() if is_frame(self.y) else self.y
+        truth: Any = self.y
         if self.column is not None or (self.y is None and self.source.paired is not None):
             running = RunningName()
             for part in self.in_order():
@@ -307,7 +307,7 @@ def parts(
 def _checked_truth(y: Any, rows: int, form: AnswerForm) -> Any:
     if form.positions is not None and not is_frame(y):
         return _truth_of_positions(y, rows)
-    truth = y if is_frame(y) else target_array(y)
+    truth = target_array(form.truth_by_name(y))
     if truth.ndim not in (1, 2) or len(truth) != rows:
         raise ShapeError(f"y has shape {truth.shape}; expected ({rows},) or ({rows}, columns), or the name of a column of the rows.")
     return truth

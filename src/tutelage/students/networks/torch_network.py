@@ -102,7 +102,7 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
             X: (rows, features), or (rows, ...) or a mapping of several inputs where the network takes them.
             y: labels or soft targets, as for the other students; with `multilabel` (rows, labels) probabilities that each label is on, or
                 0 and 1.
-            classes: the label of each column of a matrix; 0, 1, ... if not given.
+            classes: as for the other students.
             sample_weight: (rows,) how much each row counts; all alike if not given.
 
         Raises:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.utils.metaestimators import available_if
 
 from tutelage.core.answer_kinds import Task
-from tutelage.core.answers import AnswerForm, label_array, list_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, ShapeError, require
 from tutelage.core.identity.hashing import content_hash

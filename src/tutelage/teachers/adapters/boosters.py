@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class BoosterTeacher:
         schema: the columns that the booster learnt; None for a LightGBM model that does not store which of them are categories.
         declared: what the caller said that the booster does not store.
         save: writes the booster to a file, where that holds more than `content`.
+        rule: rows -> (rows,) the classes that the booster decides for, by a threshold that it stores; None if it stores none.
 
     Example:
         >>> import lightgbm
@@ -62,6 +64,7 @@ class BoosterTeacher:
     schema: Schema | None = None
     declared: Declared = field(default_factory=Declared)
     save: Callable[[Path], Any] | None = None
+    rule: Callable[[Any], Any] | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -78,6 +81,17 @@ class BoosterTeacher:
         with errors_as_bad_input(f"the {self.engine} model"):
             predictions = self.ask(inputs)
         return self.form.take(predictions, rows)
+
+    def decide(self, inputs: Any) -> Any:
+        """(rows,) the classes that the booster decides for, which need not be its most probable ones; None if it has no rule of its own.
+
+        Raises:
+            BadInput: as `answer`.
+        """
+        if self.rule is None:
+            return None
+        with errors_as_bad_input(f"the {self.engine} model"):
+            return self.rule(inputs)
 
 
 def lightgbm_teacher(booster: Any, declared: Declared) -> BoosterTeacher:
@@ -163,11 +177,12 @@ def catboost_teacher(model: Any, declared: Declared) -> BoosterTeacher:
         raise _unknown_outputs(loss)
     schema = catboost_schema(model)
 
-    def ask(inputs: Any) -> Any:
+    def ask(inputs: Any, prediction_type: str = prediction_type) -> Any:
         return model.predict(frame_rows("catboost", schema, inputs), prediction_type=prediction_type)
 
+    save, rule = (lambda path: model.save_model(str(path))), partial(ask, prediction_type="Class")
     return BoosterTeacher(
-        "catboost", ask, form, lambda: catboost_content(model), schema, declared, lambda path: model.save_model(str(path))
+        "catboost", ask, form, lambda: catboost_content(model), schema, declared, save, rule if form.task == "binary" else None
     )
 
 

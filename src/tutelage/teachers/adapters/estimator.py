@@ -14,7 +14,6 @@ from tutelage.teachers.booster_columns import booster_engine, booster_schema
 from tutelage.teachers.booster_rows import frame_rows, refuse_unknown_codes, settled_lightgbm_schema
 from tutelage.teachers.estimator_answers import (
     classes_of,
-    in_class_order,
     last_step,
     multilabel_count,
     on_probabilities,
@@ -109,13 +108,13 @@ class EstimatorTeacher:
         Raises:
             BadInput: the rows lack columns that the estimator was fitted on, or hold values that it cannot process.
             NotProbabilities: the rows of `predict_proba` are not distributions.
-            ShapeError: the number of columns is not that of the classes.
+            ShapeError: the number of columns is not that of the classes. LabelMismatch: a frame whose columns have other names.
         """
         count = row_count(inputs)
         with errors_as_bad_input(f"this {type(self.estimator).__name__}"):
             rows = self._rows_for_estimator(inputs)
             answers = self._answers(rows)
-        return self.form.take(in_class_order(answers, self.form), count)
+        return self.form.take(answers, count)
 
     def decide(self, inputs: Any) -> Any:
         """The estimator's own predictions, which need not be its most probable classes: a tuned threshold, support vectors.

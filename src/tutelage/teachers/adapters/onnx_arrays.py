@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.structures.network_answers import by_batch

@@ -12,6 +12,7 @@ from tutelage.core.arrays import is_frame
 from tutelage.core.errors import BadInput
 from tutelage.data import cells as convert
 from tutelage.data.days import days_of
+from tutelage.data.frames import series_of
 from tutelage.data.schema import Column, Schema, columns_of, table_of
 from tutelage.teachers.inputs import matrix_of, texts_of
 
@@ -61,4 +62,4 @@ def _cells(column: Column, name: str, native: Any, *, is_text: bool) -> NDArray[
 def _series(native: Any, cells: NDArray[Any]) -> Any:
     import narwhals.stable.v2 as nw
 
-    return nw.new_series("", cells, backend="pandas") if isinstance(native, np.ndarray) else nw.from_native(native, series_only=True)
+    return nw.new_series("", cells, backend="pandas") if isinstance(native, np.ndarray) else series_of(native)

@@ -9,9 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answers import AnswerForm, list_classes
+from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, is_frame
-from tutelage.core.errors import BadInput, DamagedFile, TutelageError, one_line, require
+from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, TutelageError, one_line, require
 from tutelage.core.file_systems.paths import check_local
 from tutelage.core.position_answers import Answers
 from tutelage.core.stored.checksums import onnx_intact
@@ -40,13 +41,14 @@ class OnnxTeacher:
     Attributes:
         session: the onnxruntime InferenceSession.
         form: kind, task and classes of the answers.
-        output: name of the output that holds the answers.
+        output: name of the output that holds the answers, or the first of those of `by_class`.
         fingerprint: SHA-256 of the file and of the external files that hold its weights.
         columns: the columns of the rows, where the file names them: a file of tutelage does.
         of_classifier: whether the labels come from a classifier node; its scores of two classes may be [-f, f].
         has_threshold: whether the file says which rows it leaves to a teacher: that of a cascade does.
         source: the file, or its content.
         declared: what the caller said that the file does not store.
+        by_class: names of the outputs of a file with one for each class; empty for one output of them all.
 
     Example:
         >>> import tutelage as tl
@@ -72,6 +74,7 @@ class OnnxTeacher:
     has_threshold: bool = False
     source: Path | bytes = b""
     declared: Declared = field(default_factory=Declared)
+    by_class: tuple[str, ...] = ()
 
     def answer(self, inputs: Any) -> Answers:
         """(rows, classes) or (rows, outputs); `PositionAnswers` of a form with positions.
@@ -119,7 +122,14 @@ class OnnxTeacher:
         symmetric = answers.shape[1:] == (2,) and np.array_equal(answers[:, 0], -answers[:, 1])
         if self.of_classifier and self.form.kind == "logits" and symmetric:
             answers = answers[:, 1]  # f is the log odds; the softmax of [-f, f] would double them
-        return [self.form.take(answers, rows, "the ONNX file's answers"), *others]
+        try:
+            return [self.form.take(answers, rows, "the ONNX file's answers"), *others]
+        except NotProbabilities as error:
+            if self.columns is not None or self.form.kind != "probabilities":
+                raise
+            raise NotProbabilities(
+                f"{error} Where they are scores, as of a support vector machine or of an export with raw_scores, pass kind='logits'."
+            ) from error
 
     def _run(self, names: list[str], feeds: dict[str, Any], start: int, stop: int, filled: int | None) -> list[NDArray[Any]]:
         """Outputs for a part of the rows, the answers first; a graph with a fixed batch size gets the last row again to fill it."""
@@ -129,7 +139,9 @@ class OnnxTeacher:
         lacking = 0 if filled is None else filled - (stop - start)
         if lacking:
             part = {name: np.concatenate([values, np.repeat(values[-1:], lacking, axis=0)]) for name, values in part.items()}
-        output, *others = self.session.run(names, part)
+        output, *others = self.session.run([*self.by_class, *names[1:]] if self.by_class else names, part)
+        if self.by_class:
+            output, others = np.column_stack([output, *others[: len(self.by_class) - 1]]), others[len(self.by_class) - 1 :]
         if isinstance(output, list):  # a ZipMap returns one mapping from class to probability for each row
             output = np.array([[mapping[label] for label in self.form.classes] for mapping in output], dtype=np.float32)
         return [np.asarray(each)[: stop - start] for each in (output, *others)]
@@ -222,9 +234,11 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         has_threshold = described.cascade is not None
         return OnnxTeacher(session, form, output, fingerprint, described.columns, False, has_threshold, kept, declared)
     labels = _class_labels(model.graph)
-    output = _answer_output(session, of_classifier=labels is not None)
-    form = _form(session, output, labels, declared)
-    return OnnxTeacher(session, form, output, fingerprint, of_classifier=labels is not None, source=kept, declared=declared)
+    by_class = _outputs_of_classes(session, labels or ())
+    output = by_class[0] if by_class else _answer_output(session, of_classifier=labels is not None)
+    form = _form(session, output, labels, replace(declared, kind=declared.kind or "probabilities") if by_class else declared)
+    of_classifier = labels is not None
+    return OnnxTeacher(session, form, output, fingerprint, None, of_classifier, source=kept, declared=declared, by_class=by_class)
 
 
 _SHAPES = {None: (2, 1), "tokens": (3, 2), "pixels": (4, 1)}
@@ -296,6 +310,13 @@ def _class_labels(graph: Any) -> tuple[Any, ...] | None:
     return None
 
 
+def _outputs_of_classes(session: Any, labels: tuple[Any, ...]) -> tuple[str, ...]:
+    """The outputs of a file with one for each class, as skl2onnx writes it with zipmap="columns"; empty for any other."""
+    names = tuple(f"{'s' if isinstance(label, str) else 'i'}{label}" for label in labels)
+    known = {one.name for one in session.get_outputs() if one.type.startswith("tensor(") and len(one.shape) == 1}
+    return names if set(names) <= known else ()
+
+
 def _answer_output(session: Any, *, of_classifier: bool) -> str:
     """Name of the output that holds the answers."""
     outputs = session.get_outputs()
@@ -307,7 +328,8 @@ def _answer_output(session: Any, *, of_classifier: bool) -> str:
         return str(numbers[-1])
     if len(numbers) > 1:
         raise BadInput(
-            f"the ONNX file has several outputs of numbers, {list_classes(tuple(numbers))}, expected one; export it with the answers alone."
+            f"the ONNX file has several outputs of numbers, {list_classes(tuple(numbers))}, expected one; export it with the answers "
+            "alone, by skl2onnx with options={id(model): {'zipmap': False}}."
         )
     raise BadInput(
         f"the ONNX file has no output of numbers, only {list_classes(tuple(one.name for one in outputs))}; export it with its logits or "

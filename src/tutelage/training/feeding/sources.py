@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from tutelage.core import torch_runtime
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
-from tutelage.core.answers import AnswerForm, form_of_truth, list_classes
+from tutelage.core.answers import AnswerForm, form_of_truth
 from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError

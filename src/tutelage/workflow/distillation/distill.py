@@ -10,6 +10,7 @@ from typing import Any
 
 from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
+from tutelage.core.answer_values.named_columns import columns_like
 from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.contracts import Teacher
@@ -239,9 +240,10 @@ def distill(
     task = opened.form.task
     X_test, y_test, test_weights, test_groups = parts_given("test", test, ("y", "weights", "groups"))
     X_pool, pool_weights, pool_groups, pool_times = parts_given("pool", pool, ("weights", "groups", "times"))
-    tested = None if test is None else row_set(X_test, y_test, weights=test_weights, groups=test_groups)
+    y_test = y_test if task != "regression" else columns_like(y_test, y, "the columns of y of the test")
+    tested = None if test is None else row_set(X_test, y_test, form=opened.form, weights=test_weights, groups=test_groups)
     more = None if pool is None else row_set(X_pool, weights=pool_weights, groups=pool_groups, times=pool_times)
-    given = row_set(X, y, weights=sample_weight, groups=groups, times=times)
+    given = row_set(X, y, form=opened.form, weights=sample_weight, groups=groups, times=times)
     found = labelled(
         given,
         in_columns(given, tested, "test", teacher_too=True),

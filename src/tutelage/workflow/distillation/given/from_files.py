@@ -12,6 +12,7 @@ from tutelage.losses.class_weights import checked_class_weight
 from tutelage.workflow.distillation.given.alike import in_columns
 from tutelage.workflow.distillation.given.problem import Problem, RowSet, moments, refuse_positions
 from tutelage.workflow.distillation.given.unlabelled import labelled
+from tutelage.workflow.ground_truth import check_labels, in_label_order
 from tutelage.workflow.open_answers import SourceOptions, columns_known_to, in_columns_of, open_answers
 from tutelage.workflow.train import data_entry
 
@@ -56,7 +57,8 @@ def problem_of_files(
     file = file.with_roles(truth=file.truth, drop=(*file.drop, *beside), text=file.text, weight=file.weight)
     opened = open_answers(teacher, file, options)
     refuse_positions(opened.form)
-    file = in_columns_of(opened, file)
+    file = in_label_order(opened.form, in_columns_of(opened, file))
+    check_labels(opened.form, file)
     columns = columns_known_to(opened, file)
 
     def of(one: TableFile, role: str) -> RowSet:

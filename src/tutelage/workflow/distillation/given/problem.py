@@ -281,10 +281,19 @@ def refuse_positions(form: AnswerForm) -> None:
         )
 
 
-def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
+def row_set(X: Any, y: Any = None, *, form: AnswerForm | None = None, weights: Any = None, groups: Any = None, times: Any = None) -> RowSet:
     """Rows that student and teacher take in the same form.
 
+    Args:
+        X: the rows.
+        y: the ground truth, whose columns are matched by name to the labels of a form; None if it is not known.
+        form: of the teacher's answers, where y is given.
+        weights: (rows,) weights; None if all rows weigh the same.
+        groups: (rows,) of rows that belong together; None if none do.
+        times: (rows,) when each row was seen; None if it does not matter.
+
     Raises:
+        LabelMismatch: a frame y with columns of other names.
         ShapeError: another number of true labels, weights, groups or times than rows, or rows that are single numbers. BadInput: rows of
             an unsupported kind.
     """
@@ -295,6 +304,7 @@ def row_set(X: Any, y: Any = None, *, weights: Any = None, groups: Any = None, t
         raise BadInput(f"a column of the rows is named {unnamed[0]!r}, which is no text; name the columns, or pass the rows as an array.")
     held = tensor_array(held) if hasattr(held, "detach") else held  # rows that are made from others are arrays
     found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
+    y = y if form is None else form.truth_by_name(y)
     truth = None if y is None else np.asarray(y) if is_frame(y) else array_of(y, "the rows of y")
     if truth is not None and truth.ndim == 0:
         raise BadInput(f"y is {shown(y)}; expected the ground truth of each row, as an array or a column.")

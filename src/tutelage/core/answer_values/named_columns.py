@@ -1,0 +1,95 @@
+"""Columns that are named after the classes: matched to them by name, whatever their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tutelage.core.answer_values.class_names import key_of, list_classes
+from tutelage.core.arrays import is_frame, unmasked
+from tutelage.core.errors import LabelMismatch
+
+
+def column_names(frame: Any) -> list[Any]:
+    """The names of the columns of a frame of pandas or polars, or of an Arrow table."""
+    return list(frame.schema.names if type(frame).__module__.startswith("pyarrow") else frame.columns)
+
+
+def are_numbers(names: Sequence[Any]) -> bool:
+    """Whether columns are named by their places alone, as pandas (0, 1), its CSV files ("0", "1") and polars (column_0) do.
+
+    Example:
+        >>> are_numbers([0, 1]), are_numbers(["column_0", "column_1"]), are_numbers(["1", "0"])
+        (True, True, False)
+    """
+    return [str(name).removeprefix("column_") for name in names] == [str(place) for place in range(len(names))]
+
+
+def order_by_name(given: Sequence[Any], expected: Sequence[Any], *, what: str, remedy: str) -> list[int] | None:
+    """The place of each expected name among the given ones, which are compared as texts.
+
+    Args:
+        given: names of columns.
+        expected: names, such as those of the classes.
+        what: the subject of the error.
+        remedy: what to do about it.
+
+    Returns:
+        None if no name is among those expected: the columns are in the order of the classes, or have names that say otherwise.
+
+    Raises:
+        LabelMismatch: some names are those expected, and others are not, are missing or come twice.
+
+    Example:
+        >>> order_by_name(["wind", "rain"], ["rain", "wind"], what="the columns", remedy="")
+        [1, 0]
+    """
+    alike = str if len(set(map(str, expected))) == len(expected) else key_of  # the classes 1 and "1" differ in their type alone
+    if list(given) == list(range(len(given))) or not set(map(alike, given)) & set(map(alike, expected)):
+        return None  # pandas numbers columns that have no names
+    return _order(given, expected, alike, what, remedy)
+
+
+def order_in_frame(frame: Any, classes: Sequence[Any], what: str) -> list[int] | None:
+    """The place of each class among the columns of a frame of numbers; None if its columns have no names.
+
+    Raises:
+        LabelMismatch: the columns have other names.
+    """
+    names, remedy = column_names(frame), "Rename them, or pass an array."
+    order = order_by_name(names, classes, what=what, remedy=remedy)
+    return columns_in_order(names, classes, what=what, remedy=remedy) if order is None and not are_numbers(names) else order
+
+
+def columns_like(y: Any, first: Any, what: str) -> Any:
+    """Values with their columns in the order of others of the same outputs, where both are frames with names; else as they are.
+
+    Raises:
+        LabelMismatch: a frame with some of the names, and others.
+    """
+    if not (is_frame(y) and is_frame(first)) or are_numbers(column_names(y)):
+        return y
+    order = order_by_name(column_names(y), column_names(first), what=what, remedy="Rename them, or pass arrays.")
+    return y if order is None else unmasked(y, what)[:, order]
+
+
+def columns_in_order(given: Sequence[Any], expected: Sequence[Any], *, what: str, remedy: str) -> list[int]:
+    """The place of each expected class among the given ones; the number 1 and the text "1" are two.
+
+    Raises:
+        LabelMismatch: names that are missing or not expected.
+    """
+    return _order(given, expected, key_of, what, remedy)
+
+
+def _order(given: Sequence[Any], expected: Sequence[Any], key: Callable[[Any], Any], what: str, remedy: str) -> list[int]:
+    places = {key(name): place for place, name in enumerate(given)}
+    wanted = set(map(key, expected))
+    missing = tuple(name for name in expected if key(name) not in places)
+    extra = tuple(name for place, name in enumerate(given) if key(name) not in wanted or places[key(name)] != place)
+    if missing or extra:
+        raise LabelMismatch(
+            f"{what} are {list_classes(tuple(given))}; expected {list_classes(tuple(expected))}: "
+            f"missing {list_classes(missing)}, extra {list_classes(extra)}. {remedy}"
+        )
+    return [places[key(name)] for name in expected]

@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from tutelage.core.answer_values.named_columns import (
+    are_numbers,
+    column_names,
+    columns_in_order,
+    columns_like,
+    order_by_name,
+    order_in_frame,
+)
+from tutelage.core.errors import LabelMismatch
+
+WORDS = {"what": "the columns", "remedy": "Rename them."}
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_frames_of_all_kinds_have_names(frame):
+    assert column_names(frame({"b": [1], "a": [2]})) == ["b", "a"]
+
+
+def test_columns_that_are_numbered_have_no_names():
+    assert are_numbers(column_names(pd.DataFrame(np.zeros((1, 2)))))
+    assert are_numbers(column_names(pl.DataFrame(np.zeros((1, 2)))))
+    assert not are_numbers(["0", "2"])
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "order"),
+    [
+        (["b", "a"], ("a", "b"), [1, 0]),
+        (["1", "0"], (0, 1), [1, 0]),
+        (["y_a", "y_b"], ("a", "b"), None),
+        ([0, 1], (1, 0), None),
+        ([1, "1"], ("1", 1), [1, 0]),
+    ],
+    ids=["names", "numbers as texts", "other names", "numbers of pandas", "names that differ in their type"],
+)
+def test_names_are_matched_and_others_left_in_their_order(given, expected, order):
+    assert order_by_name(given, expected, **WORDS) == order
+
+
+@pytest.mark.parametrize("given", [["a", "c"], ["a"], ["a", "b", "b"], ["a", "b", "c"]], ids=str)
+def test_a_mix_of_names_is_refused(given):
+    with pytest.raises(LabelMismatch, match=r"^the columns are \[.*\]; expected \['a', 'b'\]: missing .*, extra .*\. Rename them\.$"):
+        order_by_name(given, ["a", "b"], **WORDS)
+
+
+def test_frames_of_other_names_are_refused_and_those_without_names_are_not():
+    assert order_in_frame(pd.DataFrame(np.zeros((1, 2))), ("a", "b"), "the columns") is None
+    with pytest.raises(LabelMismatch, match=r"missing \['a', 'b'\], extra \['x', 'y'\]"):
+        order_in_frame(pd.DataFrame(np.zeros((1, 2)), columns=["x", "y"]), ("a", "b"), "the columns")
+
+
+def test_classes_differ_by_their_type_where_no_file_is_between():
+    with pytest.raises(LabelMismatch, match=r"missing \[1\], extra \['1'\]"):
+        columns_in_order(["1"], [1], **WORDS)
+
+
+def test_values_are_matched_to_those_of_other_rows():
+    first, second = pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"b": [3], "a": [4]})
+    assert columns_like(second, first, "the columns").tolist() == [[4, 3]]
+    array, other = np.zeros((1, 2)), pd.DataFrame({"x": [3], "y": [4]})
+    assert columns_like(array, first, "the columns") is array
+    assert columns_like(other, first, "the columns") is other

@@ -18,6 +18,7 @@ from tutelage.core.records import Export, Parity, dumps
 from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
 from tutelage.exporters.program.build import program_of
+from tutelage.exporters.proof.as_given import check_as_given
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
@@ -188,6 +189,7 @@ def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:
 
 def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:
     """The job with the comparison of its file in each runtime."""
+    check_as_given(job.subject, job.rows)
     for runtime in target.runtimes(job):
         if job.settings.is_rounded:
             drop = drop_of(draft, job.program, job.subject, job.rows, runtime, truth=truth, max_drop=max_drop)

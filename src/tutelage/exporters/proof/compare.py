@@ -16,14 +16,13 @@ from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import Category, OnnxPart
 from tutelage.exporters.program.program import Program
+from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
 from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
 from tutelage.exporters.subject.threshold import deferred_rows
 
-TOLERANCE = 1e-5
-"""Largest allowed difference of a probability; of a value, relative to the larger of itself and the size of ordinary answers."""
 LARGEST_FACTOR = 1000
 """Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
 CELLS = 10_000_000
@@ -97,17 +96,9 @@ def compare(
     ordinary = ordinary_rows(rows, most)
     with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
         asked = [(start, part, subject.answers(part)) for start, part in batches(ordinary)]
-        scale = _scale(program, np.concatenate([answers.values for _, _, answers in asked]))
+        scale = sizes_of(program.form, np.concatenate([answers.values for _, _, answers in asked]))
         comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows), scale)
         return comparison.run(rows, asked)
-
-
-def _scale(program: Program, values: Floats) -> Floats:
-    """(outputs,) the size of the answers to ordinary rows, to which differences are related: 1 for probabilities."""
-    if program.form.task != "regression":
-        return np.ones(program.outputs)
-    sizes = np.sqrt(np.mean(np.where(np.isfinite(values), values, 0.0) ** 2, axis=0))
-    return np.where(sizes > 0, sizes, 1.0)
 
 
 def _typical(rows: CheckRows) -> float:

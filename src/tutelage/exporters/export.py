@@ -22,6 +22,7 @@ from tutelage.exporters.proof.as_given import check_as_given
 from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
+from tutelage.exporters.proof.refusals import FAR_DATES, in_columns
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.subject.threshold import about_threshold
@@ -156,7 +157,11 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
     """
     (name, module), proven = TARGETS[end], [_NOT_PROVEN]
     if longest:
-        refused = (*edge_cases(job.rows[: min(2, len(job.rows))], job.program), MISREAD, OVERFLOWED)
+        columns = sorted(
+            (place if one.name is None else one.name for place, one in enumerate(job.program.inputs)), key=_length, reverse=True
+        )
+        groups = (in_columns(name, columns) for name in edge_cases(job.rows[: min(2, len(job.rows))], job.program))
+        refused = (*groups, MISREAD, FAR_DATES, OVERFLOWED)
         proof = Parity(
             rows=ROWS,
             edge_rows=ROWS,
@@ -175,6 +180,10 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
         job, [f"{name}, written by tutelage.", *proven, *about_threshold(job.program.guarantee)]
     )
     return files
+
+
+def _length(name: object) -> int:
+    return len(repr(name))
 
 
 def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:

@@ -18,6 +18,7 @@ from tutelage.exporters.program.operations import Category, OnnxPart
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
 from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
+from tutelage.exporters.proof.refusals import FAR_DATES, OddCells
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
@@ -32,8 +33,6 @@ MISREAD = f"{EMPTY} (the format reads them as missing)"
 LARGEST_SUMMED = 1e30
 """Beyond such numbers, weighted sums of them may leave single precision."""
 OVERFLOWED = "numbers whose sums leave single precision"
-ASKED_ALONE = 50
-"""Rows of a refused group that are asked one by one: a student may take some of them."""
 
 
 class Runtime(Protocol):
@@ -120,20 +119,30 @@ class _Comparison:
         worst = _Worst()
         for start, part, answers in ordinary:
             self._add(worst, part, answers, "row", start)
-        edges, refused = 0, []
+        edges, refused, far = 0, [], False
+        cells = OddCells(rows, self.program.inputs)
         for name, group in edge_cases(rows, self.program).items():
-            taken = 0
-            for _, part in batches(self.subject.exact(self._readable(self._within(group)))):
-                answered = list(self._answered(part))
+            taken: list[CheckRows] = []
+            left: list[CheckRows] = []
+            made = self._readable(self._within(group))
+            exact = self.subject.exact(made)
+            far = far or bool((np.isnan(exact.numbers) & ~np.isnan(made.numbers)).any())
+            for _, part in batches(exact):
+                answered, others = self._answered(part, cells)
+                left += others
                 if answered:
                     given, answers = _merged(answered)
-                    self._add(worst, given, answers, f"edge row ({name})", taken)
-                    taken += len(given)
-            edges += taken
+                    self._add(worst, given, answers, f"edge row ({name})", sum(map(len, taken)))
+                    taken.append(given)
+            edges += sum(map(len, taken))
             if len(group) and not taken:
                 refused.append(name)
+            elif left:
+                refused.append(cells.refused(name, taken, left))
+        if far:
+            refused.append(FAR_DATES)
         if self._misread():
-            refused = [*(name for name in refused if name != EMPTY), MISREAD]
+            refused = [*(name for name in refused if EMPTY not in name), MISREAD]
         if worst.overflowed:
             refused.append(OVERFLOWED)
         compared = sum(len(part) for _, part, _ in ordinary)
@@ -169,18 +178,20 @@ class _Comparison:
             texts[texts[:, column] == "", column] = None
         return CheckRows(made.numbers, texts)
 
-    def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
-        """The rows that the student answers, with finite numbers."""
+    def _answered(self, rows: CheckRows, cells: OddCells) -> tuple[list[tuple[CheckRows, Answers]], list[CheckRows]]:
+        """The rows that the student answers, with finite numbers; and those that it refuses, of those that are asked alone."""
         try:
-            yield from _finite(rows, self.subject.answers(rows))
+            return list(_finite(rows, self.subject.answers(rows))), []
         except BadInput:
-            for place in np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ASKED_ALONE), dtype=int)):
+            answered: list[tuple[CheckRows, Answers]] = []
+            refused = []
+            for place in cells.asked_alone(rows):
                 alone = rows[slice(place, place + 1)]
                 try:
-                    answers = self.subject.answers(alone)
+                    answered += _finite(alone, self.subject.answers(alone))
                 except BadInput:
-                    continue
-                yield from _finite(alone, answers)
+                    refused.append(alone)
+            return answered, refused
 
     def _add(self, worst: _Worst, rows: CheckRows, ours: Answers, name: str, start: int) -> None:
         """Take the differences of some rows into account.

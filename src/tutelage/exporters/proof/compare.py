@@ -30,9 +30,9 @@ CELLS = 10_000_000
 """Largest number of cells that are compared at a time: starting a runtime may cost more than its answers."""
 MISREAD = f"{EMPTY} (the format reads them as missing)"
 """What is said about empty texts that a file cannot tell from missing ones, while its student does."""
-LARGEST_SUMMED = 1e30
-"""Beyond such numbers, weighted sums of them may leave single precision."""
-OVERFLOWED = "numbers whose sums leave single precision"
+LARGEST_SUMMED, LARGEST_SQUARED = 1e30, 1e15
+"""Beyond such numbers, weighted sums of them, and sums of their squares, may leave single precision."""
+OVERFLOWED = "numbers whose sums or squares leave single precision"
 
 
 class Runtime(Protocol):
@@ -209,7 +209,8 @@ class _Comparison:
         gaps = np.abs(ours.values - theirs.values) / np.maximum(self.scale, np.abs(ours.values))
         gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
         gaps = (gaps / factor[:, None]).max(axis=1)
-        overflowed = ~np.isfinite(gaps) & self._may_overflow(rows)
+        squared = self.program.squares_in_single  # whose overflow divides by infinity: the student has finite answers
+        overflowed = (~np.isfinite(gaps) | (squared & (gaps > TOLERANCE))) & self._may_overflow(rows)
         worst.overflowed |= bool(overflowed.any())
         gaps[overflowed] = 0.0
         if not np.isfinite(gaps).all():
@@ -227,7 +228,8 @@ class _Comparison:
     def _may_overflow(self, rows: CheckRows) -> NDArray[np.bool_]:
         """(rows,) whether sums in single precision may overflow: whether they do depends on their order, which is the runtime's."""
         flat = np.abs(rows.numbers.reshape(len(rows), -1), dtype=np.float64)
-        return np.asarray((flat > LARGEST_SUMMED).any(axis=1) & (self.program.single or self.program.partly_single))
+        largest = LARGEST_SQUARED if self.program.squares_in_single else LARGEST_SUMMED
+        return np.asarray((flat > largest).any(axis=1) & (self.program.single or self.program.partly_single))
 
     def _changed(self, ours: Answers, theirs: Answers, factor: Floats, where: str) -> int:
         """How many decisions differ, where the student itself is undecided."""

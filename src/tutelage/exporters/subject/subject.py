@@ -62,15 +62,17 @@ class Subject:
             return rows.numbers
         if self.container == "list":
             return ["" if text is None else text for text in rows.texts[:, 0].tolist()]
+        pandas = require("pandas")
         columns, number, text = {}, 0, 0
         for one in self.inputs:
             if one.kind == "text":
-                columns[one.name] = np.array([np.nan if cell is None else cell for cell in rows.texts[:, text].tolist()], dtype=object)
+                cells = [np.nan if cell is None else cell for cell in rows.texts[:, text].tolist()]
+                columns[one.name] = pandas.Series(cells, dtype=object)  # texts of pandas hold no half of a character
                 text += 1
             else:
                 columns[one.name] = _as_type(rows.numbers[:, number], one.type)
                 number += 1
-        return require("pandas").DataFrame(columns)
+        return pandas.DataFrame(columns)
 
     def exact(self, rows: CheckRows) -> CheckRows:
         """The rows as the student can be given them: dates and durations to the microsecond."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.core.errors import ParityError
@@ -101,6 +102,14 @@ def test_class_names_of_any_kind(classes, tmp_path):
     module = module_of(tmp_path, student, X)
     assert classes == module.CLASSES
     assert [module.predict(row) for row in X.tolist()] == student.predict(X).tolist()
+
+
+@pytest.mark.parametrize("name", ["前回のご利用日からの経過日付情報一覧", "дата последнего обращения клиента"])
+def test_a_long_name_beyond_ascii_of_a_column_with_a_unit(name, tmp_path):
+    frame = pd.DataFrame({name: RANDOM.random(COUNT) < 0.5, "v": np.arange(float(COUNT))})
+    student = DecisionTreeClassifier(max_depth=2).fit(frame, frame[name])
+    assert ascii(name)[1:-1] in " ".join(text_of(student, frame).split('"""')[1].replace("\n", " ").split())
+    assert module_of(tmp_path, student, frame).predict({name: True, "v": 1.0}) is True
 
 
 def test_texts_may_be_given_alone(tmp_path):

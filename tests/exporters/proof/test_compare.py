@@ -18,7 +18,8 @@ from tutelage.exporters.export import export
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof import compare as module
 from tutelage.exporters.proof import edge_cases
-from tutelage.exporters.proof.compare import TOLERANCE, compare
+from tutelage.exporters.proof.as_given import TOLERANCE
+from tutelage.exporters.proof.compare import compare
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.onnx.runtime import OnnxRuntime, OnnxStudent

@@ -75,6 +75,7 @@ def test_rows_are_sequences_or_mappings_of_plain_or_numpy_values(tmp_path):
         ([1, "a"], ValueError, "the row has 2 cells; expected 3"),
         (["40", "a", True], TypeError, "a cell holds a text; expected a number, or None"),
         ([40, 5, True], TypeError, "a cell holds a int; expected a text, or None"),
+        ([10**400, "a", True], ValueError, "a cell holds a whole number beyond all numbers of double precision"),
         ({"age": 1}, KeyError, "a .b"),
         ("text", ValueError, "the row has 1 cells; expected 3"),
     ],

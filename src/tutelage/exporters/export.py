@@ -19,10 +19,9 @@ from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof.as_given import check_as_given
-from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
+from tutelage.exporters.proof.compare import compare, longest_refusals
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
-from tutelage.exporters.proof.refusals import FAR_DATES, in_columns
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.subject.threshold import about_threshold
@@ -157,11 +156,8 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
     """
     (name, module), proven = TARGETS[end], [_NOT_PROVEN]
     if longest:
-        columns = sorted(
-            (place if one.name is None else one.name for place, one in enumerate(job.program.inputs)), key=_length, reverse=True
-        )
-        groups = (in_columns(name, columns) for name in edge_cases(job.rows[: min(2, len(job.rows))], job.program))
-        refused = (*groups, MISREAD, FAR_DATES, OVERFLOWED)
+        groups = edge_cases(job.rows[: min(2, len(job.rows))], job.program)
+        refused = longest_refusals(groups, job.program)
         proof = Parity(
             rows=ROWS,
             edge_rows=ROWS,
@@ -169,7 +165,7 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
             tolerance=LONG_NUMBER,
             decisions_changed=0,
             refused=refused,
-            worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",
+            worst_row=f"edge row ({max(groups, key=len)}) {ROWS}",
             runtime="-" * 30,
             made_rows=ROWS,
             deferrals_changed=None if job.program.guarantee is None else 0,
@@ -180,10 +176,6 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
         job, [f"{name}, written by tutelage.", *proven, *about_threshold(job.program.guarantee)]
     )
     return files
-
-
-def _length(name: object) -> int:
-    return len(repr(name))
 
 
 def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:

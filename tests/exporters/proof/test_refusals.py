@@ -10,7 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.exporters.export import export
-from tutelage.exporters.proof.refusals import BEYOND, FAR_DATES
+from tutelage.exporters.proof.refusals import BEYOND, FAR_DATES, in_columns
 from tutelage.students.columns import with_columns
 
 RNG = np.random.default_rng(0)
@@ -37,6 +37,12 @@ def test_unseen_categories_that_one_of_two_columns_refuses_are_named_with_it(tmp
     found = refused(student, frame, tmp_path / "tree.py")
     assert "unseen categories in column 'known'" in found
     assert "missing texts in column 'known'" in found
+
+
+def test_two_of_many_columns_are_named():
+    assert in_columns("gaps", ["a"]) == "gaps in column 'a'"
+    assert in_columns("gaps", ["a", 3]) == "gaps in columns 'a', 3"
+    assert in_columns("gaps", list("abcde")) == "gaps in columns 'a', 'b' and 3 more"
 
 
 def test_columns_of_a_matrix_have_positions(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +18,7 @@ from tutelage.exporters.program.operations import Category, OnnxPart
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
 from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
-from tutelage.exporters.proof.refusals import FAR_DATES, OddCells
+from tutelage.exporters.proof.refusals import FAR_DATES, OddCells, in_columns
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
@@ -276,6 +276,20 @@ class _Comparison:
         return ParityError(
             f"the exported file differs from its student in {self.runtime.name}: its {what}, in {where}; nothing was written. {remedy}"
         )
+
+
+def longest_refusals(groups: Mapping[str, CheckRows], program: Program) -> tuple[str, ...]:
+    """The longest that a record says of groups of edge rows of a program."""
+    names = sorted((place if one.name is None else one.name for place, one in enumerate(program.inputs)), key=_length, reverse=True)
+    cells = OddCells(next(iter(groups.values())), program.inputs)
+    found = [in_columns(name, names) if names and cells.of(group).any() else f"some {name}" for name, group in groups.items()]
+    found += [MISREAD] * bool(program.texts)
+    found += [FAR_DATES] * any(one.type in ("date", "duration") for one in program.inputs)
+    return (*found, *[OVERFLOWED] * (program.single or program.partly_single))
+
+
+def _length(name: object) -> int:
+    return len(repr(name))
 
 
 def decisions(form: AnswerForm, values: Floats) -> NDArray[np.int64] | None:

@@ -70,5 +70,6 @@ def _beyond(rows: CheckRows) -> NDArray[np.bool_]:
 
 
 def in_columns(name: str, columns: Sequence[Any]) -> str:
-    """A group in some columns."""
-    return f"{name} in column{'' if len(columns) == 1 else 's'} {listed(columns)}"
+    """A group in some columns, of which two are named."""
+    more = f" and {len(columns) - 2} more" if len(columns) > 2 else ""
+    return f"{name} in column{'' if len(columns) == 1 else 's'} {listed(columns[:2])}{more}"

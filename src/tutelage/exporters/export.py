@@ -20,7 +20,8 @@ from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
 from tutelage.exporters.beside import record_path
 from tutelage.exporters.program.build import program_of
-from tutelage.exporters.proof.compare import MISREAD, OVERFLOWED, compare
+from tutelage.exporters.proof.as_given import check_as_given
+from tutelage.exporters.proof.compare import compare, longest_refusals
 from tutelage.exporters.proof.edge_cases import ROWS, edge_cases
 from tutelage.exporters.proof.quantised import drop_of
 from tutelage.exporters.subject.student_answers import check_student
@@ -157,7 +158,8 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
     """
     (name, module), proven = TARGETS[end], [_NOT_PROVEN]
     if longest:
-        refused = (*edge_cases(job.rows[: min(2, len(job.rows))], job.program), MISREAD, OVERFLOWED)
+        groups = edge_cases(job.rows[: min(2, len(job.rows))], job.program)
+        refused = longest_refusals(groups, job.program)
         proof = Parity(
             rows=ROWS,
             edge_rows=ROWS,
@@ -165,7 +167,7 @@ def unproven_files(job: Job, end: str, *, longest: bool) -> dict[str, bytes]:
             tolerance=LONG_NUMBER,
             decisions_changed=0,
             refused=refused,
-            worst_row=f"edge row ({max(refused, key=len)}) {ROWS}",
+            worst_row=f"edge row ({max(groups, key=len)}) {ROWS}",
             runtime="-" * 30,
             made_rows=ROWS,
             deferrals_changed=None if job.program.guarantee is None else 0,
@@ -190,6 +192,7 @@ def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:
 
 def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:
     """The job with the comparison of its file in each runtime."""
+    check_as_given(job.subject, job.rows)
     for runtime in target.runtimes(job):
         if job.settings.is_rounded:
             drop = drop_of(draft, job.program, job.subject, job.rows, runtime, truth=truth, max_drop=max_drop)

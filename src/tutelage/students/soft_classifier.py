@@ -266,6 +266,6 @@ def _of_labels(array: NDArray[Any]) -> tuple[NDArray[Any], Floats]:
         check_classification_targets(labels)
         classes, codes = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
-        seen = f"one class ({classes[0]!r})" if len(classes) else "no class and no row"
+        seen = f"one class ({classes.tolist()[0]!r})" if len(classes) else "no class and no row"
         raise BadInput(f"y holds {seen}; a classifier needs rows of at least two classes.")
     return classes, one_hot(codes, len(classes))

@@ -16,7 +16,7 @@ from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.program.operations import Category, Terms
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.proof.compare import TOLERANCE
+from tutelage.exporters.proof.as_given import TOLERANCE
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.inputs import Input
 from tutelage.exporters.subject.subject import Subject, subject_of

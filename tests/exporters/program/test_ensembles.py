@@ -108,4 +108,14 @@ def test_objectives_that_cannot_be_exported_are_named():
     refused(lightgbm.LGBMRegressor(objective="poisson", n_estimators=2, verbosity=-1), np.abs(VALUES), "'poisson'")
     refused(lightgbm.LGBMClassifier(objective="multiclassova", n_estimators=2, verbosity=-1), FOUR, "'multiclassova'")
     refused(xgboost.XGBRegressor(objective="count:poisson", n_estimators=2), np.abs(VALUES), "'count:poisson'")
+    refused(
+        xgboost.XGBClassifier(booster="gblinear", n_estimators=2),
+        (TWO == "yes").astype(int),
+        "it has the booster 'gblinear', where 'gbtree' is expected",
+    )
+    refused(
+        xgboost.XGBClassifier(booster="dart", n_estimators=2),
+        (TWO == "yes").astype(int),
+        "it has the booster 'dart', where 'gbtree' is expected",
+    )
     refused(xgboost.XGBRegressor(missing=0.0, n_estimators=2), VALUES, "missing=0.0")

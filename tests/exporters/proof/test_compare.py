@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
+from torch import nn
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, ParityError, ShapeError
@@ -16,7 +18,8 @@ from tutelage.exporters.export import export
 from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof import compare as module
 from tutelage.exporters.proof import edge_cases
-from tutelage.exporters.proof.compare import TOLERANCE, compare
+from tutelage.exporters.proof.as_given import TOLERANCE
+from tutelage.exporters.proof.compare import compare
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets.onnx.runtime import OnnxRuntime, OnnxStudent
@@ -88,6 +91,16 @@ def test_sums_beyond_single_precision_are_not_compared_and_the_record_says_so():
     for student, size in ((network, 2.0), (LinearRegression().fit(X, Y), 1e30)):  # numbers that sums can hold, or double precision
         with pytest.raises(ParityError, match="are not numbers where those of"):
             compared(student, X, lost(size))
+
+
+@pytest.mark.parametrize("first", [[], [nn.Linear(32, 32)]])
+def test_squares_beyond_single_precision_are_not_compared_and_the_record_says_so(first, tmp_path):
+    torch.manual_seed(0)
+    rows = RNG.normal(size=(80, 32)).astype(np.float32)
+    network = TorchStudent(nn.Sequential(*first, nn.LayerNorm(32), nn.Linear(32, 2)), classes=[0, 1])
+    assert module.OVERFLOWED in export(network, tmp_path / "norm.py", check_on=rows).proofs[0].refused
+    with pytest.raises(ParityError, match="answers differ by"):
+        compared(network, rows, lambda values, rows: values + 0.1 * (np.abs(rows) > 100).any(axis=1, keepdims=True))
 
 
 def test_a_file_of_another_shape_is_refused():

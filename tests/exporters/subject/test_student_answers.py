@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 import torch
 from scipy import sparse
+from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
@@ -84,3 +85,9 @@ def test_a_network_keeps_the_type_of_its_rows():
     assert subject_of(network, np.arange(6).reshape(2, 3))[1].numbers.dtype == np.int64
     with pytest.raises(ShapeError, match="check_on has shape"):
         subject_of(network, np.arange(6))
+
+
+def test_a_student_of_one_class_is_refused_with_it():
+    student = DecisionTreeClassifier().fit(np.zeros((5, 2)), ["no"] * 5)
+    with pytest.raises(BadInput, match=r"the DecisionTreeClassifier knows one class, 'no', .* Train on rows of several classes"):
+        form_of(student, np.zeros((5, 2)))

@@ -17,7 +17,7 @@ from tutelage.core.records import Parity
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
-from tutelage.exporters.proof.compare import TOLERANCE
+from tutelage.exporters.proof.as_given import TOLERANCE
 from tutelage.teachers.adapt import as_teacher
 
 ROWS = 1000

@@ -73,8 +73,16 @@ def _largest_scaler(program: Lowering, model: MaxAbsScaler, rows: Value) -> Valu
     return program.then(op.Clip(-1.0, 1.0), scaled) if getattr(model, "clip", False) else scaled
 
 
+_NO_NONE = (
+    ", which scikit-learn tells from NaN, and a file does not. Fill the gaps, or put NaN there (frame.where(frame.notna(), np.nan)), and "
+    "train again."
+)
+
+
 def _imputer(program: Lowering, model: SimpleImputer, rows: Value) -> Value:
     fills = list(model.statistics_)
+    if any(fill is None for fill in fills):  # the most frequent cell
+        raise BadInput(f"a SimpleImputer has learnt to fill gaps with None{_NO_NONE}")
     kinds = [program.inputs[place].kind for place in rows.places] if isinstance(rows, Columns) else ["number"] * len(fills)
     if not _is_nan(model.missing_values) or any(
         kind == "text" and not isinstance(fill, str) for kind, fill in zip(kinds, fills, strict=True)
@@ -178,6 +186,8 @@ def _category(program: Lowering, rows: Value, place: int, categories: Any, codes
     if not isinstance(rows, Columns):
         raise BadInput("an encoder of categories after another step cannot be exported; expected one that reads columns of the rows.")
     column = program.inputs[rows.places[place]]
+    if any(level is None for level in categories):
+        raise BadInput(f"column {column.name!r} had None in its gaps when the student was trained{_NO_NONE}")
     text = column.kind == "text"
     known = [(level, code) for level, code in zip(categories, codes, strict=True) if not is_missing(level)]
     levels = tuple(str(level) if text else float(level) for level, _ in known if text == isinstance(level, str))

@@ -128,7 +128,7 @@ def _other_objective(model: Any, objective: str) -> BadInput:
 
 
 def _odd_trees(model: Any, error: Exception) -> BadInput:
-    return BadInput(f"a {type(model).__name__} cannot be exported: it has {one_line(error)}.")
+    return BadInput(f"a {type(model).__name__} cannot be exported: it has {'no ' if isinstance(error, KeyError) else ''}{one_line(error)}.")
 
 
 ENSEMBLES: dict[type, Lower] = {

@@ -112,6 +112,13 @@ class Program:
         return float(np.finfo(np.float32 if self.single or self.partly_single else np.float64).eps)
 
     @property
+    def squares_in_single(self) -> bool:
+        """Whether the student may square numbers in single precision: in a layer norm, or in layers that only ONNX has."""
+        operations = [step.operation for step in self.steps]
+        squared = any(isinstance(one, LayerNorm) or (isinstance(one, OnnxPart) and one.estimator is None) for one in operations)
+        return squared and (self.single or self.partly_single)
+
+    @property
     def split_columns(self) -> tuple[tuple[Trees, tuple[int, ...]], ...]:
         """The trees that read numbers of the row, each with the position of each of its features among them; -1 for other features."""
         found = []

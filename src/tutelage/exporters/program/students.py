@@ -83,7 +83,8 @@ def _boosting(program: Lowering, model: SoftBoosting, rows: Value) -> Value:
             start = np.log(share) - np.log1p(-share) if outputs == 1 else np.zeros(outputs)
             trees = tree_values.of_xgboost(stored, outputs, start)
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"the {model.engine} model of a SoftBoosting cannot be exported: it has {one_line(error)}.") from error
+        found = f"{'no ' if isinstance(error, KeyError) else ''}{one_line(error)}"
+        raise BadInput(f"the {model.engine} model of a SoftBoosting cannot be exported: it has {found}.") from error
     scores = program.trees(rows, trees)
     return program.probabilities(program.arithmetic(scores, "add", model.start_) if outputs > 1 else scores)
 

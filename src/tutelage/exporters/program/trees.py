@@ -188,8 +188,11 @@ def of_xgboost(model: Any, outputs: int, start: Floats) -> Trees:
         start: (outputs,) margins before the first tree.
 
     Raises:
-        ValueError: a tree with categories, or trees in another order than one for each output in turn.
+        ValueError: another booster than plain trees, a tree with categories, or trees in another order than one for each output in turn.
     """
+    booster = model["learner"]["gradient_booster"]["name"]
+    if booster != "gbtree":
+        raise ValueError(f"the booster {booster!r}, where 'gbtree' is expected")
     stored = model["learner"]["gradient_booster"]["model"]
     if any(any(one["split_type"]) for one in stored["trees"]) or stored["tree_info"] != [
         place % outputs for place in range(len(stored["trees"]))

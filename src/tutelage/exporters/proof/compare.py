@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -16,25 +16,23 @@ from tutelage.core.errors import BadInput, ParityError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import Category, OnnxPart
 from tutelage.exporters.program.program import Program
+from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
 from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
+from tutelage.exporters.proof.refusals import FAR_DATES, OddCells, in_columns
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.subject.subject import Subject
 from tutelage.exporters.subject.threshold import deferred_rows
 
-TOLERANCE = 1e-5
-"""Largest allowed difference of a probability; of a value, relative to the larger of itself and the size of ordinary answers."""
 LARGEST_FACTOR = 1000
 """Rows far larger than ordinary ones may differ by up to this many times more, where weighted sums are rounded."""
 CELLS = 10_000_000
 """Largest number of cells that are compared at a time: starting a runtime may cost more than its answers."""
 MISREAD = f"{EMPTY} (the format reads them as missing)"
 """What is said about empty texts that a file cannot tell from missing ones, while its student does."""
-LARGEST_SUMMED = 1e30
-"""Beyond such numbers, weighted sums of them may leave single precision."""
-OVERFLOWED = "numbers whose sums leave single precision"
-ASKED_ALONE = 50
-"""Rows of a refused group that are asked one by one: a student may take some of them."""
+LARGEST_SUMMED, LARGEST_SQUARED = 1e30, 1e15
+"""Beyond such numbers, weighted sums of them, and sums of their squares, may leave single precision."""
+OVERFLOWED = "numbers whose sums or squares leave single precision"
 
 
 class Runtime(Protocol):
@@ -97,17 +95,9 @@ def compare(
     ordinary = ordinary_rows(rows, most)
     with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
         asked = [(start, part, subject.answers(part)) for start, part in batches(ordinary)]
-        scale = _scale(program, np.concatenate([answers.values for _, _, answers in asked]))
+        scale = sizes_of(program.form, np.concatenate([answers.values for _, _, answers in asked]))
         comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows), scale)
         return comparison.run(rows, asked)
-
-
-def _scale(program: Program, values: Floats) -> Floats:
-    """(outputs,) the size of the answers to ordinary rows, to which differences are related: 1 for probabilities."""
-    if program.form.task != "regression":
-        return np.ones(program.outputs)
-    sizes = np.sqrt(np.mean(np.where(np.isfinite(values), values, 0.0) ** 2, axis=0))
-    return np.where(sizes > 0, sizes, 1.0)
 
 
 def _typical(rows: CheckRows) -> float:
@@ -129,20 +119,30 @@ class _Comparison:
         worst = _Worst()
         for start, part, answers in ordinary:
             self._add(worst, part, answers, "row", start)
-        edges, refused = 0, []
+        edges, refused, far = 0, [], False
+        cells = OddCells(rows, self.program.inputs)
         for name, group in edge_cases(rows, self.program).items():
-            taken = 0
-            for _, part in batches(self.subject.exact(self._readable(self._within(group)))):
-                answered = list(self._answered(part))
+            taken: list[CheckRows] = []
+            left: list[CheckRows] = []
+            made = self._readable(self._within(group))
+            exact = self.subject.exact(made)
+            far = far or bool((np.isnan(exact.numbers) & ~np.isnan(made.numbers)).any())
+            for _, part in batches(exact):
+                answered, others = self._answered(part, cells)
+                left += others
                 if answered:
                     given, answers = _merged(answered)
-                    self._add(worst, given, answers, f"edge row ({name})", taken)
-                    taken += len(given)
-            edges += taken
+                    self._add(worst, given, answers, f"edge row ({name})", sum(map(len, taken)))
+                    taken.append(given)
+            edges += sum(map(len, taken))
             if len(group) and not taken:
                 refused.append(name)
+            elif left:
+                refused.append(cells.refused(name, taken, left))
+        if far:
+            refused.append(FAR_DATES)
         if self._misread():
-            refused = [*(name for name in refused if name != EMPTY), MISREAD]
+            refused = [*(name for name in refused if EMPTY not in name), MISREAD]
         if worst.overflowed:
             refused.append(OVERFLOWED)
         compared = sum(len(part) for _, part, _ in ordinary)
@@ -178,18 +178,20 @@ class _Comparison:
             texts[texts[:, column] == "", column] = None
         return CheckRows(made.numbers, texts)
 
-    def _answered(self, rows: CheckRows) -> Iterator[tuple[CheckRows, Answers]]:
-        """The rows that the student answers, with finite numbers."""
+    def _answered(self, rows: CheckRows, cells: OddCells) -> tuple[list[tuple[CheckRows, Answers]], list[CheckRows]]:
+        """The rows that the student answers, with finite numbers; and those that it refuses, of those that are asked alone."""
         try:
-            yield from _finite(rows, self.subject.answers(rows))
+            return list(_finite(rows, self.subject.answers(rows))), []
         except BadInput:
-            for place in np.unique(np.linspace(0, len(rows) - 1, min(len(rows), ASKED_ALONE), dtype=int)):
+            answered: list[tuple[CheckRows, Answers]] = []
+            refused = []
+            for place in cells.asked_alone(rows):
                 alone = rows[slice(place, place + 1)]
                 try:
-                    answers = self.subject.answers(alone)
+                    answered += _finite(alone, self.subject.answers(alone))
                 except BadInput:
-                    continue
-                yield from _finite(alone, answers)
+                    refused.append(alone)
+            return answered, refused
 
     def _add(self, worst: _Worst, rows: CheckRows, ours: Answers, name: str, start: int) -> None:
         """Take the differences of some rows into account.
@@ -207,7 +209,8 @@ class _Comparison:
         gaps = np.abs(ours.values - theirs.values) / np.maximum(self.scale, np.abs(ours.values))
         gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
         gaps = (gaps / factor[:, None]).max(axis=1)
-        overflowed = ~np.isfinite(gaps) & self._may_overflow(rows)
+        squared = self.program.squares_in_single  # whose overflow divides by infinity: the student has finite answers
+        overflowed = (~np.isfinite(gaps) | (squared & (gaps > TOLERANCE))) & self._may_overflow(rows)
         worst.overflowed |= bool(overflowed.any())
         gaps[overflowed] = 0.0
         if not np.isfinite(gaps).all():
@@ -225,7 +228,8 @@ class _Comparison:
     def _may_overflow(self, rows: CheckRows) -> NDArray[np.bool_]:
         """(rows,) whether sums in single precision may overflow: whether they do depends on their order, which is the runtime's."""
         flat = np.abs(rows.numbers.reshape(len(rows), -1), dtype=np.float64)
-        return np.asarray((flat > LARGEST_SUMMED).any(axis=1) & (self.program.single or self.program.partly_single))
+        largest = LARGEST_SQUARED if self.program.squares_in_single else LARGEST_SUMMED
+        return np.asarray((flat > largest).any(axis=1) & (self.program.single or self.program.partly_single))
 
     def _changed(self, ours: Answers, theirs: Answers, factor: Floats, where: str) -> int:
         """How many decisions differ, where the student itself is undecided."""
@@ -272,6 +276,20 @@ class _Comparison:
         return ParityError(
             f"the exported file differs from its student in {self.runtime.name}: its {what}, in {where}; nothing was written. {remedy}"
         )
+
+
+def longest_refusals(groups: Mapping[str, CheckRows], program: Program) -> tuple[str, ...]:
+    """The longest that a record says of groups of edge rows of a program."""
+    names = sorted((place if one.name is None else one.name for place, one in enumerate(program.inputs)), key=_length, reverse=True)
+    cells = OddCells(next(iter(groups.values())), program.inputs)
+    found = [in_columns(name, names) if names and cells.of(group).any() else f"some {name}" for name, group in groups.items()]
+    found += [MISREAD] * bool(program.texts)
+    found += [FAR_DATES] * any(one.type in ("date", "duration") for one in program.inputs)
+    return (*found, *[OVERFLOWED] * (program.single or program.partly_single))
+
+
+def _length(name: object) -> int:
+    return len(repr(name))
 
 
 def decisions(form: AnswerForm, values: Floats) -> NDArray[np.int64] | None:

@@ -16,6 +16,8 @@ SPLITS = 1000
 GAPS = 1000
 """Largest number of rows with missing values, of up to `WIDE` numbers each; and the number of odd cells of other rows."""
 WIDE, ODD = 1000, 50
+SQUARED = 1e20
+"""A number whose square is beyond single precision."""
 BLANKED = 0.3
 """Share of the cells that are missing in every second row with missing values."""
 
@@ -48,6 +50,7 @@ def edge_rows(rows: NDArray[np.number], trees: Sequence[Trees]) -> dict[str, NDA
     limits = [np.finfo(kind) for kind in (np.float32, np.float64) if np.dtype(kind).itemsize <= rows.dtype.itemsize]
     odd = [
         -0.0,
+        *(sign * SQUARED for sign in (1.0, -1.0)),
         *(sign * float(value) for limit in limits for value in (limit.max, limit.tiny, limit.smallest_subnormal) for sign in (1, -1)),
     ]
     groups[EXTREME] = _with_odd_cells(rows, odd)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import Floats
-from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, WrongType
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, WrongType, shown
 from tutelage.data.schema import listed, select_columns
 from tutelage.students.cascade import Cascade
 
@@ -62,7 +62,7 @@ def form_of(student: Any, rows: Any) -> AnswerForm:
     """The form of a student's answers: probabilities or values.
 
     Raises:
-        BadInput: a classifier of scikit-learn with several labels a row.
+        BadInput: a classifier of scikit-learn with several labels a row, or one of a single class.
     """
     form = getattr(student, "form", None)
     if isinstance(form, AnswerForm):
@@ -81,6 +81,11 @@ def form_of(student: Any, rows: Any) -> AnswerForm:
     several = getattr(student, "per_label_", False) or getattr(student, "multilabel", False)
     multilabel = several or (taught is not None and taught.task == "multilabel")
     classes = tuple(student.classes_.tolist())
+    if len(classes) < 2 and not multilabel:
+        raise BadInput(
+            f"the {type(student).__name__} knows one class, {shown(classes[0])}, and answers it to every row; expected a student of two "
+            "classes at least. Train on rows of several classes."
+        )
     return AnswerForm("probabilities", "multilabel", classes) if multilabel else of_classes("probabilities", classes)
 
 

@@ -37,6 +37,7 @@ class Subject:
         row_shape: shape of the numbers of a row.
         container: what it takes: an "array", a pandas "frame", or a "list" of texts.
         guarantee: of the threshold below which it leaves rows to a teacher; None if it answers all rows.
+        given_rows: the rows of check_on as they were given, in a frame or an array; None where `given` gives them back as they are.
     """
 
     student: Any
@@ -45,6 +46,7 @@ class Subject:
     row_shape: tuple[int, ...]
     container: str
     guarantee: Guarantee | None = None
+    given_rows: Any = None
 
     def answers(self, rows: CheckRows) -> Answers:
         """The student's answers and decisions.
@@ -60,15 +62,17 @@ class Subject:
             return rows.numbers
         if self.container == "list":
             return ["" if text is None else text for text in rows.texts[:, 0].tolist()]
+        pandas = require("pandas")
         columns, number, text = {}, 0, 0
         for one in self.inputs:
             if one.kind == "text":
-                columns[one.name] = np.array([np.nan if cell is None else cell for cell in rows.texts[:, text].tolist()], dtype=object)
+                cells = [np.nan if cell is None else cell for cell in rows.texts[:, text].tolist()]
+                columns[one.name] = pandas.Series(cells, dtype=object)  # texts of pandas hold no half of a character
                 text += 1
             else:
                 columns[one.name] = _as_type(rows.numbers[:, number], one.type)
                 number += 1
-        return require("pandas").DataFrame(columns)
+        return pandas.DataFrame(columns)
 
     def exact(self, rows: CheckRows) -> CheckRows:
         """The rows as the student can be given them: dates and durations to the microsecond."""
@@ -108,22 +112,23 @@ def _opened(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:
         return _subject(student, (Input(None, "text", "text"),), rows, "list"), rows
     if is_frame(given):
         return _of_frame(student, given)
-    given = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
+    given = as_given = given.toarray() if hasattr(given, "toarray") else np.asarray(given)
     if given.dtype.kind not in "biuf":
         given = _array_of_numbers(given)
     if given.ndim < 2 or 0 in given.shape:
         raise ShapeError(f"check_on has shape {given.shape}; expected (rows, ...), with at least one row and one column.")
     rows = CheckRows.of_numbers(given if hasattr(student, "network") else given.astype(np.float64))
+    given_rows = None if as_given.dtype == rows.numbers.dtype else as_given
     if given.ndim == 2:
         check_width(student, given.shape[1])
     names = column_names(student) or (None,) * given.shape[1]
     inputs = tuple(map(Input, names)) if given.ndim == 2 else ()
-    return _subject(student, inputs, rows, "frame" if hasattr(student, "feature_names_in_") else "array"), rows
+    return _subject(student, inputs, rows, "frame" if hasattr(student, "feature_names_in_") else "array", given_rows), rows
 
 
-def _subject(student: Any, inputs: tuple[Input, ...], rows: CheckRows, container: str) -> Subject:
-    subject = Subject(student, AnswerForm("values", "regression"), inputs, rows.numbers.shape[1:], container)
-    return Subject(student, form_of(student, subject.given(rows[:1])), inputs, subject.row_shape, container)
+def _subject(student: Any, inputs: tuple[Input, ...], rows: CheckRows, container: str, given_rows: Any = None) -> Subject:
+    subject = Subject(student, AnswerForm("values", "regression"), inputs, rows.numbers.shape[1:], container, given_rows=given_rows)
+    return replace(subject, form=form_of(student, subject.given(rows[:1])))
 
 
 def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
@@ -158,7 +163,9 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
     )
     only_text = getattr(student, "text", False) or (not names and not numbers and len(texts) == 1)
     keeps_frame = hasattr(student, "feature_names_in_") or bool(texts) or hasattr(student, "schema")
-    subject = _subject(student, tuple(inputs), rows, "list" if only_text else "frame" if keeps_frame and names else "array")
+    container = "list" if only_text else "frame" if keeps_frame and names else "array"
+    given_rows = None if only_text or hasattr(student, "network") else frame
+    subject = _subject(student, tuple(inputs), rows, container, given_rows)
     return subject, subject.exact(rows)
 
 

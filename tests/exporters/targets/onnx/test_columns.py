@@ -165,3 +165,21 @@ def test_ordinal_codes_of_numbers_and_texts_are_exported(tmp_path):
     student = make_pipeline(encoder, LinearRegression()).fit(frame, np.arange(120) % 3)
     export(student, tmp_path / "student.onnx", check_on=frame)
     assert [one.name for one in onnx.load(tmp_path / "student.onnx").graph.input] == ["town", "floor"]
+
+
+@pytest.mark.parametrize("name", ["step_1", "step_2", "constant_1", "constant_3", "part_1"])
+def test_columns_may_be_called_as_results_inside_of_a_file(name, tmp_path):
+    frame = pd.DataFrame({"town": ["a", "b", "c"] * 40, name: np.arange(120.0)})
+    step = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["town"]), remainder="passthrough")
+    student = make_pipeline(step, LogisticRegression()).fit(frame, [0, 1, 0] * 40)
+    assert export(student, tmp_path / "student.onnx", check_on=frame).proven
+    np.testing.assert_allclose(tl.open_teacher(tmp_path / "student.onnx").answer(frame), student.predict_proba(frame), atol=1e-6)
+
+
+@pytest.mark.parametrize("town", ["a", "\ud83d"])
+def test_half_characters_are_one_sentence(town, tmp_path):
+    frame = pd.DataFrame({"town": pd.Series([town, "b", "c"] * 40, dtype=object)})
+    classes = np.array(["no", "yes" if town == "\ud83d" else "half \ud83d"], dtype=object)
+    student = make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression()).fit(frame, classes[[0, 1, 0] * 40])
+    with pytest.raises(BadInput, match=r"ud83d' is no valid Unicode text, and cannot be written in ONNX"):
+        export(student, tmp_path / "student.onnx", check_on=frame)

@@ -41,7 +41,9 @@ def test_trees_of_one_number_a_leaf_answer_in_turn():
     first, second = (DecisionTreeRegressor(max_depth=2).fit(X, X[:, column]) for column in (0, 1))
     trees = of_averaged([first, second, first, second], 1)
     expected = 2 * np.column_stack([first.predict(X), second.predict(X)]) + [1.0, -1.0]
-    np.testing.assert_allclose(answers(replace(trees, outputs=2, divisor=1, start=np.array([1.0, -1.0])), X), expected)
+    trees = replace(trees, outputs=2, divisor=1, start=np.array([1.0, -1.0]))
+    np.testing.assert_allclose(answers(trees, X), expected)
+    assert answers(trees, X[:0].astype(np.float32)).shape == (0, 2)
 
 
 def test_more_leaves_than_single_precision_can_number_are_refused(monkeypatch):

@@ -124,3 +124,14 @@ def test_empty_texts_of_words_are_compared_and_missing_ones_are_refused(tmp_path
     assert "empty texts" not in proof.refused
     teacher = tl.open_teacher(tmp_path / "student.onnx")
     np.testing.assert_allclose(teacher.answer(frame[["n", "letter"]]), student.predict_proba(frame), atol=1e-6)
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+def test_no_texts_have_no_answers(lowercase, tmp_path):
+    texts = ["great film", "a dull plot", "Great!", "so dull"] * 10
+    student = make_pipeline(TfidfVectorizer(lowercase=lowercase), tl.SoftLogistic()).fit(texts, [0, 1, 2, 1] * 10)
+    tl.export(student, tmp_path / "student.onnx", check_on=texts)
+    session = OnnxStudent.load(tmp_path / "student.onnx").session
+    (taken,) = session.get_inputs()
+    found = session.run(None, {taken.name: np.empty((0, 1), dtype=object)})
+    assert [one.shape for one in found] == [(0, 3), (0,)]

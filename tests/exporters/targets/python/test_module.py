@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.core.errors import ParityError
@@ -74,6 +75,7 @@ def test_rows_are_sequences_or_mappings_of_plain_or_numpy_values(tmp_path):
         ([1, "a"], ValueError, "the row has 2 cells; expected 3"),
         (["40", "a", True], TypeError, "a cell holds a text; expected a number, or None"),
         ([40, 5, True], TypeError, "a cell holds a int; expected a text, or None"),
+        ([10**400, "a", True], ValueError, "a cell holds a whole number beyond all numbers of double precision"),
         ({"age": 1}, KeyError, "a .b"),
         ("text", ValueError, "the row has 1 cells; expected 3"),
     ],
@@ -101,6 +103,14 @@ def test_class_names_of_any_kind(classes, tmp_path):
     module = module_of(tmp_path, student, X)
     assert classes == module.CLASSES
     assert [module.predict(row) for row in X.tolist()] == student.predict(X).tolist()
+
+
+@pytest.mark.parametrize("name", ["前回のご利用日からの経過日付情報一覧", "дата последнего обращения клиента"])
+def test_a_long_name_beyond_ascii_of_a_column_with_a_unit(name, tmp_path):
+    frame = pd.DataFrame({name: RANDOM.random(COUNT) < 0.5, "v": np.arange(float(COUNT))})
+    student = DecisionTreeClassifier(max_depth=2).fit(frame, frame[name])
+    assert ascii(name)[1:-1] in " ".join(text_of(student, frame).split('"""')[1].replace("\n", " ").split())
+    assert module_of(tmp_path, student, frame).predict({name: True, "v": 1.0}) is True
 
 
 def test_texts_may_be_given_alone(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tutelage.core.errors import BadInput
-from tutelage.exporters.targets.sql.literals import LARGEST, double, exact_number, label, name, number, text, total
+from tutelage.exporters.targets.sql.literals import LARGEST, double, exact_number, label, labels, name, number, text, total
 
 RNG = np.random.default_rng(0)
 
@@ -43,6 +43,13 @@ def test_what_no_database_holds_is_refused():
 def test_classes_of_every_type_come_back():
     classes = ["a", True, False, 3, -2, 2.5]
     assert list(sqlite3.connect(":memory:").execute(f"SELECT {', '.join(map(label, classes))}").fetchone()) == classes
+
+
+@pytest.mark.parametrize("classes", [(1, "a"), (True, "a"), (True, 2)])
+def test_classes_of_several_types_are_refused(classes):
+    with pytest.raises(BadInput, match=rf"the classes {classes[0]!r}, {classes[1]!r} cannot be written in SQL, where .* one type"):
+        labels(classes)
+    assert labels((0.5, 2)) == ["0.5e0", "2"]
 
 
 def test_a_whole_number_as_a_class_has_64_bits():

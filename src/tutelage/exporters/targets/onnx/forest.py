@@ -40,7 +40,8 @@ def tree_sum(graph: Graph, operation: op.TreeSum, x: Value) -> Value:
         answers = graph.node("Reshape", answers, graph.places(-1, trees.outputs))
     else:
         if table.shape[1] != trees.outputs:
-            answers = graph.node("Reshape", answers, graph.places(0, -1, trees.outputs))
+            rounds = len(trees.trees) * table.shape[1] // trees.outputs  # a number, so that there may be no rows
+            answers = graph.node("Reshape", answers, graph.places(-1, rounds, trees.outputs))
         answers = graph.reduced("ReduceSum", answers, 1)
     if trees.divisor != 1:
         answers = graph.node("Div", answers, graph.numbers(trees.divisor, DOUBLE))

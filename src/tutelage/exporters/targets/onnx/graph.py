@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,15 @@ class Graph:
         work: ONNX type in which arithmetic is done.
         layers: ONNX type in which the layers of networks compute.
         gemm: whether a weighted sum is one node; quantisation takes a product and a sum.
+        taken: names of inputs and outputs, which no result and no constant gets.
 
     Attributes:
         nodes: the nodes so far.
     """
 
-    def __init__(self, opset: int = OPSET, *, work: int = DOUBLE, layers: int | None = None, gemm: bool = True) -> None:
+    def __init__(
+        self, opset: int = OPSET, *, work: int = DOUBLE, layers: int | None = None, gemm: bool = True, taken: Iterable[str] = ()
+    ) -> None:
         self.opset = opset
         self.work = work
         self.layers = work if layers is None else layers
@@ -62,6 +65,7 @@ class Graph:
         self._functions: list[Any] = []
         self._opsets = {"": opset}
         self._names = 0
+        self._taken = tuple(taken)
         self._results: set[str] = set()
         self._casts: dict[tuple[str, int], Value] = {}
 
@@ -172,4 +176,6 @@ class Graph:
 
     def _name(self, kind: str) -> str:
         self._names += 1
+        while any(one.startswith(f"{kind}_{self._names}") for one in self._taken):
+            self._names += 1
         return f"{kind}_{self._names}"

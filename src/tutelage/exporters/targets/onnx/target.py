@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput, require
+from tutelage.core.errors import BadInput, require, shown
 from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.data.schema import Column, Schema, listed
 from tutelage.exporters.program import operations as op
@@ -49,6 +49,13 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     require("onnx")
     job.settings.check("ONNX", PRECISIONS)
     _check_weights(job)
+    try:
+        return _written(job, header)
+    except UnicodeEncodeError as error:  # the name of a class or a column, a category or a word
+        raise BadInput(f"{shown(error.object)} is no valid Unicode text, and cannot be written in ONNX.") from None
+
+
+def _written(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     model = model_of(job.program, job.settings.precision, job.settings.target_opset)
     _check_empty_texts(job)
     if job.settings.precision in ("int8", "int8-dynamic"):
@@ -66,10 +73,14 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
     if not OLDEST <= opset <= NEWEST:
         raise BadInput(f"target_opset is {opset}; expected {OLDEST} to {NEWEST}, or none for {OPSET} or what the student needs.")
     in_single = precision is not None or (program.single and np.dtype(program.dtype) != np.float64)
-    graph = Graph(
-        opset, work=FLOAT if in_single else DOUBLE, layers=HALF if precision == "half" else None, gemm=not str(precision).startswith("int8")
-    )
     row = Row.of(program)
+    graph = Graph(
+        opset,
+        work=FLOAT if in_single else DOUBLE,
+        layers=HALF if precision == "half" else None,
+        gemm=not str(precision).startswith("int8"),
+        taken=row.names,
+    )
     values: list[Value] = []
     for step in program.steps:
         operation, sources = step.operation, [values[each] for each in step.sources]

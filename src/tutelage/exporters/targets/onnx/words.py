@@ -33,9 +33,13 @@ def terms(graph: Graph, row: Row, operation: op.Terms) -> Value:
     vocabulary = operation.vocabulary
     if vocabulary is None:
         raise BadInput("this student cannot be written in ONNX, which has no hashing of words; export it to Python or JavaScript.")
-    text = graph.node("Reshape", row.texts[operation.place].name, graph.places(-1))
-    tokens = _tokens_in_lower_case(graph, text, _locale(vocabulary)) if operation.lowercase else _tokens(graph, text, TOKENS)
-    counts = graph.node("Cast", graph.node("TfIdfVectorizer", tokens, **_attributes(operation, vocabulary)), to=DOUBLE)
+    texts = graph.node("Reshape", row.texts[operation.place].name, graph.places(-1))
+    some = graph.constant(np.array(["aa"], dtype=object))  # the operators fail without any text, or without any token
+    texts = graph.node("Concat", texts, some, axis=0)
+    tokens = _tokens_in_lower_case(graph, texts, _locale(vocabulary)) if operation.lowercase else _tokens(graph, texts, TOKENS)
+    counts = graph.node("TfIdfVectorizer", tokens, **_attributes(operation, vocabulary))
+    counts = graph.node("Slice", counts, graph.places(0), graph.places(-1), graph.places(0))
+    counts = graph.node("Cast", counts, to=DOUBLE)
     return Value(_weighted(graph, operation, counts), DOUBLE, (operation.width,))
 
 
@@ -44,13 +48,11 @@ def _tokens(graph: Graph, text: str, expression: str) -> str:
 
 
 def _tokens_in_lower_case(graph: Graph, text: str, locale: str) -> str:
-    """Tokens of the texts and of another one, so that there are some; the operator takes them one after another."""
-    some = graph.constant(np.array(["aa"], dtype=object))
-    tokens = _tokens(graph, graph.node("Concat", text, some, axis=0), TOKENS_OF_CAPITALS)
+    """Tokens of the texts; the operator takes them one after another."""
+    tokens = _tokens(graph, text, TOKENS_OF_CAPITALS)
     flat = graph.node("Reshape", tokens, graph.places(-1))
     lower = graph.node("StringNormalizer", flat, case_change_action="LOWER", is_case_sensitive=1, locale=locale)
-    lower = graph.node("Reshape", lower, graph.node("Shape", tokens))
-    return graph.node("Slice", lower, graph.places(0), graph.places(-1), graph.places(0))
+    return graph.node("Reshape", lower, graph.node("Shape", tokens))
 
 
 def _locale(vocabulary: tuple[str, ...]) -> str:

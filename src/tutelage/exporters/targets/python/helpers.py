@@ -47,7 +47,10 @@ def _number(cell: Any) -> float:
     """The number in a cell, NaN if it is missing."""
     if isinstance(cell, (str, bytes)):
         raise TypeError("a cell holds a text; expected a number, or None")
-    return math.nan if cell is None else float(cell)
+    try:
+        return math.nan if cell is None else float(cell)
+    except OverflowError:
+        raise ValueError("a cell holds a whole number beyond all numbers of double precision") from None
 
 
 def _text(cell: Any) -> str | None:

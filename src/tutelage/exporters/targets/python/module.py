@@ -58,7 +58,8 @@ def _docstring(job: Job, header: Sequence[str]) -> str:
     """What the module is, and how it is called."""
     title, *proofs = (line.replace("\\", "\\\\").replace('"', "'") for line in header)
     units = column_units(job.program, "Python")
-    proofs = [line for paragraph in [*proofs, *units] for line in textwrap.wrap(ascii(paragraph)[1:-1].replace('"', "'"), 100)]
+    safe = (ascii(paragraph)[1:-1].replace('"', "'") for paragraph in [*proofs, *units])
+    proofs = [line for paragraph in safe for line in textwrap.wrap(paragraph, 100, break_long_words=False)]  # which may hold escapes
     name = job.stem if job.stem.isidentifier() and not keyword.iskeyword(job.stem) else None
     example = [] if name is None else ["", "Example:", f"    import {name}", "", f"    {name}.predict(row)"]
     return '"""' + "\n".join([title, "", *proofs, *example]) + '\n"""\n'

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tutelage.core.errors import BadInput, shown
+from tutelage.data.schema import listed
 
 LARGEST = 1.7976931348623157e308
 FEW = 15
@@ -61,6 +62,21 @@ def name(value: str) -> str:
 def _check_characters(value: str) -> None:
     if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
         raise BadInput(f"{shown(value)} cannot be written in SQL: it holds the character 0, or half of a character.")
+
+
+def labels(classes: Sequence[Any]) -> list[str]:
+    """The names of the classes, which are the cells of one column.
+
+    Raises:
+        BadInput: as `label`, or texts or truth values beside others.
+    """
+    kinds = {type(one).__name__ if isinstance(one, str | bool) else "number" for one in classes}
+    if len(kinds) > 1:
+        raise BadInput(
+            f"the classes {listed(classes)} cannot be written in SQL, where the cells of a column are of one type; train with classes that "
+            "are all texts, or all numbers."
+        )
+    return list(map(label, classes))
 
 
 def label(value: Any) -> str:

@@ -12,7 +12,7 @@ from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.sources import column_units
 from tutelage.exporters.targets.sql import databases
-from tutelage.exporters.targets.sql.literals import exact_number, label, name, total
+from tutelage.exporters.targets.sql.literals import exact_number, labels, name, total
 from tutelage.exporters.targets.sql.operations import Row, column_names, read_row, result_of
 from tutelage.exporters.targets.sql.statement import Statement
 
@@ -95,7 +95,7 @@ def _answers(statement: Statement, program: Program, values: Sequence[str]) -> l
     else:
         largest = statement.largest(values)
         confident = [largest]
-        classes = map(label, program.form.classes or ())
+        classes = labels(program.form.classes or ())
         cases = " ".join(f"WHEN {value} = {largest} THEN {each}" for value, each in zip(values, classes, strict=True))
         decided = [f"CASE {cases} END"]
     deferred = [] if program.threshold is None else [f"{_deferred(confident, program.threshold, program.form.task)} AS deferred"]

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sound_teachers import CustomTeacher, calling, severity
 
+import tutelage as tl
 from tutelage.checks.preflight import preflight
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import softmax
@@ -188,3 +189,17 @@ def test_the_columns_to_drop_may_come_from_a_generator():
         preflight(teacher, numbered, labels, drop=drop).findings for drop in ((), ["number"], (name for name in ["number"]))
     )
     assert generated == listed != whole
+
+
+def test_a_teacher_is_asked_for_its_decisions_once():
+    asked = []
+
+    class Counting(LogisticRegression):
+        def predict(self, X):
+            asked.append(len(X))
+            return super().predict(X)
+
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    model = Counting().fit(X, X[:, 0] > 0)
+    tl.preflight(model, X, X[:, 0] > 0)
+    assert asked == [300]

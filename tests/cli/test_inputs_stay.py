@@ -85,7 +85,7 @@ def test_a_run_replaces_neither_its_data_nor_its_cache(rows, user_error):
     (rows / "old/data/pictures.gz").write_text("")
     run = ("run", "tiny-fashion", "--quick", "--data", "old/data")
     assert "old holds old/data, which is read" in user_error(*run, "--out", "old")
-    assert "old/data/pictures.gz lies in old/data" in user_error(*run, "--json", "old/data/pictures.gz")
+    assert "old/data/pictures.gz is an input" in user_error(*run, "--json", "old/data/pictures.gz")
     (rows / "old" / "cache").mkdir()
     assert "old holds old/cache, which is read" in user_error("run", "moons", "--quick", "--out", "old", "--cache", "old/cache")
     assert (rows / "old/data/pictures.gz").exists()

@@ -394,3 +394,26 @@ def test_levels_that_would_be_gaps_are_literals():
     assert Schema.from_json(stored) == Schema((column,))
     del stored["columns"][0]["literals"]
     assert Schema.from_json(stored).columns[0].literals == ("NA",)
+
+
+@pytest.mark.parametrize(
+    ("rows", "literals"),
+    [
+        (pl.DataFrame({"c": [datetime.time(1, 2), None]}), ()),
+        (pd.DataFrame({"c": pd.Series([datetime.time(1, 2), None], dtype=pd.ArrowDtype(pa.time64("us")))}), ()),
+        (pl.DataFrame({"c": pl.Series(["NA", "x"], dtype=pl.Object)}), ("NA",)),
+        (pd.DataFrame({"c": pd.Series(["NA", "x"], dtype=object)}), ("NA",)),
+        (pa.record_batch({"c": ["NA", "x"]}), ("NA",)),
+    ],
+)
+def test_texts_that_would_spell_a_gap_are_found_in_frames_of_any_kind(rows, literals):
+    (column,) = Schema.of(rows).columns
+    assert (column.type, column.literals) == ("text", literals)
+
+
+def test_a_column_without_literals_is_written_as_before_there_were_any():
+    schema = Schema((Column("a", "text"), Column("b", "text", literals=("NA",))))
+    first, second = schema.to_json()["columns"]
+    assert "literals" not in first
+    assert second["literals"] == ["NA"]
+    assert Schema.from_json(schema.to_json()) == schema

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
 
+import tutelage as tl
 from tutelage.core.errors import BadInput, CannotWrite, ParityError
 from tutelage.exporters import export as module
 from tutelage.exporters.bench.shipped import shipped_file
@@ -137,3 +139,14 @@ def test_the_size_of_a_file_is_known_before_it_is_proven(end, tmp_path):
     most = shipped_file(pipeline, end, check_on=X).size_bytes
     record = export(pipeline, tmp_path / f"student{end}", check_on=X, compared_rows=200)
     assert record.size_bytes <= most <= record.size_bytes + 1000
+
+
+def test_a_file_beside_the_rows_that_it_is_compared_on_is_written_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"x": [1.0, -2.0, 3.0]})
+    frame.to_csv("rows.csv", index=False)
+    student = DecisionTreeClassifier().fit(frame, [0, 1, 0])
+    for _ in range(2):
+        assert tl.export(student, "student.py", check_on=".", compared_rows=20).proven
+    with pytest.raises(BadInput, match=r"rows\.csv ends in '\.csv'"):
+        tl.export(student, "rows.csv", check_on=".")

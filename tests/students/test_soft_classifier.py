@@ -152,3 +152,10 @@ def test_a_search_over_settings_scores_soft_targets_by_their_most_probable_class
 def test_labels_that_are_missing_are_counted(y):
     with pytest.raises(BadInput, match=r"y lacks the labels of \d0 of 60 rows \(first: row [01]\); leave these rows out"):
         SoftTree().fit(np.zeros((60, 1)), np.array(y, dtype=object))
+
+
+def test_soft_targets_in_a_frame_are_scored_by_the_names_of_its_columns():
+    X = np.arange(8.0)[:, None]
+    frame = pd.DataFrame({"no": X[:, 0] < 4, "yes": X[:, 0] >= 4}).astype(float)
+    student = SoftTree().fit(X, frame, classes=["yes", "no"])
+    assert student.score(X, frame) == student.score(X, frame[["yes", "no"]]) == 1

@@ -144,3 +144,52 @@ def test_a_network_that_keeps_a_state_of_its_own_is_refused():
 
     with pytest.raises(BadInput, match=r"keeps a state of its own \(_extra_state\).*hold it in a buffer, or train without validation"):
         tl.TorchStudent(Counting(3, 2)).fit(np.zeros((8, 3), np.float32), y=np.arange(8) % 2, epochs=1, validation=0.5)
+
+
+def test_a_buffer_that_the_copies_of_a_stack_share_is_kept_whole():
+    class Shared(StackedNetwork):
+        copies = 2
+
+        def __init__(self):
+            super().__init__()
+            self.weights = nn.Parameter(torch.zeros(2, 3))
+            self.register_buffer("mean", torch.zeros(4), persistent=False)
+
+    network = Shared()
+    best = BestWeights(network)
+    for epoch, scores in enumerate(([1.0, 5.0], [3.0, 2.0]), start=1):
+        with torch.no_grad():
+            network.weights.fill_(epoch)
+            network.mean.fill_(epoch)
+        best.update(torch.tensor(scores, dtype=torch.float64), epoch)
+    network.mean.fill_(9)
+    best.restore()
+    assert network.weights[:, 0].tolist() == [1, 2]
+    assert network.mean.tolist() == [2] * 4
+
+
+def test_a_saved_buffer_that_grows_is_that_of_the_best_epoch():
+    class Growing(nn.Linear):
+        def __init__(self):
+            super().__init__(3, 2)
+            self.register_buffer("seen", torch.zeros(0))
+
+        def forward(self, inputs):
+            if self.training:
+                self.seen = torch.cat([self.seen, inputs.detach()[:, 0]])
+            return super().forward(inputs)
+
+    X, y = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32), np.arange(40) % 2
+    student = tl.TorchStudent(Growing()).fit(X, y=y, epochs=4, batch_size=8, validation=0.2, seed=0)
+    assert len(student.network.seen) == 32 * student.fit_.best_epoch[0]
+
+
+def test_a_stack_without_an_axis_of_copies_keeps_no_best_epochs():
+    class Peers(StackedNetwork, nn.ModuleList):
+        copies = 2
+
+        def forward(self, inputs):
+            return torch.stack([peer(inputs) for peer in self])
+
+    with pytest.raises(BadInput, match=r"of the 2 copies of Peers, whose weights have no leading axis of copies; train without validation"):
+        BestWeights(Peers([nn.Linear(4, 2), nn.Linear(4, 2)]))

@@ -115,7 +115,7 @@ def preflight(
     if adapted.form.task == "regression":
         test_labels = columns_like(test_labels, labels, "the columns of test_labels")
     test_sample = None if test is None else draw(test, test_labels, adapted.form, rows=rows, seed=seed)
-    answered = query_sample(adapted, sample)
+    answered = query_sample(adapted, sample, decisions=True)
     findings = [*check_mode(adapted), *check_student(adapted, student)]
     if isinstance(answered, Finding):
         findings.append(answered)
@@ -130,7 +130,7 @@ def preflight(
         findings += [*_check_leaks(names, train_names, names_of(seen(test), without=naming)), *check_shift(sample, test_sample, seed)]
     if test_sample is not None and isinstance(answered, SampleAnswers):
         share_seen = None if train_names is None else float(np.isin(names, train_names).mean())
-        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample), share_seen, seed, made_rows)
+        findings += _check_test_answers(adapted, answered, query_sample(adapted, test_sample, decisions=True), share_seen, seed, made_rows)
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 

@@ -233,8 +233,14 @@ def without_columns(rows: Any, columns: tuple[str, ...]) -> Any:
     return rows.iloc[:, places] if hasattr(rows, "iloc") else rows[:, places]
 
 
-def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
-    """The checked answers, or a finding that reports why there are none."""
+def query_sample(teacher: Teacher, sample: Sample, *, decisions: bool = False) -> SampleAnswers | Finding:
+    """The checked answers, or a finding that reports why there are none.
+
+    Args:
+        teacher: that is asked.
+        sample: the rows.
+        decisions: whether it is asked for its decisions too, if it has a rule of its own.
+    """
     try:
         answers = checked_answers(teacher.form, teacher.answer(sample.inputs), sample.inputs, sample.count)
     except FOREIGN as error:  # a teacher is foreign code: any exception of it is a finding
@@ -243,7 +249,7 @@ def query_sample(teacher: Teacher, sample: Sample) -> SampleAnswers | Finding:
             sentence = str(error)
         return Finding("answers", "error", {"error": type(error).__name__, "rows": sample.count}, sentence, REMEDY_FOR_NO_ANSWERS)
     decided = None
-    if teacher.form.positions is None:
+    if decisions and teacher.form.positions is None:
         decided = decided_by(teacher, "decide", sample.inputs, sample.count, teacher.form)
     return SampleAnswers(sample, teacher.form, answers, decided)
 

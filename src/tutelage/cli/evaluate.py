@@ -66,7 +66,7 @@ def evaluate(
 
     if answers_path is not None:
         named = [labels, None if teacher is None else Path(teacher), source.prompt]
-        check_target(answers_path, read=[*local_tables(given_rows.data), *own_files(run), *named])
+        check_target(answers_path, read=[*local_tables(given_rows.data, target=answers_path), *own_files(run), *named])
     student, record = open_trained(run, network)
     given = given_rows
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}

@@ -65,7 +65,7 @@ def export(
     from tutelage.students.saved.trained_folder import own_files, sha256_of_student
 
     code = [Path(where) for module in list(sys.modules.values()) if (where := getattr(module, "__file__", None))]  # that of --network
-    check_path(file, read=[*local_tables([] if data is None else [data]), *own_files(run), *code])
+    check_path(file, read=[*local_tables([] if data is None else [data], target=file), *own_files(run), *code])
     student, rows = saved_student(run, arm=arm, seed=seed, data=data, network=network)
     record = write(student, file, check_on=rows, **settings)
     of = sha256_of_student(run)

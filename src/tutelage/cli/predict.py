@@ -53,7 +53,7 @@ def predict(
     if exported is not None and network is not None:
         raise BadInput(f"--file asks the exported file {exported.name}, which needs no code; leave --network out, or --file.")
     if out is not None:
-        check_target(out, read=[*local_tables(data), *own_files(run)])
+        check_target(out, read=[*local_tables(data, target=out), *own_files(run)])
     student, record = open_trained(run, network, asked=exported is None)
     file = rows_to_measure(record, data, dtype=dict(map(column_type, dtype)))
     answer = None if exported is None else exported_answers(run, exported, student)

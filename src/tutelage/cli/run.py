@@ -72,7 +72,7 @@ def run(
 
     to_stdout = json_path is not None and str(json_path) == "-"
     if json_path is not None and not to_stdout:
-        check_file_place(json_path, read=[data])
+        check_file_place(json_path, read=[] if data is None else [one for one in data.glob("*") if one.suffix != ".json"])
     known: Paper | Recipe = paper_named(recipe, further=("report",)) if recipe in PAPERS else recipe_named(recipe, further=("report",))
     count = seeds or (known.quick_seeds if quick else known.seeds)
     plan = Plan(tuple(range(seed, seed + count)), quick=quick, as_published=as_published, data=data)

@@ -391,8 +391,9 @@ def _remedy(labels: tuple[Any, ...], classes: tuple[Any, ...]) -> str:
         ({isinstance(name, str) for name in names}, {str(name).lower() for name in names}) for names in (labels, classes)
     )
     if len(texts) == len(of_classes) == 1 and texts != of_classes and spelt <= known:
-        held, wanted, kind = ("texts", "numbers", "int") if True in texts else ("numbers or truth values", "texts", "str")
-        return f": the labels are {held} where the classes are {wanted}. Convert them, as by y.astype({kind})."
+        held, wanted = ("texts", "numbers or truth values") if True in texts else ("numbers or truth values", "texts")
+        pair = f"{{{labels[0]!r}: {next(name for name in classes if str(name).lower() == str(labels[0]).lower())!r}, ...}}"
+        return f": the labels are {held} where the classes are {wanted}. Convert them by a mapping, {pair}."
     return ". Leave those rows out, map the labels, or use a teacher of all classes."
 
 

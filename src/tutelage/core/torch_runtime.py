@@ -211,8 +211,8 @@ def unsaved_buffers(network: nn.Module) -> dict[str, Tensor]:
     return {name: buffer.detach() for name, buffer in network.named_buffers() if name not in saved}
 
 
-def set_unsaved_buffers(network: nn.Module, values: Mapping[str, Tensor]) -> None:
-    """Give a network the buffers that `unsaved_buffers` returned; one that has another length by now, such as a cache, is replaced.
+def set_buffers(network: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Give a network buffers by name; one that has another length by now, such as a cache, is replaced.
 
     Raises:
         KeyError, AttributeError: the network lacks one.

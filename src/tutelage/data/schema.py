@@ -228,6 +228,9 @@ class Schema:
     def to_json(self) -> dict[str, Any]:
         """The schema as plain values that JSON can represent."""
         written: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for column in written["columns"]:
+            if not column["literals"]:
+                del column["literals"]  # as it was written before there were any, so that a recording goes on
         return written
 
     @classmethod

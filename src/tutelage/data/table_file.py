@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answer_values.class_names import list_classes
-from tutelage.core.answer_values.named_columns import order_by_name
+from tutelage.core.answer_values.named_columns import are_numbers, order_by_name
 from tutelage.core.errors import BadInput, ShapeError, did_you_mean
 from tutelage.core.file_systems.paths import AnyPath, RemotePath, any_path, suffix_of
 from tutelage.data.cells import is_missing
@@ -247,7 +247,7 @@ class TableFile:
         order = order_by_name(self.truth, names, what=f"the columns of the ground truth in {self.path}", remedy=remedy)
         if order is not None:
             return replace(self, truth=tuple(self.truth[place] for place in order))
-        if len(names) == len(self.truth):
+        if len(names) == len(self.truth) and not are_numbers(names):
             warnings.warn(
                 f"the columns {_listed(self.truth)} are taken for the ground truth of the {things} {list_classes(tuple(names))}, in this "
                 "order, as none has the name of one.",

@@ -13,9 +13,10 @@ from typing import Any
 from tutelage.core.arguments import flag, number, whole
 from tutelage.core.errors import BadInput, shown
 from tutelage.core.file_systems.paths import AnyPath, any_path, check_local
-from tutelage.core.file_systems.places import check_file_place
+from tutelage.core.file_systems.places import check_file_place, check_not_read
 from tutelage.core.file_systems.whole_files import whole_file, write_text
 from tutelage.core.records import Export, Parity, dumps
+from tutelage.data.tables.found_files import local_tables
 from tutelage.exporters.arrays.export import LONG_NUMBER, written
 from tutelage.exporters.arrays.subject import takes_arrays
 from tutelage.exporters.beside import record_path
@@ -98,7 +99,8 @@ def export(
         >>> record.target, record.proven, record.proofs[0].rows, record.proofs[0].decisions_changed
         ('Python', True, 10000, 0)
     """
-    path = check_path(path, read=[any_path(check_on)] if isinstance(check_on, str | Path) else [])
+    path = check_path(path)
+    check_not_read(path, local_tables([any_path(check_on)], target=path) if isinstance(check_on, str | Path) else [])
     settings = Settings(precision, target_opset, table, prefix)
     flag("unproven", unproven)
     if compared_rows is not None:
@@ -192,7 +194,8 @@ def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:
 
 def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:
     """The job with the comparison of its file in each runtime."""
-    check_as_given(job.subject, job.rows)
+    if not job.settings.is_rounded:  # of which the loss is measured, and may be a point
+        check_as_given(job.subject, job.rows)
     for runtime in target.runtimes(job):
         if job.settings.is_rounded:
             drop = drop_of(draft, job.program, job.subject, job.rows, runtime, truth=truth, max_drop=max_drop)

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import clone
-from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import _num_samples
 
 from tutelage.core.answers import two_columns
@@ -18,7 +17,7 @@ from tutelage.softlabels.querying import class_probabilities, is_answer_source, 
 from tutelage.students.any_estimator import SoftTargets, WrapperClassifier
 from tutelage.students.by_parts.blocks import refuse_parts
 from tutelage.students.checked import check_fitted
-from tutelage.students.soft_classifier import SoftClassifier, label_targets, named_by_columns
+from tutelage.students.soft_classifier import SoftClassifier, label_targets, named_by_columns, score_of_labels
 
 
 class PerLabel(WrapperClassifier):
@@ -103,10 +102,7 @@ class PerLabel(WrapperClassifier):
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
         """The share of rows whose labels are all decided as y says, where a probability above 0.5 means on."""
-        if not self._is_per_label():
-            return super().score(X, y, sample_weight)
-        _, on = label_targets(y, _num_samples(X), self.classes_)
-        return float(accuracy_score(on > 0.5, self.predict(X) > 0, sample_weight=sample_weight))
+        return score_of_labels(self, X, y, sample_weight) if self._is_per_label() else super().score(X, y, sample_weight)
 
     def answer_with(self, X: Any, targets: Floats, weights: Floats | None = None) -> bool:
         """As `SoftClassifier.answer_with`, for the student of each label."""

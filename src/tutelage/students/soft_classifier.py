@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples, assert_all_finite, column_or_1d, validate_data
 
@@ -121,13 +122,14 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Args:
             X: (rows, features).
-            y: (rows,) labels, or (rows, classes) probabilities in the order of `classes_`.
+            y: (rows,) labels, or (rows, classes) probabilities in the order of `classes_`, or a frame with a column for each of them.
             sample_weight: (rows,) how much each row counts; all alike if not given.
 
         Raises:
             ShapeError: a matrix of other columns than the classes.
         """
         check_fitted(self)
+        y, _ = named_by_columns(y, self.classes_)
         array = target_array(y)
         if array.ndim == 2 and array.shape[1] > 1:
             if array.shape[1] != len(self.classes_):
@@ -181,6 +183,20 @@ class SoftClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = bool(accepted.get("accept_sparse", False))
         tags.input_tags.allow_nan = accepted.get("ensure_all_finite", True) == "allow-nan"
         return tags
+
+
+def score_of_labels(student: Any, X: Any, y: Any, sample_weight: ArrayLike | None) -> float:
+    """The share of rows whose labels are all decided as y says, where a probability above 0.5 means on.
+
+    Args:
+        student: of several labels.
+        X: (rows, features).
+        y: (rows, labels) probabilities, or 0 and 1.
+        sample_weight: (rows,) how much each row counts; all alike if not given.
+    """
+    check_fitted(student)
+    _, on = label_targets(y, _num_samples(X), student.classes_)
+    return float(accuracy_score(on > 0.5, student.predict(X) > 0, sample_weight=sample_weight))
 
 
 def not_finite(row: int) -> str:

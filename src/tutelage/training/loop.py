@@ -261,7 +261,7 @@ def _finish(state: State, network: nn.Module, settings: LoopSettings) -> Fit:
     if settings.average is not None:
         averaged: nn.Module = settings.average.module  # type: ignore[assignment]
         network.load_state_dict(averaged.state_dict())
-        torch_runtime.set_unsaved_buffers(network, torch_runtime.unsaved_buffers(averaged))
+        torch_runtime.set_buffers(network, torch_runtime.unsaved_buffers(averaged))
     losses = np.array(state.losses)
     if state.best is None:
         return Fit(np.array([state.epoch]), np.empty((0, 1)), losses)

@@ -8,6 +8,8 @@ from torch import nn
 class StackedNetwork(nn.Module):
     """A network of many copies: (batch, ...) -> (copies, batch, classes). Every loss is computed for each copy.
 
+    Validation rows choose an epoch for each copy, for which every weight needs a leading axis of copies; others are refused with them.
+
     Attributes:
         copies: the number of copies.
 

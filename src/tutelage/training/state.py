@@ -225,7 +225,7 @@ class State:
         for name, part in self.parts.items():
             part.load_state_dict(plain["parts"][name])
         for name, buffers in plain["unsaved buffers"].items():
-            torch_runtime.set_unsaved_buffers(self.parts[name], buffers)
+            torch_runtime.set_buffers(self.parts[name], buffers)
         for name in _PLAIN:
             setattr(self, name, plain[name])
         set_random_states(plain["random states"], self.device)

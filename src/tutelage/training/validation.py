@@ -97,31 +97,42 @@ class Validation:
 
 
 class BestWeights:
-    """The best weights and buffers so far, for each copy separately. A single network counts as a stack of one.
+    """The best weights and buffers so far, for each copy separately.
+
+    A buffer of a stack that its copies share is that of the best epoch of any of them.
 
     Raises:
-        BadInput: the network keeps a state of its own beside them, of which no copy can be kept.
+        BadInput: the network keeps a state of its own beside them, of which no copy can be kept, or a stack whose weights have no axis of
+            copies.
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self.network = network
-        self.best = [value.clone() for value in self._current()]
-        self.unsaved = _copies(torch_runtime.unsaved_buffers(network))
-        copies = copies_of(network) or 1
-        self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
-        self.epoch = torch.zeros(copies, dtype=torch.int64)
-
-    def _current(self) -> list[Tensor]:
-        """What the network has now, with a leading axis of copies: a network may put another tensor in a buffer's place."""
-        saved = self.network.state_dict(keep_vars=True)
-        others = [name for name, value in saved.items() if not isinstance(value, Tensor)]
+        self.network, self.copies = network, copies_of(network)
+        others = [name for name, value in network.state_dict(keep_vars=True).items() if not isinstance(value, Tensor)]
         if others:
             raise BadInput(
                 f"the network keeps a state of its own ({', '.join(others)}), which get_extra_state returns and the best epoch would not "
                 "bring back; hold it in a buffer, or train without validation rows."
             )
-        tensors = [value.detach() for value in saved.values()]
-        return tensors if copies_of(self.network) is not None else [value[None] for value in tensors]
+        whole = [name for name, value in network.named_parameters() if not self._is_of_copies(value)]
+        if self.copies is not None and (whole or isinstance(network, nn.ModuleList | nn.ModuleDict)):
+            raise BadInput(
+                f"validation rows choose an epoch for each of the {self.copies} copies of {type(network).__name__}, whose weights have no "
+                "leading axis of copies; train without validation rows, or train alike networks with tl.sweep."
+            )
+        self.best = {name: value.detach().clone() for name, value in network.named_parameters()}
+        self.buffers = self._buffers()
+        copies = self.copies or 1
+        self.score = torch.full((copies,), torch.inf, dtype=torch.float64)
+        self.epoch = torch.zeros(copies, dtype=torch.int64)
+
+    def _is_of_copies(self, value: Tensor) -> bool:
+        """Whether each copy of a stack has a part of its own in a tensor; a single network has all of it."""
+        return self.copies is None or value.shape[:1] == (self.copies,)
+
+    def _buffers(self) -> dict[str, Tensor]:
+        """What all buffers hold now: a network may change them, or put other tensors in their place."""
+        return {name: buffer.detach().clone() for name, buffer in self.network.named_buffers()}
 
     def update(self, score: Tensor, epoch: int, *, patience: int | None = None) -> None:
         """Save the current weights of each copy whose score is its best so far.
@@ -134,30 +145,37 @@ class BestWeights:
         self.score[better] = score[better]
         self.epoch[better] = epoch
         if better.any():
-            for best, current in zip(self.best, self._current(), strict=True):
-                best[better] = current[better]
-            buffers = torch_runtime.unsaved_buffers(self.network)
-            if copies_of(self.network) is None:
-                self.unsaved = _copies(buffers)
-            else:
-                for name, current in buffers.items():
-                    self.unsaved[name][better] = current[better]
+            for name, value in self.network.named_parameters():
+                self._take(self.best[name], value.detach(), better)
+            for name, buffer in self._buffers().items():
+                held = self.buffers.get(name)
+                if held is not None and self.copies is not None and held.shape == buffer.shape and self._is_of_copies(buffer):
+                    self._take(held, buffer, better)
+                else:
+                    self.buffers[name] = buffer
+
+    def _take(self, held: Tensor, current: Tensor, better: Tensor) -> None:
+        """Replace what is held by what is current, for the copies that are better."""
+        if self.copies is None:
+            held.copy_(current)
+        else:
+            held[better] = current[better]
 
     def restore(self) -> None:
         """Load the best weights into the network."""
-        for best, current in zip(self.best, self._current(), strict=True):
-            current.copy_(best)
-        torch_runtime.set_unsaved_buffers(self.network, self.unsaved)
+        for name, value in self.network.named_parameters():
+            value.detach().copy_(self.best[name])
+        torch_runtime.set_buffers(self.network, self.buffers)
 
     def state_dict(self) -> dict[str, Any]:
         """The best weights, buffers, scores and epochs, for a checkpoint."""
-        return {"best": self.best, "unsaved": self.unsaved, "score": self.score, "epoch": self.epoch}
+        return {"best": self.best, "buffers": self.buffers, "score": self.score, "epoch": self.epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Load what `state_dict` returned."""
-        for best, value in zip(self.best, state["best"], strict=True):
-            best.copy_(value)
-        self.unsaved = _copies(state["unsaved"])
+        for name, held in self.best.items():
+            held.copy_(state["best"][name])
+        self.buffers = _copies(state["buffers"])
         self.score.copy_(state["score"])
         self.epoch.copy_(state["epoch"])
 

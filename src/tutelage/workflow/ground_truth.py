@@ -31,8 +31,10 @@ def check_labels(form: AnswerForm, data: TableFile) -> None:
         return
     found = {str(label).lower() for label in data.values(name, gaps=True).tolist() if label is not None}
     if found <= {str(label).lower() for label in form.classes}:
-        held, wanted = ("texts", "numbers") if are_texts else ("numbers or truth values", "texts")
+        of_truth = all(isinstance(label, bool) for label in form.classes)
+        wanted, kind = ("texts", "text") if not are_texts else ("truth values", "boolean") if of_truth else ("numbers", "number")
+        held = "texts" if are_texts else "numbers or truth values"
         raise LabelMismatch(
             f"column {name!r} of {data.path} holds {held} where the classes {list_classes(form.classes)} are {wanted}; read it as these, "
-            f"with dtype={{{name!r}: {wanted[:-1]!r}}}."
+            f"with dtype={{{name!r}: {kind!r}}}."
         )

@@ -34,10 +34,11 @@ def test_columns_that_are_numbered_have_no_names():
         (["b", "a"], ("a", "b"), [1, 0]),
         (["1", "0"], (0, 1), [1, 0]),
         (["y_a", "y_b"], ("a", "b"), None),
-        ([0, 1], (1, 0), None),
+        ([0, 1], (1, 0), [1, 0]),
+        ([0, 1], (1, 2), None),
         ([1, "1"], ("1", 1), [1, 0]),
     ],
-    ids=["names", "numbers as texts", "other names", "numbers of pandas", "names that differ in their type"],
+    ids=["names", "numbers as texts", "other names", "numbers that are classes", "numbers of places", "names that differ in their type"],
 )
 def test_names_are_matched_and_others_left_in_their_order(given, expected, order):
     assert order_by_name(given, expected, **WORDS) == order
@@ -66,3 +67,11 @@ def test_values_are_matched_to_those_of_other_rows():
     array, other = np.zeros((1, 2)), pd.DataFrame({"x": [3], "y": [4]})
     assert columns_like(array, first, "the columns") is array
     assert columns_like(other, first, "the columns") is other
+
+
+def test_numbers_are_names_where_they_are_those_of_the_classes():
+    p = np.array([[0.9, 0.1]])
+    assert order_in_frame(pd.DataFrame(p, columns=np.array([0, 1])), [1, 0], "it") == [1, 0]
+    assert order_in_frame(pd.DataFrame(p), [1, 0], "it") is None  # numbered by pandas
+    assert order_in_frame(pd.DataFrame(p, columns=["0", "1"]), [1, 2], "it") is None
+    assert order_in_frame(pd.DataFrame(p, columns=["2", "1"]), [1, 2], "it") == [1, 0]

@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 
+import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import any_path
+from tutelage.core.records import dumps
+from tutelage.core.stored.checksums import with_checksum
 from tutelage.data.rows import as_rows
 from tutelage.data.table_file import TableFile, rows_from
 from tutelage.data.tables.found_files import FoundFiles
@@ -237,3 +240,36 @@ def test_no_file_is_read_twice_by_whatever_names(in_memory):
     ):
         with pytest.raises(BadInput, match=re.escape(said)):
             opened(*given)
+
+
+def test_what_commands_wrote_beside_the_rows_is_no_data_and_may_be_written_again():
+    written(Path("a.csv"), FRAME[["a"]])
+    for _ in range(2):
+        assert len(tl.record(tl.as_teacher(lambda rows: rows["a"].to_numpy(), kind="values", version="1"), ".", "labels")) == 4
+    Path("labels/manifest.json").unlink()  # as a recording that was stopped
+    assert cells(opened("."))["a"] == FRAME["a"].tolist()
+    for name, content in (("run/run.json", dumps(with_checksum({"schema": 1}))), ("venv/pyvenv.cfg", ""), ("a.csv.zip", "x")):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_text(content)
+    for name in ("run/split.parquet", "venv/lib/q.csv"):
+        written(Path(name), FRAME)
+    assert cells(opened("."))["a"] == FRAME["a"].tolist()
+    Path("run/run.json").write_text('{"schema": 1}')
+    with pytest.raises(BadInput, match=r"run/split\.parquet would be left out of the rows of"):
+        opened(".")
+
+
+def test_links_to_one_file_of_another_folder_are_two_shards():
+    written(Path("store/blob.csv"), FRAME[["a"]])
+    Path("in").mkdir()
+    for name in ("one.csv", "two.csv"):
+        (Path("in") / name).symlink_to(Path("store/blob.csv").absolute())
+    assert opened("in").count == 8
+    with pytest.raises(BadInput, match=r"in/one.csv is named twice, also as store/blob.csv"):
+        opened("in/one.csv", "store/blob.csv")
+
+
+def test_two_stars_take_in_files_of_all_folders():
+    written(Path("in/a.csv"), FRAME[["a"]])
+    written(Path("in/deep/b.csv"), FRAME[["a"]])
+    assert opened("in/**").count == opened("in/**/*.csv").count == 8

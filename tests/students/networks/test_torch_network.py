@@ -433,3 +433,10 @@ def test_rows_that_it_cannot_answer_are_refused():
     with pytest.raises(BadInput, match="not fitted"):
         TorchClassifier(network).predict(X)
     assert not hasattr(TorchClassifier(network), "network_")
+
+
+def test_several_labels_are_scored_by_rows_that_are_right_in_all():
+    X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    on = np.column_stack([X[:, 0] > 0, X[:, 1] > 0]).astype(int)
+    student = tl.TorchClassifier(lambda outputs: nn.Linear(3, outputs), multilabel=True, epochs=5, random_state=0).fit(X, on)
+    assert student.score(X, on) == (student.predict(X) == on).all(axis=1).mean()

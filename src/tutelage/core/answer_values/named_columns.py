@@ -15,6 +15,11 @@ def column_names(frame: Any) -> list[Any]:
     return list(frame.schema.names if type(frame).__module__.startswith("pyarrow") else frame.columns)
 
 
+def is_numbered(frame: Any) -> bool:
+    """Whether pandas itself numbered the columns of a frame, which was made without names."""
+    return type(getattr(frame, "columns", None)).__name__ == "RangeIndex"
+
+
 def are_numbers(names: Sequence[Any]) -> bool:
     """Whether columns are named by their places alone, as pandas (0, 1), its CSV files ("0", "1") and polars (column_0) do.
 
@@ -45,8 +50,9 @@ def order_by_name(given: Sequence[Any], expected: Sequence[Any], *, what: str, r
         [1, 0]
     """
     alike = str if len(set(map(str, expected))) == len(expected) else key_of  # the classes 1 and "1" differ in their type alone
-    if list(given) == list(range(len(given))) or not set(map(alike, given)) & set(map(alike, expected)):
-        return None  # pandas numbers columns that have no names
+    names, wanted = set(map(alike, given)), set(map(alike, expected))
+    if not names & wanted or (are_numbers(given) and names != wanted):
+        return None  # columns that have no names are numbered
     return _order(given, expected, alike, what, remedy)
 
 
@@ -57,6 +63,8 @@ def order_in_frame(frame: Any, classes: Sequence[Any], what: str) -> list[int] |
         LabelMismatch: the columns have other names.
     """
     names, remedy = column_names(frame), "Rename them, or pass an array."
+    if is_numbered(frame):
+        return None
     order = order_by_name(names, classes, what=what, remedy=remedy)
     return columns_in_order(names, classes, what=what, remedy=remedy) if order is None and not are_numbers(names) else order
 
@@ -67,7 +75,7 @@ def columns_like(y: Any, first: Any, what: str) -> Any:
     Raises:
         LabelMismatch: a frame with some of the names, and others.
     """
-    if not (is_frame(y) and is_frame(first)) or are_numbers(column_names(y)):
+    if not (is_frame(y) and is_frame(first)) or is_numbered(y) or are_numbers(column_names(y)):
         return y
     order = order_by_name(column_names(y), column_names(first), what=what, remedy="Rename them, or pass arrays.")
     return y if order is None else unmasked(y, what)[:, order]

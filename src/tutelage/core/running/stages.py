@@ -50,9 +50,10 @@ class Stages:
 
     def so_far(self) -> dict[str, float]:
         """Seconds per stage, that which goes on included."""
-        if self._open is None:
+        going_on = self._open  # another thread may end it meanwhile
+        if going_on is None:
             return dict(self.seconds)
-        name, started = self._open
+        name, started = going_on
         return {**self.seconds, name: self.seconds.get(name, 0.0) + perf_counter() - started}
 
     def total(self) -> float:

@@ -62,14 +62,18 @@ def literals_in(column: Any) -> frozenset[str]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(column, pa.ChunkedArray):
+    if isinstance(column, pa.ChunkedArray | pa.Array):
         if pa.types.is_time(column.type):
             return frozenset()
         texts = column.cast(pa.string())
         return literals_among(pc.unique(texts.filter(pc.is_in(texts, value_set=pa.array(MISSING)))).to_pylist())
     series = nw.from_native(column, series_only=True)
+    if series.dtype == nw.Time:
+        return frozenset()
     if series.dtype in (nw.Categorical, nw.Enum):
         return literals_among(series.drop_nulls().unique().to_list())
+    if series.dtype != nw.String:  # Python objects
+        return literals_among(set(series.to_list()))
     return literals_among(series.filter(series.is_in(MISSING)).unique().to_list())
 
 

@@ -3,28 +3,36 @@
 A folder may hold folders such as year=2024/month=3, as Hive, Spark and pyarrow write partitioned data sets: `year` and `month` are columns
 then, whose cells are the same in all rows of a file.
 
-No part of a folder is left out without a word: nobody misses rows that are not there. Names that begin with a point, and folders whose
-names begin with _, are not looked at, as those systems have it.
+No file of a folder whose ending says that it holds rows is left out without a word: nobody misses rows that are not there. Names that
+begin with a point, and folders whose names begin with _, are not looked at, as those systems have it, nor folders that a command of ours
+wrote, and environments of Python.
 """
 
 from __future__ import annotations
 
 import glob
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from tutelage.core.errors import BadInput
-from tutelage.core.file_systems.paths import AnyPath, RemotePath, listed, suffix_of
+from tutelage.core.errors import BadInput, TutelageError
+from tutelage.core.file_systems.copies import random_access
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, asked, listed, suffix_of
+from tutelage.core.stored.checksums import LARGEST_JSON, intact
 
 CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)
 FORMATS = "a .parquet, .csv, .tsv or .jsonl file"
-NO_TABLES = (".npy", ".npz", ".ndjson", ".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods")
+NO_TABLES = (".npy", ".npz", ".ndjson", ".feather", ".arrow", ".orc", ".avro", ".xls", ".xlsx", ".ods", ".pq", ".parq", ".psv")
 """Files that hold rows, and are not read as tables."""
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
+OWN_RECORDS = ("manifest.json", "plan.json", "run.json", "results.json", "paper.json")
+"""Records by which a folder that a command of ours wrote is known, if their checksum is right."""
+MOST_LISTED = 64
+"""Folders of another file system that are looked into for rows that would be left out."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """How a missing value is written in the name of a folder."""
 
@@ -96,14 +104,15 @@ class FoundFiles:
         return {name: pa.chunked_array([[_cell(one[place]) for one in folders]], pa.string()) for place, name in enumerate(self.names)}
 
 
-def local_tables(given: Sequence[AnyPath]) -> list[Path]:
+def local_tables(given: Sequence[AnyPath], *, target: Path) -> list[Path]:
     """The files of this machine that paths of rows name, and every table in their folders: what must not be written over.
 
     Args:
         given: files of any format, folders and patterns. Those that name nothing give nothing.
+        target: what is to be written; a new file replaces nothing, and nothing is looked for.
     """
     found: list[Path] = []
-    for path in (one for one in given if isinstance(one, Path)):
+    for path in (one for one in given if isinstance(one, Path) and target.exists()):
         files = path.rglob("*") if path.is_dir() else _matching(path) if _is_pattern(path) else [path]
         found += [file for file in files if isinstance(file, Path) and (table_suffix(file) or not path.is_dir())]
     return found
@@ -162,7 +171,15 @@ def _check_all_read(folder: AnyPath, inside: Sequence[tuple[AnyPath, str]], othe
     for path, _ in inside:
         _check_link(path)
     end = next((table_suffix(path) for path, _ in inside if table_suffix(path)), "")
-    odd = next((path for path, kind in inside if kind == "file" and _holds_rows(path) and not path.name.startswith("_")), None)
+    read = {path.name for path, _ in inside if table_suffix(path)}
+    odd = next(
+        (
+            path
+            for path, kind in inside
+            if kind == "file" and _holds_rows(path) and not path.name.startswith("_") and path.stem not in read  # a compressed copy
+        ),
+        None,
+    )
     if odd is not None:
         raise BadInput(
             f"{odd} would be left out of the rows of {folder}: expected no other files of rows beside {FORMATS}. Move it elsewhere, or "
@@ -194,30 +211,77 @@ def _holds_rows(path: AnyPath) -> bool:
 
 
 def _rows_below(folder: AnyPath) -> Iterator[AnyPath]:
-    """Files below a folder that hold rows; names that begin with a point or _ are not looked at."""
-    if isinstance(folder, RemotePath):
-        depth = len(folder.parts)
-        files = [file for file in folder.files(below=True) if not any(part.startswith((".", "_")) for part in file.parts[depth:])]
-        yield from (file for file in files if table_suffix(file) or _holds_rows(file))
-        return
+    """Files below a folder that hold rows; names that begin with a point or _ are not looked at, nor what is no data of the user's.
+
+    On another file system, where a listing takes a while, `MOST_LISTED` folders are looked into.
+    """
+    for place, files in _remote_places_below(folder) if isinstance(folder, RemotePath) else _places_below(folder):
+        shown = [file for file in files if not file.name.startswith((".", "_"))]
+        if not _is_no_data(place, shown):
+            yield from (file for file in shown if table_suffix(file) or _holds_rows(file))
+
+
+def _places_below(folder: Path) -> Iterator[tuple[AnyPath, list[AnyPath]]]:
+    """A folder and those below it, each with its files; environments of Python, and what lies in them, are left out."""
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "_")))
-        for file in (Path(place) / name for name in sorted(names) if not name.startswith((".", "_"))):
-            if table_suffix(file) or _holds_rows(file):
-                yield file
+        folders[:] = [] if "pyvenv.cfg" in names else sorted(name for name in folders if not name.startswith((".", "_")))
+        yield Path(place), [Path(place) / name for name in sorted(names)]
+
+
+def _remote_places_below(folder: RemotePath) -> Iterator[tuple[AnyPath, list[AnyPath]]]:
+    """The same on another file system, the folders above first."""
+    left: list[AnyPath] = [folder]
+    for _ in range(MOST_LISTED):
+        if not left:
+            return
+        inside = sorted(listed(left[0]), key=lambda one: one[0].name)
+        yield left[0], [path for path, kind in inside if kind == "file"]
+        left = left[1:] + [path for path, kind in inside if kind == "folder" and not path.name.startswith((".", "_"))]
+
+
+def _is_no_data(folder: AnyPath, files: Sequence[AnyPath]) -> bool:
+    """Whether a folder holds what a command wrote beside the rows, a recording or a run, or is an environment of Python."""
+    names = {file.name: file for file in files}
+    if "pyvenv.cfg" in names:
+        return True
+    records = [names[name] for name in OWN_RECORDS if name in names]
+    shards = [file for file in files if file.name.startswith("part-") and table_suffix(file) in PARQUET]
+    return any(map(_is_record, records)) or (bool(shards) and b"tutelage" in _footer(shards[0]))
+
+
+def _is_record(path: AnyPath) -> bool:
+    """Whether a JSON file carries a checksum of ours."""
+    try:
+        values = json.loads(path.read_bytes()) if path.stat().st_size <= LARGEST_JSON else None
+    except (OSError, ValueError, TutelageError):
+        return False
+    return isinstance(values, dict) and intact(values)
+
+
+def _footer(path: AnyPath) -> Mapping[bytes, bytes]:
+    """What the footer of a Parquet file says besides its columns; nothing of one that cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with asked(path):
+            return pq.read_schema(random_access(path)).metadata or {}
+    except (OSError, pa.ArrowException):
+        return {}
 
 
 def _check_once(paths: Sequence[AnyPath]) -> None:
-    """Check that no file is read twice, by whatever names.
+    """Check that no file is read twice, by whatever names. Two links to a file that is named itself nowhere may be equal shards.
 
     Raises:
         BadInput: one is.
     """
     known: dict[AnyPath, AnyPath] = {}
-    for path in paths:
-        place = path.resolve() if isinstance(path, Path) else path
-        if place in known:
-            also = "" if str(known[place]) == str(path) else f", also as {known[place]}"
+    for path in sorted(paths, key=lambda path: isinstance(path, Path) and path.is_symlink()):  # what links lead to before them
+        place = path.parent.resolve() / path.name if isinstance(path, Path) else path
+        twice = known.get(place) or (known.get(path.resolve()) if isinstance(path, Path) else None)
+        if twice is not None:
+            also = "" if str(twice) == str(path) else f", also as {twice}"
             raise BadInput(f"{path} is named twice{also}, and its rows would count twice; name each file once.")
         known[place] = path
 
@@ -230,7 +294,8 @@ def _matching(pattern: AnyPath) -> list[AnyPath]:
     """The files that a pattern names, sorted."""
     if isinstance(pattern, RemotePath):
         return sorted(pattern.matching(), key=lambda path: path.parts)
-    return sorted(Path(name) for name in glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    found = map(Path, glob.glob(str(pattern), recursive=True))  # noqa: PTH207 - the pattern may be absolute
+    return sorted(path for path in found if not path.is_dir())
 
 
 def _is_column(folder: str) -> bool:

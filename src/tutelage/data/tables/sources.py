@@ -75,6 +75,7 @@ class TableSource:
     _pieces: tuple[Piece, ...] = field(repr=False)
     _arrow_types: Mapping[str, Any] = field(repr=False)
     _spelt: Mapping[str, frozenset[str]] = field(repr=False)
+    _searched: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def paths(self) -> tuple[AnyPath, ...]:
@@ -111,7 +112,9 @@ class TableSource:
         """
         texts = [name for name, kind in self.recorded_types(names).items() if kind == "text"]
         in_memory = not any(table_suffix(path) in PARQUET for path in self.paths)
-        found = searched(texts, self.count if in_memory else min(self.count, SEARCHED_ROWS), partial(self.part, texts))
+        left = [name for name in texts if name not in self._searched]
+        self._searched.update(searched(left, self.count if in_memory else min(self.count, SEARCHED_ROWS), partial(self.part, left)))
+        found = {name: self._searched[name] for name in texts}
         learnt = {name: one.literals for name, one in self.known.items() if not one.declared}
         return {name: literals | learnt.get(name, frozenset()) for name, literals in found.items()}
 

@@ -140,10 +140,13 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
     inputs: list[Input] = []
     numbers: list[NDArray[Any]] = []
     texts: list[NDArray[Any]] = []
+    told_apart = False  # whether a student may tell apart cells that a file does not
     for place, (column, name, cells) in enumerate(zip(columns, frame.columns, columns_of(frame), strict=True)):
         where = f"column {str(name)!r} of check_on"
         values = convert.cells_of(cells)
         kept = str(name) if names else None
+        told_apart |= values.dtype.kind == "f" and values.dtype != np.float64
+        told_apart |= values.dtype == object and (column.type not in ("text", "category") or any(cell is None for cell in values.tolist()))
         if column.type in ("text", "category") and not _numeric_levels(values):
             inputs.append(Input(kept, "text", column.type))
             try:
@@ -164,7 +167,7 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
     only_text = getattr(student, "text", False) or (not names and not numbers and len(texts) == 1)
     keeps_frame = hasattr(student, "feature_names_in_") or bool(texts) or hasattr(student, "schema")
     container = "list" if only_text else "frame" if keeps_frame and names else "array"
-    given_rows = None if only_text or hasattr(student, "network") else frame
+    given_rows = None if only_text or hasattr(student, "network") or not told_apart else frame
     subject = _subject(student, tuple(inputs), rows, container, given_rows)
     return subject, subject.exact(rows)
 

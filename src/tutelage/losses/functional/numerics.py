@@ -116,6 +116,8 @@ def with_unit_peak(values: Tensor, floor: float = 1e-8) -> Tensor:
 
     Squares of small values would not be longer than the floor of `normalise`. An entry without a value above `floor` becomes zeros.
     """
+    if not values.numel():
+        return values
     peak = values.detach().abs().flatten(1).amax(dim=1).reshape(-1, *[1] * (values.ndim - 1))
     return values / peak.masked_fill(peak <= floor, math.inf)
 

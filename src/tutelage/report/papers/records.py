@@ -202,7 +202,7 @@ def read_record(path: Path) -> PaperRecord:
                 "deviations": tuple(plain["deviations"]),
                 "measures": tuple(_measure(one) for one in plain["measures"]),
                 "comparisons": tuple(Comparison(**{**one, "ci95": tuple(one["ci95"])}) for one in plain["comparisons"]),
-                "claims": tuple(Claim(**{**one, "arms": tuple(one["arms"])}) for one in plain["claims"]),
+                "claims": tuple(Claim(**{**one, "arms": tuple(one.get("arms", ()))}) for one in plain["claims"]),
                 "curves": tuple(_curve(one) for one in plain["curves"]),
             }
         )

@@ -14,6 +14,8 @@ from tutelage.core.arrays import Floats
 from tutelage.students.checked import Check, a_number, a_whole, layer_sizes, random_seed
 from tutelage.students.networks.network_training import Layers, Loss, forward, held_out, is_sparse, standardising, train_layers
 
+BLOCK_ROWS = 4096
+"""Rows that are scaled at a time."""
 INPUTS: dict[str, Any] = {"dtype": [np.float64, np.float32], "accept_sparse": "csr"}
 """How scikit-learn's validation takes rows."""
 
@@ -97,4 +99,8 @@ class DenseNetwork(BaseEstimator):  # type: ignore[misc]
         if is_sparse(X) and not self.mean_.any():
             return X.multiply(1 / self.scale_).tocsr().astype(dtype)
         rows = X.toarray() if is_sparse(X) else X
-        return np.asarray((rows - self.mean_) / self.scale_, dtype=dtype)
+        scaled = np.empty(rows.shape, dtype=dtype)
+        for start in range(0, len(rows), BLOCK_ROWS):  # in double precision, of which there are few at a time
+            some = slice(start, start + BLOCK_ROWS)
+            scaled[some] = (rows[some] - self.mean_) / self.scale_
+        return scaled

@@ -18,7 +18,7 @@ from tutelage.students.by_parts.blocks import refuse_parts
 from tutelage.students.checked import Check, check_settings
 from tutelage.students.networks.torch_estimator import TorchEstimator
 from tutelage.students.networks.value_network import ValueNetwork
-from tutelage.students.soft_classifier import SoftClassifier, label_targets
+from tutelage.students.soft_classifier import SoftClassifier, label_targets, score_of_labels
 
 ROWS: dict[str, Any] = {"dtype": "numeric", "allow_nd": True}
 """Rows as scikit-learn's validation is to take them: numbers of any type, in two axes or more."""
@@ -124,6 +124,10 @@ class TorchClassifier(TorchEstimator, SoftClassifier):
     def _checked(self, X: Any, *, reset: bool) -> Any:
         several = self._several(X, reset=reset)
         return super()._checked(X, reset=reset) if several is None else several
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """The share of rows that are decided as y says; with `multilabel` of rows whose labels all are, above 0.5 on."""
+        return score_of_labels(self, X, y, sample_weight) if self.multilabel else super().score(X, y, sample_weight)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(rows, ...) -> (rows,) labels, the first of equally likely ones; with `multilabel` (rows, labels) of 0 and 1."""

@@ -84,8 +84,8 @@ class RunFolder:
         changed = [name for name in changed if name != "split"] or changed  # it follows from the others
         if changed == ["split"]:
             raise BadInput(
-                f"{self.path} holds a run of another version of tutelage, which split the same rows otherwise: students of both would be "
-                "compared as one; go on with that version, choose another folder, or delete it."
+                f"{self.path} holds a run of another version of tutelage, which may have split the same rows otherwise: students of both "
+                "would be compared as one; go on with that version, choose another folder, or delete it."
             )
         if changed:
             others = [_other_columns(stored.get(name), plan.get(name)) or _OTHERS.get(name, f"another {name}") for name in changed]

@@ -113,7 +113,7 @@ def lasting(text):
     return {
         name: value
         for name, value in record.items()
-        if name not in ("seconds", "environment", "cost", "file", "teacher", "checksum", "sha256", "size_bytes")
+        if name not in ("seconds", "environment", "cost", "file", "teacher", "checksum", "sha256", "student", "size_bytes")
     }
 
 

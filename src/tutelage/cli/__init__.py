@@ -94,9 +94,14 @@ def _ending(error: BaseException) -> tuple[str, int]:
 
 
 def _is_closed_pipe(error: BaseException) -> bool:
-    """Whether an error is how click ends the process for a closed pipe; anything else that calls `sys.exit` is code of the user's."""
-    of = error.__context__ if isinstance(error, SystemExit) else None
-    return isinstance(of, OSError) and of.errno == errno.EPIPE
+    """Whether an error is how click ends the process for a closed pipe; anything else that calls `sys.exit` is code of the user's.
+
+    Click replaces the standard output before it does; some versions of it call `sys.exit` while they handle the error, others afterwards.
+    """
+    if not isinstance(error, SystemExit):
+        return False
+    of = error.__context__
+    return (isinstance(of, OSError) and of.errno == errno.EPIPE) or type(sys.stdout).__name__ == "_PacifyFlushWrapper"
 
 
 _OF_OUTPUT = (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)

@@ -71,7 +71,7 @@ def test_a_plain_model_that_is_better_is_in_the_answer_though_its_student_was_no
     found = tl.distill(teacher, rows[350:], truth[350:], pool=rows[300:350], **settings)
     assert found.chosen.student == "tree"
     assert found.verdict.startswith("Do not distil.")
-    assert "plain logistic model of the ground truth is better than it" in found.verdict
+    assert "plain logistic model of the ground truth is better than the chosen student" in found.verdict
 
 
 PICTURES = np.random.default_rng(0).integers(0, 256, size=(300, 1, 8, 8)).astype(np.uint8)

@@ -120,7 +120,7 @@ def test_a_rule_of_the_teachers_own_is_said_and_the_most_probable_class_is_judge
     y = (X[:, 0] + np.random.default_rng(1).normal(size=300) > 1.2).astype(int)
     eager = FixedThresholdClassifier(LogisticRegression(), threshold=0.05).fit(X, y)
     teacher, differ = as_teacher(eager), int((eager.predict(X) != eager.predict_proba(X).argmax(axis=1)).sum())
-    answered = query_sample(teacher, draw(X, y, teacher.form, rows=300, seed=0))
+    answered = query_sample(teacher, draw(X, y, teacher.form, rows=300, seed=0), decisions=True)
     (found,) = check_decisions(answered)
     assert found.severity == "note"
     assert f"in {differ} of 300 rows, and right in {percent(eager.score(X, y))} of 300 cases" in found.sentence
@@ -128,11 +128,11 @@ def test_a_rule_of_the_teachers_own_is_said_and_the_most_probable_class_is_judge
     assert accuracy.sentence.startswith("the teacher's most probable class is right in")
     assert accuracy.severity != "error"  # as it would be of the rule, which names the rare class for most rows
     assert eager.score(X, y) < 0.5
-    (without_labels,) = check_decisions(query_sample(teacher, draw(X, None, teacher.form, rows=300, seed=0)))
+    (without_labels,) = check_decisions(query_sample(teacher, draw(X, None, teacher.form, rows=300, seed=0), decisions=True))
     assert f"in {differ} of 300 rows; a student learns" in without_labels.sentence
 
 
 def test_a_teacher_that_decides_for_its_most_probable_class_has_no_rule():
     X = np.random.default_rng(0).normal(size=(60, 2))
     teacher = as_teacher(LogisticRegression().fit(X, X[:, 0] > 0))
-    assert list(check_decisions(query_sample(teacher, draw(X, None, teacher.form, rows=60, seed=0)))) == []
+    assert list(check_decisions(query_sample(teacher, draw(X, None, teacher.form, rows=60, seed=0), decisions=True))) == []

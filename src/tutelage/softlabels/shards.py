@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from tutelage.core.answer_values.class_names import ClassNames
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch, ShapeError, TutelageError, one_line
-from tutelage.core.file_systems.copies import random_access, seekable
-from tutelage.core.file_systems.paths import AnyPath, asked
+from tutelage.core.file_systems.copies import seekable
+from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.file_systems.whole_files import whole_file, write_unless_there
 from tutelage.core.position_answers import Answers, joined
 from tutelage.core.stored.checksums import checked, sha256_of, with_checksum
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.schema import Schema
+from tutelage.data.tables.parquet_parts import OF_A_RECORDING, footer_of
 from tutelage.softlabels.columns import answers_from, arrays_of, read_columns, table_of, writing_options
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from
 
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 LABELS_SCHEMA = 6
 MANIFEST = "manifest.json"
-_ABOUT = b"tutelage"
-"""Where the footer of a shard says what it belongs to."""
 PLAN = "plan"
 """The folder, within that of an unfinished recording, of a plan and of a receipt for each shard that was labelled by it."""
 
@@ -182,7 +181,7 @@ def _write(path: Path, index: int, shard: Shard, provenance: Provenance) -> None
     columns = {"row": np.arange(start, stop), "row_name": shard.names}
     content = _content_of({**columns, **arrays_of(shard.stored)})
     about = with_checksum({**provenance.facts, "shard": index, "cost": asdict(shard.cost), "content": content})
-    table = table_of(columns, shard.stored).replace_schema_metadata({_ABOUT: json.dumps(about)})
+    table = table_of(columns, shard.stored).replace_schema_metadata({OF_A_RECORDING: json.dumps(about)})
     options = writing_options(table)
     pq.write_table(table, path, use_dictionary=False, write_statistics=False, write_page_checksum=True, **options)
 
@@ -300,15 +299,8 @@ def columns_so_far(path: AnyPath) -> tuple[Encoding, Schema | None, str | None]:
 
 def is_foreign(path: AnyPath) -> bool:
     """Whether a file is a sound Parquet file that no recording wrote; one that cannot be read may be a damaged shard."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with asked(path):
-            schema = pq.read_schema(random_access(path))
-    except (OSError, pa.ArrowException):
-        return False
-    return _ABOUT not in (schema.metadata or {})
+    found = footer_of(path)
+    return found is not None and OF_A_RECORDING not in found
 
 
 def _footer(path: AnyPath, schema: pa.Schema) -> dict[str, Any]:
@@ -317,9 +309,9 @@ def _footer(path: AnyPath, schema: pa.Schema) -> dict[str, Any]:
     Raises:
         LabelMismatch: no recording wrote the file. DamagedFile, StaleCache: as `checked`.
     """
-    if _ABOUT not in (schema.metadata or {}):
+    if OF_A_RECORDING not in (schema.metadata or {}):
         raise LabelMismatch(f"{path} holds other data, and no recorded answers. Record into another folder.")
-    return checked(json.loads(schema.metadata[_ABOUT]), schema=LABELS_SCHEMA, name=str(path), remedy="Delete it and record again.")
+    return checked(json.loads(schema.metadata[OF_A_RECORDING]), schema=LABELS_SCHEMA, name=str(path), remedy="Delete it and record again.")
 
 
 def _content_of(columns: Mapping[str, NDArray[Any]]) -> str:

@@ -7,7 +7,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tutelage.core.errors import CannotWrite
 from tutelage.core.file_systems.drafts import cannot_write, followed
@@ -65,24 +65,29 @@ def check_apart(target: AnyPath, cache: Path, *, may_hold: bool = False) -> None
     """
     if isinstance(target, RemotePath):
         return
-    written, cached = Path(os.path.realpath(target)), Path(os.path.realpath(cache))
-    if _is_one_of(written, (cached,)):
-        where = "is the same folder"
-    elif _is_one_of(written, cached.parents):
-        where = "lies around it"
-    elif not may_hold and _is_one_of(cached, written.parents):
-        where = "lies inside it"
-    else:
+    lies = _lies(target, cache)
+    if lies is None or (may_hold and lies == "inside"):
         return
+    where = {"same": "is the same folder", "around": "lies around it", "inside": "lies inside it"}[lies]
     raise CannotWrite(
         f"cache= is {cache}, and {target}, a folder of results, {where}. Choose another folder for one of the two, neither inside the "
         "other; what is stored stays there."
     )
 
 
-def _is_one_of(folder: Path, others: Iterable[Path]) -> bool:
-    """Whether a folder is one of others, also where a file system takes two names for one."""
-    return any(folder == other or (folder.exists() and other.exists() and folder.samefile(other)) for other in others)
+def _lies(place: Path, other: Path) -> Literal["same", "inside", "around"] | None:
+    """How a place lies to another, whatever both are called, and whether they exist; None if they are apart."""
+    first, second = (Path(os.path.realpath(path)) for path in (place, other))
+    if _is_same(first, second):
+        return "same"
+    if any(_is_same(parent, second) for parent in first.parents):
+        return "inside"
+    return "around" if any(_is_same(first, parent) for parent in second.parents) else None
+
+
+def _is_same(first: Path, second: Path) -> bool:
+    """Whether two places are one, also where a file system takes two names for it."""
+    return first == second or (first.exists() and second.exists() and first.samefile(second))
 
 
 def check_not_read(target: Path, read: Iterable[AnyPath | None]) -> None:
@@ -105,12 +110,12 @@ def check_not_read(target: Path, read: Iterable[AnyPath | None]) -> None:
 
 def _of_both(target: Path, read: Path) -> str | None:
     """How a place that is written is one that is read, as the end of "the place ..."; None if it is not."""
-    if target.samefile(read):
+    lies = _lies(target, read)
+    if lies == "same":
         return "is an input" if str(target) == str(read) else f"is the same {'folder' if read.is_dir() else 'file'} as {read}"
-    place, source = target.resolve(), read.resolve()
     if target.is_dir():
-        return f"holds {read}" if source.is_relative_to(place) else None
-    return f"lies in {read}" if place.is_relative_to(source) else None
+        return f"holds {read}" if lies == "around" else None
+    return f"lies in {read}" if lies == "inside" else None
 
 
 def check_replaceable(target: AnyPath, may_replace: Callable[[Any], bool]) -> None:

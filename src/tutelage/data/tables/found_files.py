@@ -13,16 +13,16 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from tutelage.core.errors import BadInput, TutelageError
-from tutelage.core.file_systems.copies import random_access
-from tutelage.core.file_systems.paths import AnyPath, RemotePath, asked, listed, suffix_of
+from tutelage.core.file_systems.paths import AnyPath, RemotePath, listed, suffix_of
 from tutelage.core.stored.checksums import LARGEST_JSON, intact
+from tutelage.data.tables.parquet_parts import OF_A_RECORDING, footer_of
 
 CSV, JSON_LINES, PARQUET = (".csv", ".tsv"), (".jsonl",), (".parquet",)
 FORMATS = "a .parquet, .csv, .tsv or .jsonl file"
@@ -246,7 +246,7 @@ def _is_no_data(folder: AnyPath, files: Sequence[AnyPath]) -> bool:
         return True
     records = [names[name] for name in OWN_RECORDS if name in names]
     shards = [file for file in files if file.name.startswith("part-") and table_suffix(file) in PARQUET]
-    return any(map(_is_record, records)) or (bool(shards) and b"tutelage" in _footer(shards[0]))
+    return any(map(_is_record, records)) or (bool(shards) and OF_A_RECORDING in (footer_of(shards[0]) or {}))
 
 
 def _is_record(path: AnyPath) -> bool:
@@ -256,18 +256,6 @@ def _is_record(path: AnyPath) -> bool:
     except (OSError, ValueError, TutelageError):
         return False
     return isinstance(values, dict) and intact(values)
-
-
-def _footer(path: AnyPath) -> Mapping[bytes, bytes]:
-    """What the footer of a Parquet file says besides its columns; nothing of one that cannot be read."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with asked(path):
-            return pq.read_schema(random_access(path)).metadata or {}
-    except (OSError, pa.ArrowException):
-        return {}
 
 
 def _check_once(paths: Sequence[AnyPath]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -17,6 +17,20 @@ from tutelage.core.file_systems.paths import AnyPath, RemotePath, asked
 
 MOST_OPEN = 4
 """Parquet files of a table that stay open, each with the row group that was read last."""
+OF_A_RECORDING = b"tutelage"
+"""Where the footer of a shard of recorded answers says what it belongs to."""
+
+
+def footer_of(path: AnyPath) -> Mapping[bytes, bytes] | None:
+    """What the footer of a Parquet file says besides its columns; None of one that cannot be read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with asked(path):
+            return pq.read_schema(random_access(path)).metadata or {}
+    except (OSError, pa.ArrowException):
+        return None
 
 
 class OpenFiles:

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import pytest
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.running.stages import Stages
@@ -31,3 +32,41 @@ def test_each_student_reads_its_columns_as_in_training(tmp_path):
     assert found[0].difference == -found[1].difference
     wrong = np.mean(a.students[0].predict(test[["a"]]) != test["y"])
     assert abs(found[0].difference) == wrong > 0
+
+
+def test_the_teacher_is_asked_once_for_all_students(tmp_path):
+    rows = pd.DataFrame({"a": RNG.normal(size=80), "b": RNG.normal(size=80)})
+    rows["y"] = np.where(rows["a"] > 0, "y", "n")
+    rows.to_parquet(tmp_path / "rows.parquet")
+    asked = []
+
+    class Counting:
+        form, fingerprint = FORM, "one that counts"
+
+        def answer(self, inputs):
+            asked.append("answers")
+            return np.eye(2)[(np.asarray(inputs)[:, 0] > 0).astype(int)]
+
+        def decide(self, inputs):
+            asked.append("decisions")
+            return np.where(np.asarray(inputs)[:, 0] > 1, "y", "n")
+
+    labels = record(Counting(), rows[["a", "b"]], tmp_path / "labels")
+    for name, drop in (("of_a", ["b"]), ("of_b", ["a"])):
+        train(
+            TrainingSpec("tree"),
+            labels,
+            TableFile.open(tmp_path / "rows.parquet", truth=["y"], drop=drop),
+            out=tmp_path / name,
+            stages=Stages(),
+        )
+    a, b = open_both(tmp_path / "of_a", tmp_path / "of_b")
+    test = pd.DataFrame({"a": RNG.normal(size=40), "b": RNG.normal(size=40)})
+    test.to_csv(tmp_path / "test.csv", index=False)
+    asked.clear()
+    file = TableFile.open(tmp_path / "test.csv")
+    found = compare_folders(a, b, file, Counting(), against="teacher")
+    assert asked == ["answers", "decisions"]
+    agreement = [np.mean(one.students[0].predict(test[[name]]) == np.where(test["a"] > 1, "y", "n")) for one, name in ((a, "a"), (b, "b"))]
+    assert abs(found.difference) > 0.01
+    assert found.difference == pytest.approx(np.subtract(*agreement))

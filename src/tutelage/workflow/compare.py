@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 
 from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answer_values.named_columns import columns_in_order
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, require, shown
+from tutelage.core.position_answers import Answers
 from tutelage.core.records import Comparison
 from tutelage.data.rows import Rows
 from tutelage.data.schema import Schema
@@ -26,6 +29,7 @@ from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.saved.save_load import loaded_student, needs_network
 from tutelage.students.saved.trained_folder import read_trained, student_file
+from tutelage.teachers.decisions import own_rule
 from tutelage.workflow.evaluate import (
     places_with_truth,
     rows_trained_on,
@@ -51,6 +55,37 @@ class Trained:
     folder: Path
     record: Mapping[str, Any]
     students: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _AskedOnce:
+    """A teacher whose answers to the rows of one comparison are kept for the next student.
+
+    Attributes:
+        teacher: the teacher.
+        form, fingerprint: those of the teacher.
+    """
+
+    teacher: Teacher
+    form: AnswerForm
+    fingerprint: str
+
+    def answer(self, inputs: Any) -> Answers:
+        """(rows, columns) answers to the rows, which are the same at each call."""
+        if "answers" not in self._kept:
+            self._kept["answers"] = self.teacher.answer(inputs)
+        answers: Answers = self._kept["answers"]
+        return answers
+
+    def decide(self, inputs: Any) -> Any:
+        """What the teacher decides by a rule of its own; None if it has none."""
+        if "decided" not in self._kept:
+            self._kept["decided"] = own_rule(self.teacher)(inputs)
+        return self._kept["decided"]
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        return {}
 
 
 def open_all(folder: Path, module: Any = None) -> Trained:
@@ -162,13 +197,15 @@ def compare_folders(
 
 
 def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | None) -> tuple[Teacher | None, Rows, NDArray[Any] | None]:
-    """The teacher of the columns that it knows, the rows, and their ground truth."""
+    """The teacher of the columns that it knows, which is asked once for all students, the rows, and their ground truth."""
     if file.columns:
         require("pandas")
     asked = teacher
     if teacher is not None and file.columns and not file.inputs:
         columns = columns_known_to(teacher, file)
         asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
+    if asked is not None:
+        asked = _AskedOnce(asked, asked.form, asked.fingerprint)
     return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)
 
 

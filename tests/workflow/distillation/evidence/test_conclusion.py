@@ -4,7 +4,7 @@ import pytest
 from tutelage.search.limits import Limits
 from tutelage.workflow.distillation.evidence import conclusion
 from tutelage.workflow.distillation.evidence.conclusion import questions
-from tutelage.workflow.distillation.reporting.record import SAME_STUDENTS
+from tutelage.workflow.distillation.reporting.record import SAME_STUDENTS, UNTUNED_IS_BEST
 from tutelage.workflow.distillation.searching.judge import Judge
 
 JUDGE = Judge("accuracy", "truth", Limits(), ".onnx")
@@ -137,3 +137,13 @@ def test_the_same_students_are_asked_about_once(half_moons, finished, tmp_path):
     assert SAME_STUDENTS in found.record.notes
     assert SAME_STUDENTS not in finished.record.notes  # whose plain model is no tree
     assert [one for one in finished.comparisons if "plain model" in (one.a, one.b)]
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_whether_tuning_helps_is_not_asked_where_it_changed_nothing(half_moons, finished, tmp_path):
+    found = half_moons.distill(tmp_path / "run", students=["logistic"], trials=1)
+    assert found.record.arm("untuned").test == found.record.arm("answers").test
+    assert not [one for one in found.comparisons if "untuned" in (one.a, one.b)]
+    assert UNTUNED_IS_BEST in found.record.notes
+    tuned = finished.record
+    assert (UNTUNED_IS_BEST in tuned.notes) == (tuned.arm("untuned").test == tuned.arm("answers").test)

@@ -10,7 +10,17 @@ from tutelage.checks.findings import Preflight
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
 from tutelage.losses.class_weights import weights_by_name
-from tutelage.report.distillation.records import KINDS, LABELS, PLAIN, TEACHER, CascadeResult, DistillationRecord, Look
+from tutelage.report.distillation.records import (
+    ANSWERS,
+    KINDS,
+    LABELS,
+    PLAIN,
+    TEACHER,
+    UNTUNED,
+    CascadeResult,
+    DistillationRecord,
+    Look,
+)
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
@@ -29,6 +39,7 @@ from tutelage.workflow.distillation.searching.judge import Judge
 from tutelage.workflow.distillation.searching.training import Prepared
 
 SAME_STUDENTS = "The best student of the ground truth alone is the plain model: both arms have the same students, and are asked about once."
+UNTUNED_IS_BEST = "On the validation rows no trial was better than the untuned student of the teacher's answers: tuning changed nothing."
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +124,7 @@ def record_of(
         rows=_rows(problem, split, answered, full),
         findings=measured.checked.to_json(),
         exports=measured.exports,
-        notes=(*measured.notes, *([SAME_STUDENTS] if _twin(evidence) else [])),
+        notes=(*measured.notes, *_twins(evidence).values()),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
         seconds=measured.seconds,
@@ -134,21 +145,25 @@ def _front(evidence: Evidence, names: Sequence[str]) -> Iterator[Mapping[str, An
 
 def _asked(problem: Problem, evidence: Evidence) -> list[tuple[str, str, str]]:
     """The questions that the test answers."""
-    names = [name for name in (one.arm.name for one in evidence.every) if name != _twin(evidence)]
+    names = [name for name in (one.arm.name for one in evidence.every) if name not in _twins(evidence)]
     taught = [one for one in evidence.every if one.arm.name not in KINDS]
     distilled = evidence.shipped if evidence.shipped in taught else best_of(taught, evidence.judge)
     return questions([*names, TEACHER] if problem.has_truth else names, distilled.arm.name, evidence.shipped.arm.name)
 
 
-def _twin(evidence: Evidence) -> str:
-    """The one of the two arms of the ground truth alone that is not asked about, as both have the same students; "" if they differ.
+def _twins(evidence: Evidence) -> dict[str, str]:
+    """The arms that have the same students as another one, and are not asked about, each with the note that says so.
 
-    The best student of the ground truth may be the plain model: the same difference would be counted as two questions.
+    The best student of the ground truth may be the plain model: the same difference would be counted as two questions. The untuned student
+    may be the best of its search: the difference is none.
     """
     files = {one.arm.name: one.files for one in evidence.every}
-    if LABELS not in files or files[LABELS] != files.get(PLAIN):
-        return ""
-    return LABELS if evidence.shipped.arm.name == PLAIN else PLAIN
+    found = {}
+    if LABELS in files and files[LABELS] == files.get(PLAIN):
+        found[LABELS if evidence.shipped.arm.name == PLAIN else PLAIN] = SAME_STUDENTS
+    if ANSWERS in files and files[ANSWERS] == files.get(UNTUNED):
+        found[UNTUNED] = UNTUNED_IS_BEST
+    return found
 
 
 def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) -> Mapping[str, Any]:

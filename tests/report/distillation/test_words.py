@@ -147,3 +147,22 @@ def test_a_plain_model_that_meets_the_limits_is_named(every_kind):
 def test_a_figure_without_ground_truth_is_one_against_the_teacher(binary, metric, against, name):
     assert metric_name(replace(binary, metric=metric, against=against)) == name
     assert metric_name(replace(binary, metric=metric, against=against, rows={"weighted": True})) == f"weighted {name}"
+
+
+@pytest.mark.parametrize("severity", ["warning", "ok"])
+def test_why_validation_chose_a_student_that_is_worse(binary, severity):
+    own_rows = {"check": "own-rows", "severity": severity, "sentence": "its confidence is higher on transfer rows.", "remedy": ""}
+    worse = made(binary, asked=[("answers", "labels", -0.1, "worse")], findings={"findings": (own_rows,)})
+    assert ("Distil from rows that it has not seen" in answer_of(worse)) == (severity == "warning")
+    assert "The validation rows had said the opposite (89.4 % against 87.2 %): " in answer_of(worse)
+    arms = tuple(replace(arm, validation={"accuracy": (0.8,)}) if arm.name == "answers" else arm for arm in worse.arms)
+    for other in (replace(worse, arms=arms), made(binary, asked=[("answers", "labels", -0.1, "no difference")])):
+        assert "said the opposite" not in answer_of(other)
+
+
+def test_lower_losses_are_the_better_ones_on_validation(binary):
+    arms = tuple(
+        replace(arm, test={"brier": (0.2,)}, validation={"brier": (0.1 if arm.name == "answers" else 0.2,)}) for arm in binary.arms
+    )
+    worse = replace(binary, metric="brier", arms=arms, comparisons=(replace(binary.comparisons[0], metric="brier", verdict="worse"),))
+    assert "said the opposite (0.1 against 0.2)" in answer_of(worse)

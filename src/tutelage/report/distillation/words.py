@@ -85,7 +85,7 @@ def size_of(metric: str, value: float) -> str:
 
 def answer_of(record: DistillationRecord) -> str:
     """Which student to ship and why, or why distilling does not pay, in a sentence or two."""
-    parts = [_first(record), *_about_baselines(record), *_about_teacher(record), *_about_few_seeds(record)]
+    parts = [_first(record), *_about_baselines(record), *_about_validation(record), *_about_teacher(record), *_about_few_seeds(record)]
     return " ".join([*parts, *_about_size(record), *_about_seen(record), *_about_looks(record), *_about_cascade(record)])
 
 
@@ -159,6 +159,27 @@ def _about_labels(record: DistillationRecord, found: Comparison) -> str:
         return f"{heading(taught)} is worse than {alone} by {difference(found)}."
     pays = all(one.verdict == "beats" for one in _baselines(record)) and not exceeded(record)
     return f"{f'It pays to distil: {taught}' if pays else heading(taught)} beats {alone} by {difference(found)}."
+
+
+def _about_validation(record: DistillationRecord) -> list[str]:
+    """Why validation chose a student of the teacher that is worse on the test rows than one of the ground truth alone.
+
+    A teacher that was trained on the validation rows remembers their labels, and a student that copies it well gives them back.
+    """
+    worse = [one for one in record.comparisons if (one.a, one.b, one.verdict) == (record.chosen, LABELS, "worse")]
+    if not worse:
+        return []
+    chosen, alone = (record.arm(name).mean(record.metric, "validation") for name in (record.chosen, LABELS))
+    if (chosen <= alone) if record.metric in SHARES else (chosen >= alone):
+        return []
+    said = f"The validation rows had said the opposite ({figure(record.metric, chosen)} against {figure(record.metric, alone)})"
+    remembered = [one for one in record.findings["findings"] if one["check"] == "own-rows" and one["severity"] == "warning"]
+    if not remembered:
+        return [f"{said}: they differ from the test rows, or the teacher was trained on them."]
+    return [
+        f"{said}: the teacher answers them as rows that it was trained on, and its students repeat what it remembers of them. Distil from "
+        "rows that it has not seen, or from teachers that were not trained on the row (DistilledClassifier with out_of_fold)."
+    ]
 
 
 def _unproven(record: DistillationRecord, found: Comparison) -> str:

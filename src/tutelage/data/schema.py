@@ -321,7 +321,7 @@ def listed(names: Sequence[Any]) -> str:
 def columns_of(rows: Any) -> list[Any]:
     """The columns of a frame or matrix."""
     if hasattr(rows, "iloc"):
-        return [rows.iloc[:, place] for place in range(rows.shape[1])]
+        return [column for _, column in rows.items()]
     if is_frame(rows):
         return list(rows.get_columns())
     dense = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,10 +160,11 @@ def _odd_values(rows: NDArray[Any]) -> str:
 def named_columns(frame: Any, names: tuple[str, ...]) -> Any:
     """The columns that the student was fitted on, in its order."""
     given = [str(name) for name in frame.columns]
-    lacking = [name for name in names if given.count(name) != 1]
+    counts, places = Counter(given), {name: place for place, name in enumerate(given)}
+    lacking = [name for name in names if counts[name] != 1]
     if lacking:
         raise BadInput(
-            f"check_on has {given.count(lacking[0])} columns named {lacking[0]!r}, which the student was fitted on; expected one. It has "
+            f"check_on has {counts[lacking[0]]} columns named {lacking[0]!r}, which the student was fitted on; expected one. It has "
             f"{listed(given)}."
         )
-    return select_columns(frame, [given.index(name) for name in names])
+    return select_columns(frame, [places[name] for name in names])

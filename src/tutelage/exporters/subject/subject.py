@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -156,7 +158,7 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
             texts.append(np.array([None if convert.is_missing(cell) else str(cell) for cell in found.tolist()], dtype=object))
         else:
             inputs.append(Input(kept, "number", column.type))
-            numbers.append(_as_numbers(select_columns(frame, [place]), column.type, where))
+            numbers.append(_as_numbers(values, column.type, where, partial(select_columns, frame, [place])))
     count = len(frame)
     if not count or not inputs:
         raise ShapeError(f"check_on has {count} rows and {len(inputs)} columns; expected at least one row and one column.")
@@ -183,11 +185,12 @@ def _numeric_levels(values: NDArray[Any]) -> bool:
     return values.dtype.kind in "biuf" or not any(isinstance(cell, str) for cell in values.ravel().tolist())
 
 
-def _as_numbers(column: Any, kind: str, where: str) -> NDArray[np.float64]:
+def _as_numbers(cells: NDArray[Any], kind: str, where: str, column: Callable[[], Any]) -> NDArray[np.float64]:
+    """The cells of a column as numbers, those of dates, durations and truth values by the column itself."""
     try:
         if kind in ("date", "duration", "boolean"):
-            return Numbers().transform(column)[:, 0]
-        return np.asarray(convert.numbers(convert.cells_of(columns_of(column)[0]).ravel(), ""), dtype=np.float64)
+            return Numbers().transform(column())[:, 0]
+        return np.asarray(convert.numbers(cells.ravel(), ""), dtype=np.float64)
     except BadInput as error:
         raise BadInput(f"{where} holds cells of another type than the student expects; expected {kind}s.") from error
 

@@ -214,7 +214,7 @@ class Finals:
         Returns:
             (students, notes): of the arms that have a student of every seed, and why the others are left out.
         """
-        longest_first = sorted(firsts, key=lambda first: not first.arm.more_rows)
+        longest_first = sorted(firsts, key=lambda first: -first.trial.seconds)  # no processor waits at the end of a seed
         finals = [Final(first.arm, first.trial, seed) for seed in range(1, self.seeds) for first in longest_first]
         stored = self._stored(finals, self.advance)
         every: dict[str, list[Mapping[str, Any]]] = {first.arm.name: [first.stored] for first in firsts}

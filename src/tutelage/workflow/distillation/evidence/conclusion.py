@@ -99,14 +99,19 @@ def _all_or_nothing(scores: Floats) -> bool:
 
 
 def measure(every: Sequence[Finalists], test: Part, form: AnswerForm, judge: Judge) -> Tested:
-    """Ask every student, and the teacher, every test row once."""
+    """Ask every student, and the teacher, every test row once; two arms may have the same students."""
     scores: dict[str, dict[str, Floats]] = {}
     first: dict[str, Floats] = {}
+    asked: dict[tuple[str, ...], str] = {}
     for one in every:
+        name, same = one.arm.name, asked.setdefault(one.files, one.arm.name)
+        if same != name:
+            scores[name], first[name] = scores[same], first[same]
+            continue
         answers = [student.answer(test.rows) for student in one.students]
         found = [_figures_of(each, test, form, judge) for each in answers]
-        scores[one.arm.name] = {figure: np.stack([each[figure] for each in found]) for figure in found[0]}
-        first[one.arm.name] = answers[0]
+        scores[name] = {figure: np.stack([each[figure] for each in found]) for figure in found[0]}
+        first[name] = answers[0]
     first[TEACHER] = test.answers if form.task == "regression" else form.probabilities(test.answers)
     scores[TEACHER] = {figure: values[None] for figure, values in _figures_of(first[TEACHER], test, form, judge).items()}
     return Tested(scores, judge, test.weights, first)

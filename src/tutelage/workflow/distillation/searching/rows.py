@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import RLock
 from typing import Any
 
@@ -18,6 +19,7 @@ from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
 from tutelage.workflow.distillation.plan import SEARCH_CELLS
 from tutelage.workflow.distillation.searching.training import Prepared
+from tutelage.workflow.distillation.searching.words import WordCounts
 
 FEWEST_ROWS = 1000
 """Rows that trials are fitted on, at least."""
@@ -119,11 +121,17 @@ class DevelopmentRows:
                 drawn = self.draws[purpose]
                 train, validation = self.given.take(drawn.train), self.given.take(drawn.validation)
                 more = None if self.more is None or drawn.more is None else self.more.take(drawn.more)
-                self._last[purpose] = Prepared(self.form, train, validation, more, self.schema, isinstance(train.rows, list))
+                places = {"train": drawn.train, "validation": drawn.validation}
+                text = isinstance(train.rows, list)
+                self._last[purpose] = Prepared(self.form, train, validation, more, self.schema, text, self._words if text else None, places)
             return self._last[purpose]
 
+    @cached_property
+    def _words(self) -> WordCounts:
+        return WordCounts(self.given.rows)
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": {}, "_lock": None}
+        return {**{name: value for name, value in self.__dict__.items() if name != "_words"}, "_last": {}, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({**state, "_lock": RLock()})

@@ -24,6 +24,7 @@ from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.temperature import fit_at_temperature
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.searching.arms import Arm
+from tutelage.workflow.distillation.searching.words import WordCounts, Words
 
 Encoding = tuple[Columns, bool, bool, int | None]
 """How columns are prepared, whether pictures keep their shape, whether as sparse rows where that is smaller, and the words of a text."""
@@ -42,6 +43,8 @@ class Prepared:
         more: rows without ground truth, for the arm that learns from them, with weights if the others have some; None if there are none.
         schema: the columns of the rows; None for a matrix or a list of texts.
         text: whether the rows are texts.
+        words: of texts, counted once for all seeds, of which the rows are some; None to let each encoder count.
+        places: among these texts, of the rows to train and validate on, by name.
     """
 
     form: AnswerForm
@@ -50,8 +53,11 @@ class Prepared:
     more: Part | None
     schema: Schema | None
     text: bool
+    words: WordCounts | None = None
+    places: Mapping[str, Any] = field(default_factory=dict, repr=False)
     _lock: Any = field(default_factory=RLock, repr=False)
     _encoders: dict[Encoding, Any] = field(default_factory=dict, repr=False)
+    _counted: dict[Encoding, Words] = field(default_factory=dict, repr=False)
     _encoded: dict[tuple[Encoding, str], Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +91,10 @@ class Prepared:
         with self._lock:
             if encoding not in self._encoders:
                 encoder = self._unfitted_encoder(family, settings.get(MAX_WORDS))
-                if encoder != "passthrough":  # fitting it and encoding its rows takes hardly longer than fitting alone
+                counted = None if self.words is None or not self.text else self.words.fitted(encoder, self.places["train"])
+                if counted is not None:
+                    self._counted[encoding], encoder = counted, counted[0]
+                elif encoder != "passthrough":  # fitting it and encoding its rows takes hardly longer than fitting alone
                     self._encoded[encoding, "train"] = encoder.fit_transform(self.train.rows)
                 self._encoders[encoding] = encoder
             return self._encoders[encoding]
@@ -100,7 +109,9 @@ class Prepared:
         """The rows of one part, "train", "validation" or "more", as a family takes them at these settings."""
         key, encoder, rows = (_encoding(family, settings), name), self.encoder(family, settings), getattr(self, name).rows
         with self._lock:
-            if key not in self._encoded:
+            if key not in self._encoded and self.words is not None and name in self.places and key[0] in self._counted:
+                self._encoded[key] = self.words.encoded(self._counted[key[0]], self.places[name])
+            elif key not in self._encoded:
                 self._encoded[key] = rows if encoder == "passthrough" else encoder.transform(rows)
             return self._encoded[key]
 

@@ -31,7 +31,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import query_parts
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_and_sha256, shard_of, shard_path, write_shard
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart
+from tutelage.teachers.endpoints.chat_teacher import check_stored_apart, language_models
 
 
 @overload
@@ -148,10 +148,8 @@ def check_into(folder: AnyPath, teacher: Teacher) -> None:
     """
     check_folder(folder)
     check_stored_apart(teacher, folder)
-    if isinstance(folder, RemotePath) and isinstance(teacher, ChatTeacher):
-        raise BadInput(
-            f"the answers of {teacher.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that."
-        )
+    for model in language_models(teacher) if isinstance(folder, RemotePath) else ():
+        raise BadInput(f"the answers of {model.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that.")
 
 
 def check_fits(folder: Path, request: Request) -> None:

@@ -88,12 +88,12 @@ def _in_categories(column: Any, categories: Any) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    categories = categories.drop_null()
-    chunks = []
+    categories, chunks = categories.drop_null(), []
+    kind: Any = pa.dictionary(pa.int32(), categories.type, column.type.ordered)
     for chunk in column.chunks:
         places = pc.index_in(chunk.dictionary.cast(categories.type), value_set=categories)
         chunks.append(pa.DictionaryArray.from_arrays(places.take(chunk.indices), categories, ordered=column.type.ordered))
-    return pa.chunked_array(chunks, pa.dictionary(pa.int32(), categories.type, column.type.ordered))
+    return pa.chunked_array(chunks, kind)
 
 
 def _undecimal(name: str, column: Any) -> Any:

@@ -44,7 +44,7 @@ from tutelage.softlabels.shards import (
     shard_path,
     short,
 )
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart
+from tutelage.teachers.endpoints.chat_teacher import check_stored_apart, language_models
 
 PLAN_SCHEMA = 1
 _REMEDY = "Delete the folder plan in it and plan again: shards that are complete are reused."
@@ -312,9 +312,9 @@ def planned(folder: AnyPath, request: Request) -> Plan:
     Raises:
         as `plan`.
     """
-    if isinstance(request.teacher, ChatTeacher):
+    for model in language_models(request.teacher):
         raise BadInput(
-            f"{request.teacher.model} is asked many texts at a time already, within a budget that holds for one process; record its "
+            f"{model.model} is asked many texts at a time already, within a budget that holds for one process; record its "
             "answers in one: tl.record(teacher, data, into=...), without on=."
         )
     if (folder / MANIFEST).is_file():

@@ -27,7 +27,7 @@ from tutelage.softlabels.querying import rows_of_a_shard
 from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint, served_by, would_ask
 from tutelage.teachers.files.open import open_teacher
 
 ROWS_QUERIED_AGAIN = 4
@@ -99,7 +99,7 @@ class Request:
         if provenance.served is not None and served not in (None, provenance.served):
             raise LabelMismatch(
                 f"the answers that are recorded are those of {provenance.served!r}, and the endpoint now serves {served!r}; one recording "
-                f"holds the answers of one model. Name the version as the model, chat:{provenance.served}. {ELSEWHERE}"
+                f"holds the answers of one version. Name that as the model, such as chat:{provenance.served.split(' and ')[0]}. {ELSEWHERE}"
             )
 
     def in_columns(self, table: Schema | None) -> Request:
@@ -144,7 +144,7 @@ class Request:
 
     def encoding_like(self, recorded: Encoding) -> Encoding:
         """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
-        if self.top_k is None and recorded.top_k is not None:  # if it was not requested then either, the teacher itself answers so
+        if self.top_k is None and recorded.top_k is not None and not asks_an_endpoint(self.teacher):  # if it was not requested then either, the teacher itself answers so
             rows = self.rows.part(0, 1)
             answers = checked_answers(self.teacher.form, self.teacher.answer(rows), rows, 1)
             return Encoding(self.dtype or recorded.dtype, self.encoding_of(answers).top_k)
@@ -175,7 +175,7 @@ class Request:
         Raises:
             LabelMismatch: its answers are not those that were recorded.
         """
-        if isinstance(self.teacher, ChatTeacher) and self.teacher.unanswered(inputs):
+        if would_ask(self.teacher, inputs):
             return
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
@@ -213,11 +213,6 @@ class Request:
             inputs = request.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN))
             request.check_again(folder, index, inputs, shard, finished.provenance)
         return finished
-
-
-def served_by(teacher: Teacher) -> str | None:
-    """The name that an endpoint gives to the model that answers, once it has; None for any other teacher."""
-    return teacher.served if isinstance(teacher, ChatTeacher) else None
 
 
 def teacher_of(given: Any) -> tuple[Teacher, str | None]:

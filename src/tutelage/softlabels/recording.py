@@ -149,7 +149,9 @@ def check_into(folder: AnyPath, teacher: Teacher) -> None:
     check_folder(folder)
     check_stored_apart(teacher, folder)
     for model in language_models(teacher) if isinstance(folder, RemotePath) else ():
-        raise BadInput(f"the answers of {model.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that.")
+        raise BadInput(
+            f"the answers of {model.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that."
+        )
 
 
 def check_fits(folder: Path, request: Request) -> None:

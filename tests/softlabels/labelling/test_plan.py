@@ -392,6 +392,28 @@ def test_a_second_attempt_proves_a_shard_without_receipt_by_the_rows_that_it_was
         other.label(1, inputs=X[:30])
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "array"])
+def test_rows_that_are_given_are_those_of_the_shard(tmp_path, kind):
+    teacher, rows = sources(tmp_path)[kind]
+    whole = X if kind in ("npy", "array") else FRAME
+    plan = tl.plan(teacher, rows, tmp_path / "labels", shard_rows=50)
+    for some in (whole[:20], whole):
+        with pytest.raises(BadInput, match=rf"inputs= holds {len(some)} rows; shard 1 has 50, the rows 50 to 99"):
+            plan.label(1, inputs=some)
+    if kind == "array":  # which may be in another process: they are proven in the end
+        plan.label(0, inputs=whole[50:])
+        plan.label(1)
+        with pytest.raises(LabelMismatch, match="holds answers to other rows than the plan was made for"):
+            plan.finish()
+        return
+    with pytest.raises(LabelMismatch, match=r"inputs= holds other rows than shard 0, the rows 0 to 49\. Leave it out"):
+        plan.label(0, inputs=whole[50:])
+    assert plan.missing() == [0, 1]
+    plan.label(0, inputs=whole[:50])
+    plan.label(1, inputs=whole[50:] if kind == "npy" else whole[["c", "a", "b"]][50:])  # columns are found by name
+    np.testing.assert_array_equal(plan.finish().answer(whole), tl.record(teacher, whole).answers)
+
+
 def test_a_plan_is_not_joined_with_other_rows_of_the_same_files(tmp_path):
     import datasets
 

@@ -30,6 +30,7 @@ from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.proof import check_rows, proofs
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, rows_for, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
+from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import query_parts
 from tutelage.softlabels.shards import (
@@ -99,12 +100,14 @@ class Plan:
 
         Args:
             index: of the shard, from 0.
-            inputs: its rows, if they are at hand; read otherwise.
+            inputs: its rows, where those of the plan are in the memory of another process; `finish` proves them. Rows of files are read
+                here, and those that are given are compared with them.
 
         Raises:
-            BadInput: no such shard, or rows that changed since the plan was made.
-            LabelMismatch: another process wrote other answers, or those to other rows. DamagedFile: what it wrote is damaged.
-            CannotWrite: the folder cannot be written. Also whatever the teacher raises, and what its answers lack.
+            BadInput: no such shard, another number of rows, or rows that changed since the plan was made.
+            LabelMismatch: other rows than those of the shard; or another process wrote other answers, or those to other rows.
+            DamagedFile: what it wrote is damaged. CannotWrite: the folder cannot be written. Also whatever the teacher raises, and what
+                its answers lack.
         """
         index = whole("index", index, 0)
         if index >= len(self):
@@ -114,13 +117,13 @@ class Plan:
         self._check_files_of(index)
         try:
             if not shard_path(self.folder, index).is_file():
-                shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
+                shard = self._answered(index, self._rows(index, inputs))
                 self._check_files_of(index)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
                 return
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
             if not self._receipt(index, sha256).is_file():
-                check_rows(self.folder, index, shard, self._inputs(index) if inputs is None else inputs)
+                check_rows(self.folder, index, shard, self._rows(index, inputs))
                 self._sign(index, sha256)
         except (TutelageError, OSError):
             if not (self.folder / MANIFEST).is_file():  # otherwise another process had labelled it, and finished
@@ -204,6 +207,27 @@ class Plan:
 
     def _inputs(self, index: int) -> Any:
         return self.request.rows.part(*self.provenance.span(index))
+
+    def _rows(self, index: int, given: Any) -> Any:
+        """The rows of a shard: those that were given, where the plan is of rows in memory, otherwise its own.
+
+        Raises:
+            BadInput: another number of rows. LabelMismatch: other rows.
+        """
+        if given is None:
+            return self._inputs(index)
+        start, stop = self.provenance.span(index)
+        count = as_rows(given).count
+        if count != stop - start:
+            raise BadInput(f"inputs= holds {count:,} rows; shard {index} has {stop - start:,}, the rows {start} to {stop - 1}.")
+        if self.request.rows.origin is None:
+            return given
+        own = self._inputs(index)
+        if not np.array_equal(row_names(in_recorded_columns(given, self.provenance.table)), row_names(own)):
+            raise LabelMismatch(
+                f"inputs= holds other rows than shard {index}, the rows {start} to {stop - 1}. Leave it out: they are read."
+            )
+        return own
 
     def _check_files(self) -> None:
         for pin in self.pins:

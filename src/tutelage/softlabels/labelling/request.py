@@ -144,7 +144,8 @@ class Request:
 
     def encoding_like(self, recorded: Encoding) -> Encoding:
         """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
-        if self.top_k is None and recorded.top_k is not None and not asks_an_endpoint(self.teacher):  # if it was not requested then either, the teacher itself answers so
+        # If the most probable classes were not requested then either, the teacher itself answers so; a language model never does.
+        if self.top_k is None and recorded.top_k is not None and not asks_an_endpoint(self.teacher):
             rows = self.rows.part(0, 1)
             answers = checked_answers(self.teacher.form, self.teacher.answer(rows), rows, 1)
             return Encoding(self.dtype or recorded.dtype, self.encoding_of(answers).top_k)

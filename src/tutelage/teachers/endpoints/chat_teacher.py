@@ -249,7 +249,7 @@ class ChatTeacher:
         return Job(key, messages, self.sampling.body, self.sampling.votes, count, row)
 
     def _ask(self, jobs: Mapping[str, Job]) -> None:
-        terms = Terms(self.model, self.sampling.most_output, self.budget, self.sampling.logprobs)
+        terms = Terms(self.model, self.sampling.most_output, self.budget, self.sampling.logprobs, self._shared)
         ask(list(jobs.values()), self.connection, terms, self.store, self.advance)
 
     def _read(self, job: Job) -> _Reading:
@@ -261,6 +261,14 @@ class ChatTeacher:
             return _of_first_token(reader, choices, said)
         votes, others = reader.votes(choices)
         return _Reading(votes / votes.sum() if votes.any() else None, votes, others, 0.0, said)
+
+    @cached_property
+    def _shared(self) -> str:
+        """A hash of all that requests share; "" for a prompt that nothing identifies."""
+        try:
+            return hashlib.sha256(json.dumps([self._identity, self.prompt.identity()]).encode()).hexdigest()[:16]
+        except BadInput:
+            return ""
 
     @cached_property
     def _reader(self) -> ClassReader:

@@ -162,6 +162,37 @@ def test_a_teacher_that_now_gives_other_answers_is_refused_whatever_its_name(tmp
     assert record(Counting(), MANY, first.path, shard_rows=10, **options).to_json()["teacher"] == "counting"
 
 
+def undecided(rows):
+    """NaN to the row of 20s."""
+    answers = np.asarray(rows)[:, :1] * [1.0, -1.0]
+    answers[answers[:, 0] == 20] = np.nan
+    return answers
+
+
+ASKED = {
+    "a folder": lambda teacher, rows, into: record(teacher, rows, into, shard_rows=8),
+    "in a plan": lambda teacher, rows, into: tl.plan(teacher, rows, into, shard_rows=8).label(2),
+    "in memory": lambda teacher, rows, into: record(teacher, rows),
+    "a student": lambda teacher, rows, into: tl.SoftLogistic().fit(rows, teacher),
+}
+
+
+@pytest.mark.parametrize("how", ASKED)
+def test_an_answer_that_is_refused_is_named_by_its_row_in_the_data(tmp_path, monkeypatch, how):
+    monkeypatch.setattr("tutelage.softlabels.querying.QUERY_ROWS", 8)
+    monkeypatch.setattr("tutelage.softlabels.querying.ANSWER_BYTES", 8 * 2 * 4)
+    rows = np.repeat(np.arange(30.0)[:, None], 2, axis=1)
+    teacher = as_teacher(undecided, kind="logits", classes=["a", "b"], version="1")
+    sentence = r"1 of [48] rows of logits hold NaN or inf \(first: row 4\)\. Row 0 of these is row 16 of the data\."
+    with pytest.raises(BadInput, match=sentence) as raised:
+        ASKED[how](teacher, rows, tmp_path / "labels")
+    assert raised.value.model_at_fault
+    rows[20] = 0
+    rows[3] = 20
+    with pytest.raises(BadInput, match=r"first: row 3\)\.$"):  # the first part is counted as the data is
+        ASKED[how](teacher, rows, tmp_path / "others") if how != "in a plan" else record(teacher, rows)
+
+
 def test_a_teacher_that_nothing_identifies_is_recorded_in_memory_and_refused_for_a_folder(tmp_path):
     with socket() as client:
 

@@ -90,6 +90,15 @@ WRAPPED = {
 }
 
 
+def test_a_text_without_a_class_is_named_by_its_row_in_the_data(tmp_path):
+    texts = [*TEXTS, "eggs"]
+    with (
+        serving(lambda body: completion(body, "eggs" if text_of(body) == "eggs" else "ham")) as endpoint,
+        pytest.raises(BadInput, match=r"first: row 0, answered 'eggs'\)\. Leave these rows out.*Row 0 of these is row 4 of the data"),
+    ):
+        tl.record(asker(endpoint), texts, tmp_path / "labels", shard_rows=2)
+
+
 @pytest.mark.parametrize("wrapped", WRAPPED)
 def test_a_wrapped_language_model_is_recorded_as_one(wrapped, tmp_path):
     """Its answers vary, are paid once, and are asked by one process: opened without asking, and resumed without asking what is there."""

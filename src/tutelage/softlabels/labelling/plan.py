@@ -23,7 +23,6 @@ from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
-from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.tables.origin import Pin
 from tutelage.softlabels.encoding import encoding_from
 from tutelage.softlabels.folder import LabelFolder, check_folder
@@ -32,7 +31,7 @@ from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN,
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import Dtype
-from tutelage.softlabels.querying import query_parts
+from tutelage.softlabels.querying import answers_of_part, query_parts
 from tutelage.softlabels.shards import (
     MANIFEST,
     PLAN,
@@ -201,7 +200,7 @@ class Plan:
         teacher, form = self.request.teacher, self.provenance.form
         parts = []
         for first, last, part in query_parts(inputs, form, stop - start):
-            answers = checked_answers(form, teacher.answer(part), part, last - first)
+            answers = answers_of_part(teacher, part, start + first, start + last)
             parts.append(self.provenance.encoding.stored(answers, form))
         return shard_of(parts, inputs)
 

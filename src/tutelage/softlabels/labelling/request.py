@@ -17,13 +17,12 @@ from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
-from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import DTYPES, Dtype
-from tutelage.softlabels.querying import rows_of_a_shard
+from tutelage.softlabels.querying import answers_of_part, rows_of_a_shard
 from tutelage.softlabels.rounding import differ
 from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
 from tutelage.teachers.adapt import as_teacher
@@ -130,8 +129,8 @@ class Request:
         Raises:
             NotProbabilities, ShapeError, BadInput: answers of another form than is declared, or a teacher that changes as it answers.
         """
-        some = self.rows.part(0, min(self.rows.count, ROWS_QUERIED_AGAIN))
-        answers = checked_answers(self.teacher.form, self.teacher.answer(some), some, min(self.rows.count, ROWS_QUERIED_AGAIN))
+        count = min(self.rows.count, ROWS_QUERIED_AGAIN)
+        answers = answers_of_part(self.teacher, self.rows.part(0, count), 0, count)
         self.check_unchanged()
         return self.provenance(self.encoding_of(answers))
 
@@ -146,8 +145,7 @@ class Request:
         """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
         # If the most probable classes were not requested then either, the teacher itself answers so; a language model never does.
         if self.top_k is None and recorded.top_k is not None and not asks_an_endpoint(self.teacher):
-            rows = self.rows.part(0, 1)
-            answers = checked_answers(self.teacher.form, self.teacher.answer(rows), rows, 1)
+            answers = answers_of_part(self.teacher, self.rows.part(0, 1), 0, 1)
             return Encoding(self.dtype or recorded.dtype, self.encoding_of(answers).top_k)
         return Encoding(self.dtype or recorded.dtype, self.top_k)
 
@@ -180,13 +178,14 @@ class Request:
             return
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
-        now = encoding.decoded(encoding.stored(checked_answers(form, self.teacher.answer(inputs), inputs, count), form)[0], form)
+        start = provenance.span(index)[0]
+        now = encoding.decoded(encoding.stored(answers_of_part(self.teacher, inputs, start, start + count), form)[0], form)
         recorded = encoding.decoded(shard.stored[:count], form)
         different = np.flatnonzero(differ(recorded, now, form, half=encoding.dtype == "float16"))
         if len(different):
             row = int(different[0])
             raise LabelMismatch(
-                f"the teacher now gives other answers than those in {folder}: for row {provenance.span(index)[0] + row}, "
+                f"the teacher now gives other answers than those in {folder}: for row {start + row}, "
                 f"{_few(now, row)}, and {_few(recorded, row)} was recorded. It was changed since, or its answers are random. {ELSEWHERE}"
             )
 

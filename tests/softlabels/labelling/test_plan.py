@@ -105,6 +105,34 @@ def test_what_is_finished_stays_so(planned):
     assert len(again.finish()) == len(tl.record(TEACHER, X, planned.folder, shard_rows=30)) == 100
 
 
+@pytest.mark.parametrize("kind", ["array", "parquet", "texts"])
+def test_what_is_finished_is_finished_again_without_teacher_and_rows(tmp_path, kind, monkeypatch):
+    teacher, rows = sources(tmp_path)[kind]
+    plan = labelled(tl.plan(teacher, rows, tmp_path / "labels", shard_rows=30))
+    before = plan.finish()
+
+    def never(*_):
+        raise AssertionError("asked")
+
+    elsewhere = dataclasses.replace(plan.request.rows, part=never)
+    other = dataclasses.replace(plan, request=dataclasses.replace(plan.request, rows=elsewhere))
+    monkeypatch.setattr(type(teacher) if kind == "texts" else type(plan.request.teacher), "answer", never)
+    again = other.finish()
+    assert (again.data, again.sha256, again.provenance) == (before.data, before.sha256, before.provenance)
+
+
+@pytest.mark.parametrize("changed", ["shard_rows", "rows"])
+def test_a_plan_of_another_recording_than_the_finished_one_is_refused(planned, tmp_path, changed):
+    labelled(planned)
+    other, rows = tmp_path / "other", X + 1 if changed == "rows" else X
+    labelled(tl.plan(TEACHER, rows, other, shard_rows=30 if changed == "rows" else 25)).finish()
+    shutil.rmtree(planned.folder)
+    shutil.copytree(other, planned.folder)
+    what = "shard_rows is 25 there, 30 here" if changed == "shard_rows" else r"data is [0-9a-f]{8}\.\.\. there, [0-9a-f]{8}\.\.\. here"
+    with pytest.raises(LabelMismatch, match=rf"labels holds another recording \({what}\)"):
+        planned.finish()
+
+
 def test_two_processes_may_finish_at_once(planned):
     labelled(planned)
     found = []

@@ -25,7 +25,7 @@ from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.tables.origin import Pin
 from tutelage.softlabels.encoding import encoding_from
-from tutelage.softlabels.folder import LabelFolder, check_folder
+from tutelage.softlabels.folder import LabelFolder, check_folder, open_labels
 from tutelage.softlabels.labelling.proof import check_rows, proofs
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, rows_for, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
@@ -191,7 +191,17 @@ class Plan:
         return finished
 
     def _finished(self) -> LabelFolder:
-        finished = self.request.opened(self.folder)
+        """The recording that is finished; neither is the teacher asked nor a row read.
+
+        Raises:
+            LabelMismatch: it is another one.
+        """
+        finished = open_labels(self.folder)
+        differs = finished.provenance.difference(self.provenance)
+        if differs is None and self.data not in (None, finished.data):
+            differs = f"data is {finished.data[:8]}... there, {short(self.data)[:8]}... here"
+        if differs is not None:
+            raise LabelMismatch(f"{self.folder} holds another recording ({differs}). {ELSEWHERE}")
         self._remove()
         return finished
 

@@ -24,7 +24,7 @@ from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import DTYPES, Dtype
 from tutelage.softlabels.querying import answers_of_part, rows_of_a_shard
 from tutelage.softlabels.rounding import differ
-from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
+from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint, served_by, would_ask
 from tutelage.teachers.files.open import open_teacher
@@ -197,14 +197,10 @@ class Request:
         """
         finished = open_labels(folder)
         request = self.in_columns(finished.schema)
-        recorded = finished.provenance.facts
-        requested = request.provenance(request.encoding_like(finished.provenance.encoding), finished.provenance.served).facts
-        differs = next((key for key in requested if recorded[key] != requested[key]), None)
+        requested = request.provenance(request.encoding_like(finished.provenance.encoding), finished.provenance.served)
+        differs = finished.provenance.difference(requested)
         if differs is not None:
-            raise LabelMismatch(
-                f"{folder} holds another recording ({differs} is {short(recorded[differs])} there, {short(requested[differs])} here). "
-                f"{ELSEWHERE}"
-            )
+            raise LabelMismatch(f"{folder} holds another recording ({differs}). {ELSEWHERE}")
         if data_name(request.rows) != finished.data:
             raise LabelMismatch(f"{folder} was recorded on {len(finished)} other rows (data {finished.data[:8]}...). {ELSEWHERE}")
         for index in {0, finished.provenance.shards - 1}:

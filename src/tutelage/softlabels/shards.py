@@ -92,7 +92,6 @@ class Provenance:
             **({} if self.served is None else {"served": self.served}),
         }
 
-
     def difference(self, requested: Provenance) -> str | None:
         """The first fact that is another one in a recording that is requested; None if there is none."""
         there, here = self.facts, requested.facts

@@ -118,7 +118,7 @@ def of_arrow_dataset(dataset: Any) -> ArrowParts:
     blocks = Blocks(sizes, lambda index: pieces[index].to_table(schema=dataset.schema))
 
     def columns(names: list[str]) -> Iterator[Any]:
-        return (piece.to_table(schema=dataset.schema, columns=names) for piece in pieces)
+        return (piece.to_table(schema=dataset.schema, columns=names) for piece, size in zip(pieces, sizes, strict=True) if size)
 
     return ArrowParts(sum(sizes), dataset.schema, blocks.table, "pyarrow Dataset", columns, max(sizes, default=1))
 

@@ -233,24 +233,25 @@ def open_tables(
     expected = {**(known or {}), **_checked(dtype or {})}
     files = given if isinstance(given, FoundFiles) else FoundFiles.of(given)
     pieces, spelt = pieces_of(files, expected)
-    first = pieces[0]
+    described = [piece for piece in pieces if piece.count or {*piece.names} - {*files.names}]  # an empty file of JSON lines has no columns
+    filled = [piece for piece in described if piece.count]
+    first = next(iter([*filled, *described]), pieces[0])
     declared = [name for name, one in expected.items() if one.declared]
     index = tuple(name for name in _index_columns(first) if name not in {*named, *declared})
     names = tuple(name for name in first.names if name not in index)
-    if not names:
+    if not names and described:
         raise BadInput(f"{first.path} has no columns; expected a table with at least one.")
-    for name in declared:
+    for name in declared if described else ():
         if name not in first.names:
             raise BadInput(f"{first.path} has no column {name!r}, for which a type is declared.{did_you_mean(name, first.names)}")
-    for piece in pieces[1:]:
+    for piece in described:
         _check_columns(first, piece, names)
-    count = sum(piece.count for piece in pieces)
-    if count == 0:
+    if not filled:
         raise ShapeError(f"{first.path} has no rows; give at least one.")
-    everywhere = [name for name in first.names if all(name in piece.names for piece in pieces)]
-    arrow_types = {name: _common_type(name, pieces) for name in everywhere}
+    everywhere = [name for name in first.names if all(name in piece.names for piece in filled)]
+    arrow_types = {name: _common_type(name, filled) for name in everywhere}
     types = {name: type_of(kind) for name, kind in arrow_types.items()}
-    return TableSource(files, names, types, count, index, expected, tuple(pieces), arrow_types, spelt)
+    return TableSource(files, names, types, sum(piece.count for piece in filled), index, expected, tuple(pieces), arrow_types, spelt)
 
 
 def _checked(dtype: Mapping[str, str]) -> dict[str, Known]:

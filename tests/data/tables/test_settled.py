@@ -124,12 +124,22 @@ def test_footers_tell_where_cells_are_missing_and_only_other_columns_are_read(tm
     original = piece.read
     object.__setattr__(piece, "read", lambda names, start, stop: read.extend(names) or original(names, start, stop))
     found = source.settled(source.names)
-    assert set(read) == {"unsigned", "at", "colour"}
+    assert set(read) == {"at", "colour"}
     assert found["age"] == Settled(gaps=True)
-    assert found["large"] == Settled(gaps=True, large=True)
+    assert found["large"] == found["unsigned"] == Settled(gaps=True, large=True)
     assert found["whole"] == Settled()
     assert source.settled(["age", "colour"])["colour"].categories.to_pylist() == ["red", "blue", "green"]
     assert read.count("colour") == 1
+
+
+def test_a_file_in_which_a_column_holds_nothing_says_so(tmp_path):
+    pq.write_table(pa.table({"age": [1, 2], "flag": [True, False]}), tmp_path / "part-0.parquet")
+    pq.write_table(pa.table({"age": pa.nulls(2), "flag": pa.nulls(2)}), tmp_path / "part-1.parquet")
+    source = open_tables([tmp_path])
+    for piece in source._pieces:
+        object.__setattr__(piece, "read", lambda *_: pytest.fail("read"))
+    assert source.settled(source.names) == {"age": Settled(gaps=True), "flag": Settled(gaps=True)}
+    assert str(_check_parts(as_rows(tmp_path))["age"].dtype) == "float64"
 
 
 def test_what_is_known_of_parts_is_known_of_all():

@@ -103,7 +103,7 @@ class ParquetParts:
 
         about, types = self._file.metadata, dict(zip(self.schema.names, self.schema.types, strict=True))
         names = [name for name in unsettled(self.schema) if not (pa.types.is_dictionary(types[name]) or pa.types.is_time(types[name]))]
-        found: dict[str, Settled | None] = {}
+        found: dict[str, Settled | None] = {name: Settled(self.count > 0) for name, kind in types.items() if pa.types.is_null(kind)}
         for place in range(about.num_columns if names else 0):
             leaf = about.schema.column(place)
             if leaf.name == leaf.path and leaf.name in names:  # otherwise a part of a structure
@@ -153,7 +153,7 @@ def _said_of(groups: Sequence[Any], kind: Any) -> Settled | None:
     if pa.types.is_boolean(kind) or kind.bit_width < 64:
         return Settled(gaps)
     filled = [one for one, group in zip(said, groups, strict=True) if one.null_count < group.num_values]
-    if pa.types.is_unsigned_integer(kind) or not all(one.has_min_max for one in filled):
+    if not all(one.has_min_max for one in filled):
         return None
     return Settled(gaps, any(beyond_floats(one.min, one.max) for one in filled))
 

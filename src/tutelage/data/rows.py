@@ -248,9 +248,10 @@ def rows_of_archive(archive: ArrayArchive, roles: Collection[str] = ()) -> Rows:
 def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
     """The rows of a table in files, of these columns or of all."""
     chosen = source.names if names is None else tuple(names)
+    settled = cache(partial(source.settled, chosen))
     return Rows(
         source.count,
-        lambda start, stop: frame_of(source.part(chosen, start, stop), source.settled(chosen)),
+        lambda start, stop: frame_of(source.part(chosen, start, stop), settled()),
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),

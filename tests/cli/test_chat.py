@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 from chat_endpoint import KEY, completion, first_token, serving, text_of
@@ -69,6 +70,30 @@ def test_what_is_recorded_is_not_asked_again_where_stored_answers_are_gone(endpo
     assert main([*command, "--votes", "3"]) == 2
     assert "holds another recording" in capsys.readouterr().err
     assert len(endpoint.bodies) == 12
+
+
+def test_a_language_model_that_a_module_defines_is_recorded_as_one(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl")
+    lines = ["import tutelage as tl", f"teacher = tl.teachers.chat('m-1', ['spam', 'ham'], endpoint={endpoint.url!r}, votes=2)"]
+    (tmp_path / "mails_model.py").write_text("\n".join(lines), encoding="utf-8")
+    command = ["record", "mails_model:teacher", *RECORD[2:], "--shard-rows", "6"]
+
+    def in_a_new_process():
+        sys.modules.pop("mails_model", None)
+        return main(command)
+
+    assert main([*command, "--dry-run"]) == 0
+    assert "m-1" in capsys.readouterr().out
+    assert endpoint.bodies == []
+    assert in_a_new_process() == 0
+    assert "m-1: 12 of 12 texts have a class, from 24 answers." in capsys.readouterr().err
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+    assert in_a_new_process() == 0
+    assert len(endpoint.bodies) == 12
+    (tmp_path / "labels" / "manifest.json").unlink()
+    (tmp_path / "labels" / "part-00001.parquet").unlink()
+    assert in_a_new_process() == 0
+    assert len(endpoint.bodies) == 18  # the six that were not recorded any more
 
 
 def test_the_endpoint_is_that_of_the_environment(endpoint, tmp_path, monkeypatch):

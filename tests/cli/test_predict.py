@@ -19,6 +19,16 @@ def test_it_answers_each_row_in_order(flowers, here, capsys, monkeypatch):
     np.testing.assert_allclose(found.iloc[:, 2:], student.predict_proba(rows))
 
 
+def test_a_cell_that_a_student_refuses_is_named_by_its_row_in_the_data(flowers, here, user_error, monkeypatch):
+    monkeypatch.setattr("tutelage.workflow.predict.PART_ROWS", 10)
+    rows = pd.read_csv(flowers.test)
+    rows.loc[23, "petal width (cm)"] = np.inf
+    rows.to_csv("infinite.csv", index=False)
+    said = user_error("predict", flowers.run, "--data", "infinite.csv", "--out", "answers.csv")
+    assert "in row 3" in said
+    assert "Row 0 of these is row 20 of the data." in said
+
+
 def test_it_writes_parquet_and_standard_output(flowers, here, capfdbinary):
     assert main(["predict", flowers.run, "--data", flowers.test, "--out", "answers.parquet"]) == 0
     capfdbinary.readouterr()

@@ -6,7 +6,7 @@ from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.softlabels.columns import answers_from, arrays_of, flat, table_of, writing_options
+from tutelage.softlabels.columns import answers_from, arrays_of, flat, read_columns, table_of, writing_options
 
 LOGITS = np.random.default_rng(0).normal(size=(6, 7))
 FORM = of_classes("logits", range(7))
@@ -46,3 +46,21 @@ def test_arrays_that_do_not_fit_are_refused():
     for changed in ({"tokens": np.array([2, 0, 3])}, {"tokens": np.array([2, 0, -1])}, {"answers": LOGITS[:, :6]}):
         with pytest.raises((ShapeError, ValueError)):
             answers_from({**arrays, **changed}, TOKENS, rows=3, top_k=None)
+
+
+EMPTY_FIRST_AND_LAST = np.array([[0], [2], [0], [0], [4], [0]])
+
+
+@pytest.mark.parametrize("values", [LOGITS, LOGITS.astype(np.float16), TOP], ids=["numbers", "half precision", "top"])
+@pytest.mark.parametrize("group", [1, 2, 5, 6])
+def test_rows_without_positions_are_read_back_in_any_groups_of_rows(values, group, tmp_path):
+    """Parquet counts a placeholder for each empty list among the values of a column."""
+    stored = PositionAnswers(values, EMPTY_FIRST_AND_LAST)
+    table = table_of({"row": np.arange(6)}, stored)
+    pq.write_table(table, tmp_path / "part.parquet", use_dictionary=False, **{**writing_options(table), "row_group_size": group})
+    read = read_columns(pq.ParquetFile(tmp_path / "part.parquet"))
+    np.testing.assert_array_equal(read.pop("row"), np.arange(6))
+    found = answers_from(read, TOKENS, rows=6, top_k=3 if values is TOP else None)
+    for column, array in arrays_of(stored).items():
+        assert read[column].dtype == array.dtype
+        np.testing.assert_array_equal(arrays_of(found)[column], array)

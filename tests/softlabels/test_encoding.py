@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.arrays import softmax
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, NotProbabilities
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.softlabels.encoding import Encoding, EncodingCost, encoding_from, measured_cost
 
@@ -161,3 +161,26 @@ def test_an_answer_beyond_the_range_of_its_dtype_is_refused():
     with pytest.raises(BadInput, match=r"an answer is 1e\+300, beyond the range of float32; pass dtype='float64'"):
         Encoding("float32").stored(np.array([[1.0], [-1e300]]), VALUES)
     assert Encoding("float64").stored(np.array([[-1e300]]), VALUES)[0].tolist() == [[-1e300]]
+
+
+@pytest.mark.parametrize(("classes", "top_k"), [(4096, 4000), (5000, 3500), (20000, 19000)])
+def test_nearly_equal_probabilities_of_thousands_of_classes_are_read_from_half_precision(classes, top_k):
+    """Half precision rounds them all the same way: they sum to .9975, or to 1.0034."""
+    form = of_classes("logits", range(classes))
+    original = np.vstack([1e-3 * np.cos(np.arange(classes)), np.zeros(classes), np.linspace(0, 9, classes)])
+    encoding = Encoding("float16", top_k).fitted_to(form)
+    stored, cost = encoding.stored(original, form)
+    assert stored.log_probs.dtype == np.float16
+    read = encoding.decoded(stored, form).checked()
+    sums = np.exp(read.log_probs.astype(np.float64)).sum(axis=1) + np.exp(read.rest.astype(np.float64))
+    np.testing.assert_allclose(sums, 1.0, atol=2e-3)
+    exact = np.take_along_axis(softmax(original), read.ids.astype(np.intp), axis=1)
+    np.testing.assert_allclose(np.exp(read.log_probs.astype(np.float64)), exact, rtol=1e-2)
+    assert cost.worst < 1e-3
+    np.testing.assert_array_equal(encoding.decoded(stored[2:], form).dense(), encoding.decoded(stored, form)[2:].dense())
+
+
+def test_answers_that_rounding_does_not_explain_are_not_scaled():
+    wrong = TopAnswers(np.array([[0, 1]], np.uint16), np.log([[0.5, 0.4]]).astype(np.float16), np.log([0.08]).astype(np.float32), 4)
+    with pytest.raises(NotProbabilities, match=r"sum to 0\.979"):
+        Encoding("float16", 2).decoded(wrong, LOGITS).checked()

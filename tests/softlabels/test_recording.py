@@ -4,6 +4,8 @@ from socket import socket
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tutelage as tl
@@ -158,6 +160,37 @@ def test_a_teacher_that_now_gives_other_answers_is_refused_whatever_its_name(tmp
         record(Changed(row=row), MANY, first.path, shard_rows=10, **options)
     record(Changed(by=1e-6), MANY, first.path, shard_rows=10, **options)
     assert record(Counting(), MANY, first.path, shard_rows=10, **options).to_json()["teacher"] == "counting"
+
+
+def undecided(rows):
+    """NaN to the row of 20s."""
+    answers = np.asarray(rows)[:, :1] * [1.0, -1.0]
+    answers[answers[:, 0] == 20] = np.nan
+    return answers
+
+
+ASKED = {
+    "a folder": lambda teacher, rows, into: record(teacher, rows, into, shard_rows=8),
+    "in a plan": lambda teacher, rows, into: tl.plan(teacher, rows, into, shard_rows=8).label(2),
+    "in memory": lambda teacher, rows, into: record(teacher, rows),
+    "a student": lambda teacher, rows, into: tl.SoftLogistic().fit(rows, teacher),
+}
+
+
+@pytest.mark.parametrize("how", ASKED)
+def test_an_answer_that_is_refused_is_named_by_its_row_in_the_data(tmp_path, monkeypatch, how):
+    monkeypatch.setattr("tutelage.softlabels.querying.QUERY_ROWS", 8)
+    monkeypatch.setattr("tutelage.softlabels.querying.ANSWER_BYTES", 8 * 2 * 4)
+    rows = np.repeat(np.arange(30.0)[:, None], 2, axis=1)
+    teacher = as_teacher(undecided, kind="logits", classes=["a", "b"], version="1")
+    sentence = r"1 of [48] rows of logits hold NaN or inf \(first: row 4\)\. Row 0 of these is row 16 of the data\."
+    with pytest.raises(BadInput, match=sentence) as raised:
+        ASKED[how](teacher, rows, tmp_path / "labels")
+    assert raised.value.model_at_fault
+    rows[20] = 0
+    rows[3] = 20
+    with pytest.raises(BadInput, match=r"first: row 3\)\.$"):  # the first part is counted as the data is
+        ASKED[how](teacher, rows, tmp_path / "others") if how != "in a plan" else record(teacher, rows)
 
 
 def test_a_teacher_that_nothing_identifies_is_recorded_in_memory_and_refused_for_a_folder(tmp_path):
@@ -391,6 +424,32 @@ def test_a_file_is_recorded_again_in_the_types_of_before(tmp_path):
     TABLE.assign(size="large").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(BadInput, match=r"column 'size' of .*bad.csv holds 'large' in row 0, and numbers are expected"):
         record(ByPosition(), tmp_path / "bad.csv", tmp_path / "labels")
+
+
+def spelt(rows):
+    """What a teacher sees of a row, letter by letter."""
+    flags, codes = rows["flag"].fillna(False), rows["colour"].cat.codes
+    letters = [f"{age} {type(flag).__name__} {code}" for age, flag, code in zip(rows["age"], flags, codes, strict=True)]
+    return np.array([float(sum(map(ord, text))) for text in letters])
+
+
+@pytest.mark.parametrize("kind", ["a table", "a file", "a frame"])
+def test_what_a_teacher_sees_of_a_row_does_not_depend_on_its_shard(tmp_path, kind):
+    """A gap in one shard makes floating-point numbers of whole ones, and objects of truth values, in all of them."""
+    colours = pa.chunked_array([pa.array(each).dictionary_encode() for each in (["red"] * 10, ["blue"] * 10, ["red", None] * 5)])
+    flags = [place % 2 == 0 for place in range(20)] + [None] * 10
+    table = pa.table({"age": [*range(12), None, *range(13, 30)], "flag": flags, "colour": colours})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=7)
+    rows = {"a table": table, "a file": tmp_path / "rows.parquet", "a frame": table.to_pandas()}[kind]
+    teacher = as_teacher(spelt, kind="values", version="1")
+    alone = record(teacher, rows).answers
+    for size in (1, 10, 30):
+        into = tmp_path / str(size)
+        np.testing.assert_array_equal(record(teacher, rows, into, shard_rows=size).labels.answers, alone)
+        record(teacher, rows, into, shard_rows=size)  # opened: the first rows are asked again
+        (into / MANIFEST).unlink()
+        shard_path(into, 0).unlink()
+        np.testing.assert_array_equal(record(teacher, rows, into, shard_rows=size).labels.answers, alone)
 
 
 def test_a_recording_of_a_matrix_has_no_columns(tmp_path):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @rows_options
 @click.option("--into", type=RECORDING, required=True, help="Folder to record into, which all processes share, or its URI.")
 @click.option("--label", "labelled", metavar="SHARDS", help="Label these shards: 7, 0-99, or missing for all that are missing.")
-@click.option("--finish", is_flag=True, help="Prove every shard, write the manifest, and remove the plan. The teacher is not asked.")
+@click.option("--finish", is_flag=True, help="Prove every shard, write the manifest, and remove the plan.")
 @click.option("--precision", type=click.Choice(DTYPES), help="Type of the numbers on disk; the teacher's by default.")
 @click.option(
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."

@@ -92,8 +92,9 @@ def record(
     of_a_shard = shard_rows or rows_of_a_shard(rows, opened)
     if chat is not None and isinstance(into, Path):
         recording.check_fits(into, Request.of(chat, rows, dtype=precision, top_k=top_k, shard_rows=of_a_shard))
-        # What is recorded is not asked, even if its stored answers are gone.
-        _ask(chat, texts, ask_again, stages, recorded=(into / MANIFEST).exists())
+        # What is recorded is not asked, even if its stored answers are gone, or were stored in memory alone.
+        begun = chat.store.folder is None and any(into.glob("part-*.parquet"))
+        _ask(chat, texts, ask_again, stages, recorded=begun or (into / MANIFEST).exists())
     with stages.stage("record", -(-rows.count // of_a_shard)) as advance:
         asked = opened if on is None else for_other_processes(opened, teacher, source)
         try:

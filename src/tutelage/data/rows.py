@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -22,7 +22,7 @@ from tutelage.data.structures.row_parts import taken
 from tutelage.data.structures.structured import TRUTH, StructuredRows, is_structure, refuse_mappings
 from tutelage.data.tables.array_archive import ArrayArchive
 from tutelage.data.tables.arrow_frames import frame_of, without_index
-from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
+from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, in_memory, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
 from tutelage.data.tables.column_types import Known, recorded_type
 from tutelage.data.tables.found_files import is_table, table_suffix
 from tutelage.data.tables.hugging_face import check_one_split, origin_of, table_parts
@@ -138,7 +138,7 @@ def _of_object(data: Any, by_position: bool = False) -> Rows:
         describe = partial(Schema.of, data) if is_frame(data) else lambda: None  # a Series has no columns
         return Rows(len(data), lambda start, stop: data.iloc[start:stop], "pandas frame", describe)
     if type(data).__module__.startswith("pyarrow") and hasattr(data, "num_rows"):
-        return Rows(data.num_rows, lambda start, stop: frame_of(data.slice(start, stop - start)), "Arrow table", partial(Schema.of, data))
+        return replace(_of_arrow(in_memory(data)), describe=partial(Schema.of, data))
     if hasattr(data, "slice") and hasattr(data, "height"):
         return Rows(data.height, lambda start, stop: data.slice(start, stop - start), "polars frame", partial(Schema.of, data))
     if hasattr(data, "tocsr"):
@@ -173,9 +173,10 @@ def _of_blocks(data: Any) -> Rows | None:
 
 
 def _of_arrow(parts: ArrowParts) -> Rows:
+    settled = cache(parts.settled)
     return Rows(
         parts.count,
-        lambda start, stop: frame_of(parts.table(start, stop)),
+        lambda start, stop: frame_of(parts.table(start, stop), settled()),
         parts.kind,
         partial(_schema_of_parts, parts),
         origin=parts.origin,
@@ -247,9 +248,10 @@ def rows_of_archive(archive: ArrayArchive, roles: Collection[str] = ()) -> Rows:
 def rows_of(source: TableSource, names: Sequence[str] | None = None) -> Rows:
     """The rows of a table in files, of these columns or of all."""
     chosen = source.names if names is None else tuple(names)
+    settled = cache(partial(source.settled, chosen))
     return Rows(
         source.count,
-        lambda start, stop: frame_of(source.part(chosen, start, stop)),
+        lambda start, stop: frame_of(source.part(chosen, start, stop), settled()),
         "Parquet file" if table_suffix(source.paths[0]) == ".parquet" else "Arrow table",
         lambda: schema_of(source, chosen),
         lambda schema: rows_of(in_types_of(source, schema), names),

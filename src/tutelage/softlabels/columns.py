@@ -91,6 +91,7 @@ def read_columns(file: Any) -> dict[str, NDArray[Any]]:
     """
     groups = [file.metadata.row_group(index) for index in range(file.num_row_groups)]
     names = file.schema_arrow.names
+    # For each empty list, Parquet counts one more than there are.
     counts = {name: sum(group.column(place).num_values for group in groups) for place, name in enumerate(names)}
     columns: dict[str, NDArray[Any]] = {}
     filled = dict.fromkeys(names, 0)
@@ -105,7 +106,7 @@ def read_columns(file: Any) -> dict[str, NDArray[Any]]:
                 columns[name] = _space(counts[name], part.dtype)
             columns[name][filled[name] : filled[name] + len(part)] = part
             filled[name] += len(part)
-    return columns
+    return {name: column if len(groups) == 1 else column[: filled[name]] for name, column in columns.items()}
 
 
 def _space(count: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -94,11 +94,16 @@ class Encoding:
         return TopAnswers.joined(parts), cost
 
     def decoded(self, stored: Answers, form: AnswerForm) -> Answers:
-        """Answers of this form from what `stored` returned: at least float32, or `TopAnswers` as they are."""
+        """Answers of this form from what `stored` returned: at least float32, or `TopAnswers` as they are.
+
+        Thousands of classes that are about as probable are all rounded the same way in half precision; such rows are scaled to sum to 1.
+        """
         if isinstance(stored, PositionAnswers):
             return stored.with_values(_of_one_part(self.decoded(stored.values, form.of_each_position)))
-        if isinstance(stored, TopAnswers) or self.dtype != "float16":
+        if self.dtype != "float16":
             return stored
+        if isinstance(stored, TopAnswers):
+            return stored.scaled()
         answers: Floats = stored.astype(np.float32)
         return form.as_kind("logits").probabilities(answers) if form.kind == "probabilities" else answers
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import one_of_type
-from tutelage.core.arrays import Floats, read_only
+from tutelage.core.arrays import Floats, is_frame, read_only
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, shown
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
 from tutelage.data.row_names import Names, row_names
@@ -227,13 +227,23 @@ def _read_only(answers: Answers) -> Answers:
 def in_recorded_columns(rows: Any, schema: Schema | None) -> Any:
     """Rows in the columns that answers were recorded on; any rows where these are not known.
 
+    A column of objects of which these rows hold none stays one: other rows of the table may hold some, which stay objects.
+
     Raises:
         LabelMismatch: a frame without one of these columns, or with cells there that are not of its type.
     """
     try:
-        return rows if schema is None else schema.align(rows)
+        return rows if schema is None else _open_where_empty(schema, rows).align(rows)
     except BadInput as error:
         raise LabelMismatch(f"these are not the columns that the answers were recorded on: {error}") from error
+
+
+def _open_where_empty(schema: Schema, rows: Any) -> Schema:
+    if not is_frame(rows) or not hasattr(rows, "iloc"):
+        return schema
+    empty = {str(name) for name, cells in rows.items() if cells.dtype == object and cells.isna().all()}
+    columns = (replace(column, type="any", levels=None) if column.name in empty else column for column in schema.columns)
+    return replace(schema, columns=tuple(columns)) if empty else schema
 
 
 def _check_names(names: Any) -> None:

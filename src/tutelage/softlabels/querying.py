@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ import numpy as np
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch
-from tutelage.core.position_answers import AXES
+from tutelage.core.errors import BadInput, LabelMismatch, TutelageError
+from tutelage.core.position_answers import AXES, Answers
 from tutelage.data.rows import Rows, as_rows
+from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.folder import LabelFolder
@@ -54,6 +57,37 @@ def query_parts(rows: Any, form: AnswerForm, size: int = SHARD_ROWS) -> Iterator
             yield start + first, start + last, few
 
 
+def answers_of_part(teacher: Teacher, part: Any, start: int, stop: int) -> Answers:
+    """The answers of a teacher to some rows, after checking that they have its form.
+
+    Args:
+        teacher: that is asked.
+        part: the rows from `start` to `stop`, as the teacher takes them.
+        start: the number of the first of them in the data; an error that names one of these rows says it.
+        stop: of the row after the last.
+
+    Raises:
+        as `checked_answers`, and whatever the teacher raises.
+    """
+    with counted_from(start):
+        return checked_answers(teacher.form, teacher.answer(part), part, stop - start)
+
+
+@contextmanager
+def counted_from(start: int) -> Iterator[None]:
+    """Say in errors of ours that name a row of a part which row of the data its first is."""
+    try:
+        yield
+    except TutelageError as error:
+        said = str(error)
+        if start and _NAMES_A_ROW.search(said):
+            error.args = (f"{said} Row 0 of these is row {start:,} of the data.",)
+        raise
+
+
+_NAMES_A_ROW = re.compile(r"\brows? [0-9]")
+
+
 def answer_bytes(rows: Any, form: AnswerForm) -> int:
     """The bytes of the answer to one of these rows, in single precision; with positions those of the longest row, as far as is known."""
     positions = 1
@@ -87,7 +121,10 @@ def query(teacher: Teacher, X: Any) -> Floats:
     whole = isinstance(teacher, SoftLabels)
     check_size(rows.count, teacher.form)
     parts = rows.parts(rows.count) if whole else query_parts(rows, teacher.form, QUERY_ROWS)
-    answers = [teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in parts]
+    answers = []
+    for start, stop, part in parts:
+        with counted_from(start):
+            answers.append(teacher.form.check(teacher.answer(part), stop - start))
     return np.concatenate(answers).astype(np.float64, copy=False)
 
 

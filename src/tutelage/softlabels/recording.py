@@ -22,16 +22,15 @@ from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.data.row_names import Names, row_names
 from tutelage.data.rows import Rows, as_rows
-from tutelage.data.structures.given_answers import checked_answers
 from tutelage.softlabels.encoding import Encoding, EncodingCost
 from tutelage.softlabels.folder import LabelFolder, check_folder
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, rows_for, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
-from tutelage.softlabels.querying import query_parts
+from tutelage.softlabels.querying import answers_of_part, query_parts
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_and_sha256, shard_of, shard_path, write_shard
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart
+from tutelage.teachers.endpoints.chat_teacher import check_stored_apart, language_models
 
 
 @overload
@@ -148,9 +147,9 @@ def check_into(folder: AnyPath, teacher: Teacher) -> None:
     """
     check_folder(folder)
     check_stored_apart(teacher, folder)
-    if isinstance(folder, RemotePath) and isinstance(teacher, ChatTeacher):
+    for model in language_models(teacher) if isinstance(folder, RemotePath) else ():
         raise BadInput(
-            f"the answers of {teacher.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that."
+            f"the answers of {model.model} cannot be recorded into {folder}; record into a folder of this machine, and copy that."
         )
 
 
@@ -216,7 +215,7 @@ def _in_memory(teacher: Teacher, rows: Rows, top_k: int | None) -> SoftLabels:
     encoding = None if top_k is None else Encoding("float32", top_k).fitted_to(teacher.form)
     parts = []
     for start, stop, part in query_parts(rows, teacher.form):
-        answers = checked_answers(teacher.form, teacher.answer(part), part, stop - start)
+        answers = answers_of_part(teacher, part, start, stop)
         parts.append((answers if encoding is None else encoding.stored(answers, teacher.form)[0], row_names(part)))
     answers, names = joined(answers for answers, _ in parts), np.concatenate([names for _, names in parts])
     return SoftLabels(answers, teacher.form, names, teacher.fingerprint, rows.schema)
@@ -257,7 +256,7 @@ class _Recording:
                     continue
                 encoded: list[Future[tuple[Answers, EncodingCost]]] = []
                 for first, last, part in query_parts(inputs, teacher.form, stop - start):
-                    answers = checked_answers(teacher.form, teacher.answer(part), part, last - first)
+                    answers = answers_of_part(teacher, part, start + first, start + last)
                     if provenance is None or index == first == 0:
                         request.check_unchanged()
                     provenance = provenance or request.provenance(request.encoding_of(answers))

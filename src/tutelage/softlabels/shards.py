@@ -92,6 +92,12 @@ class Provenance:
             **({} if self.served is None else {"served": self.served}),
         }
 
+    def difference(self, requested: Provenance) -> str | None:
+        """The first fact that is another one in a recording that is requested; None if there is none."""
+        there, here = self.facts, requested.facts
+        key = next((key for key in here if there.get(key) != here[key]), None)
+        return None if key is None else f"{key} is {short(there.get(key))} there, {short(here[key])} here"
+
 
 @dataclass(frozen=True)
 class Shard:

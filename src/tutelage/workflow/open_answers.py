@@ -22,6 +22,7 @@ from tutelage.softlabels.logs import read_answers
 from tutelage.softlabels.options import LOGGED_KINDS, LoggedKind, Repeated, Rest
 from tutelage.teachers.decisions import own_rule
 from tutelage.teachers.endpoints.chat import chat
+from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
 from tutelage.teachers.files.open import CHAT, language_model, names_an_object, open_teacher
 from tutelage.teachers.inputs import errors_as_bad_input
 
@@ -116,7 +117,7 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     try:
         declared: dict[str, Any] = {name: getattr(options, name) for name in ("trust", "classes", "kind", "task")}
         teacher = open_teacher(name, **declared, version=options.teacher_version)
-        return NamedTeacher(teacher, name, teacher.form)
+        return teacher if isinstance(teacher, ChatTeacher) else NamedTeacher(teacher, name, teacher.form)  # whose errors are sentences
     except (TutelageError, OSError):
         raise
     except FOREIGN as error:  # a module or a reader may raise anything; the cause is the named object

@@ -20,6 +20,7 @@ from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
 from tutelage.exporters.beside import check_exported
 from tutelage.exporters.subject.threshold import deferred_rows
+from tutelage.softlabels.querying import counted_from
 from tutelage.students.saved.trained import TrainedStudent
 from tutelage.students.saved.trained_folder import class_weights_of_run, sha256_of_student
 from tutelage.teachers.files.open import open_teacher
@@ -118,7 +119,8 @@ def predictions(
     answer = answer or _answers_of(student, record.get("cascade"))
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))
-        answers, deferred = answer(_as_trained(student, part))
+        with counted_from(start):
+            answers, deferred = answer(_as_trained(student, part))
         found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
         if deferred is not None:
             found["deferred"] = deferred

@@ -252,6 +252,73 @@ def test_missing_and_empty_tables_are_refused(names, error, message):
     assert FoundFiles.of([Path("none.csv")]).paths == (Path("none.csv"),)
 
 
+def _jsonl(frame, path):
+    path.write_text(frame.to_json(orient="records", lines=True, date_format="iso") if len(frame) else "\n")
+
+
+def _arrow(frame, path):
+    """As a program writes that knows no types of a table without rows."""
+    table = pa.Table.from_pandas(frame, preserve_index=False) if len(frame) else pa.table({name: pa.nulls(0) for name in frame})
+    pq.write_table(table.replace_schema_metadata(None), path)
+
+
+WRITERS = {
+    "parquet": lambda frame, path: frame.to_parquet(path),
+    "arrow.parquet": _arrow,
+    "csv": lambda frame, path: frame.to_csv(path, index=False),
+    "jsonl": _jsonl,
+}
+CELLS = {
+    "categories of numbers": pd.Categorical([3, 5, 3]),
+    "categories of texts": pd.Categorical(["u", "v", "u"]),
+    "texts": ["u", "v", "u"],
+    "numbers": [1, 2, 3],
+    "truth values": [True, False, True],
+    "dates": pd.date_range("2024-01-01", periods=3),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("cells", CELLS)
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_file_without_rows_has_no_say_in_the_types(suffix, cells, place):
+    frame = pd.DataFrame({"x": [1.5, 2.5, 3.5], "c": CELLS[cells]})
+    parts = [frame[:2], frame[2:]]
+    Path("whole").mkdir()
+    Path("rows").mkdir()
+    for number, part in enumerate(parts):
+        WRITERS[suffix](part, Path("whole") / f"part-{number}.{suffix}")
+    for nothing in (frame[:0], pd.DataFrame({"x": [], "c": []})):
+        for number, part in enumerate([*parts[:place], nothing, *parts[place:]]):
+            WRITERS[suffix](part, Path("rows") / f"part-{number}.{suffix}")
+        source, whole = opened("rows"), opened("whole")
+        assert (source.names, source.types, source.count) == (whole.names, whole.types, 3)
+        assert source.ends == [2, 3, 3] if place == 2 else [2, 2, 3] if place == 1 else [0, 2, 3]
+        pd.testing.assert_frame_equal(rows_of(source).part(0, 3), rows_of(whole).part(0, 3))
+        pd.testing.assert_frame_equal(rows_of(source).part(2, 3), rows_of(whole).part(2, 3))
+
+
+def test_a_row_index_is_found_where_the_first_file_has_no_rows():
+    Path("part-0.csv").write_text("rownames,a\n")
+    Path("part-1.csv").write_text("rownames,a\n1,5\n2,6\n")
+    assert opened("part-0.csv", "part-1.csv").names == ("a",)
+
+
+@pytest.mark.parametrize("names", [["none.jsonl"], ["none.jsonl", "none.csv"], ["none.csv", "none.jsonl"]])
+def test_files_that_all_have_no_rows_are_refused(names):
+    Path("none.jsonl").write_text("")
+    Path("none.csv").write_text("a,b\n")
+    with pytest.raises(ShapeError, match=r"none\.(csv|jsonl) has no rows"):
+        opened(*names)
+
+
+def test_other_columns_are_refused_in_a_file_without_rows_too():
+    Path("part-0.csv").write_text("a,b\n1,2\n")
+    Path("part-1.csv").write_text("a,c\n")
+    with pytest.raises(BadInput, match="lacks the column 'b'"):
+        opened("part-0.csv", "part-1.csv")
+
+
 def test_parquet_is_read_in_parts_of_the_columns_needed(monkeypatch):
     pd.DataFrame({"a": range(9), "b": range(9)}).to_parquet("t.parquet", row_group_size=3)
     source, read = opened("t.parquet"), []

@@ -12,6 +12,7 @@ from tutelage.exporters.bench.measure import bench
 from tutelage.exporters.bench.repeats import AGREEING, Repeats
 from tutelage.exporters.bench.shipped import shipped_file
 from tutelage.students.trees import SoftTree
+from tutelage.teachers.relabel import relabelled
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 3))
@@ -103,8 +104,10 @@ def test_files_are_timed_by_several_processes_as_bench_times_them(monkeypatch):
 
 
 @pytest.mark.exhaustive
-def test_stored_answers_of_a_language_model_are_not_timed():
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_stored_answers_of_a_language_model_are_not_timed(wrapped):
     with serving() as endpoint:
-        found = bench(TREE, X, to=["py"], teacher=asker(endpoint), seconds=0.05)
+        teacher = relabelled(asker(endpoint), ["ham", "spam"]) if wrapped else asker(endpoint)
+        found = bench(TREE, X, to=["py"], teacher=teacher, seconds=0.05)
     assert [one.name for one in found.contenders] == ["student", "student.py"]
     assert found.skipped[0].startswith("teacher: answers of a language model are stored")

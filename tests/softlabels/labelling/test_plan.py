@@ -105,6 +105,34 @@ def test_what_is_finished_stays_so(planned):
     assert len(again.finish()) == len(tl.record(TEACHER, X, planned.folder, shard_rows=30)) == 100
 
 
+@pytest.mark.parametrize("kind", ["array", "parquet", "texts"])
+def test_what_is_finished_is_finished_again_without_teacher_and_rows(tmp_path, kind, monkeypatch):
+    teacher, rows = sources(tmp_path)[kind]
+    plan = labelled(tl.plan(teacher, rows, tmp_path / "labels", shard_rows=30))
+    before = plan.finish()
+
+    def never(*_):
+        raise AssertionError("asked")
+
+    elsewhere = dataclasses.replace(plan.request.rows, part=never)
+    other = dataclasses.replace(plan, request=dataclasses.replace(plan.request, rows=elsewhere))
+    monkeypatch.setattr(type(teacher) if kind == "texts" else type(plan.request.teacher), "answer", never)
+    again = other.finish()
+    assert (again.data, again.sha256, again.provenance) == (before.data, before.sha256, before.provenance)
+
+
+@pytest.mark.parametrize("changed", ["shard_rows", "rows"])
+def test_a_plan_of_another_recording_than_the_finished_one_is_refused(planned, tmp_path, changed):
+    labelled(planned)
+    other, rows = tmp_path / "other", X + 1 if changed == "rows" else X
+    labelled(tl.plan(TEACHER, rows, other, shard_rows=30 if changed == "rows" else 25)).finish()
+    shutil.rmtree(planned.folder)
+    shutil.copytree(other, planned.folder)
+    what = "shard_rows is 25 there, 30 here" if changed == "shard_rows" else r"data is [0-9a-f]{8}\.\.\. there, [0-9a-f]{8}\.\.\. here"
+    with pytest.raises(LabelMismatch, match=rf"labels holds another recording \({what}\)"):
+        planned.finish()
+
+
 def test_two_processes_may_finish_at_once(planned):
     labelled(planned)
     found = []
@@ -390,6 +418,28 @@ def test_a_second_attempt_proves_a_shard_without_receipt_by_the_rows_that_it_was
     receipt.unlink()
     with pytest.raises(LabelMismatch, match=r"part-00001\.parquet holds answers to other rows"):
         other.label(1, inputs=X[:30])
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "npy", "array"])
+def test_rows_that_are_given_are_those_of_the_shard(tmp_path, kind):
+    teacher, rows = sources(tmp_path)[kind]
+    whole = X if kind in ("npy", "array") else FRAME
+    plan = tl.plan(teacher, rows, tmp_path / "labels", shard_rows=50)
+    for some in (whole[:20], whole):
+        with pytest.raises(BadInput, match=rf"inputs= holds {len(some)} rows; shard 1 has 50, the rows 50 to 99"):
+            plan.label(1, inputs=some)
+    if kind == "array":  # which may be in another process: they are proven in the end
+        plan.label(0, inputs=whole[50:])
+        plan.label(1)
+        with pytest.raises(LabelMismatch, match="holds answers to other rows than the plan was made for"):
+            plan.finish()
+        return
+    with pytest.raises(LabelMismatch, match=r"inputs= holds other rows than shard 0, the rows 0 to 49\. Leave it out"):
+        plan.label(0, inputs=whole[50:])
+    assert plan.missing() == [0, 1]
+    plan.label(0, inputs=whole[:50])
+    plan.label(1, inputs=whole[50:] if kind == "npy" else whole[["c", "a", "b"]][50:])  # columns are found by name
+    np.testing.assert_array_equal(plan.finish().answer(whole), tl.record(teacher, whole).answers)
 
 
 def test_a_plan_is_not_joined_with_other_rows_of_the_same_files(tmp_path):

@@ -9,6 +9,7 @@ from chat_endpoint import Pauses, Reply, asker, completion, failing, serving, te
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.asking import FIRST_WAIT, LAST_WAIT, is_date, other_model
@@ -351,3 +352,39 @@ def test_texts_that_are_all_too_long_may_be_so_by_the_settings():
     sentence = "to the text of row 0 and 1 more, and has answered no other since"
     with serving(lambda body: failing(400, "maximum context length")) as endpoint, pytest.raises(BadInput, match=sentence):
         asker(endpoint, refused="uniform").answer(["a", "b"])
+
+
+@pytest.mark.filterwarnings("ignore:.*answers name no class")
+def test_a_text_that_is_too_long_may_be_asked_alone_where_others_were_answered_before(tmp_path):
+    with serving(rejecting(failing(400, "maximum context length"), "long")) as endpoint:
+
+        def another_process(**changed):
+            return asker(endpoint, **{"refused": "uniform", "cache": tmp_path / "cache", **changed})
+
+        with pytest.raises(BadInput, match="to the text of row 0, and has answered no other since"):
+            another_process().answer(["long"])
+        another_process().answer(TEXTS[:2])
+        for changed in ({"max_tokens": 4000}, {"prompt": "Spam?\n\nText:\n{text}"}):  # may leave too little room for any text
+            with pytest.raises(BadInput, match="to the text of row 0, and has answered no other since"):
+                another_process(**changed).answer(["long"])
+        with pytest.raises(BadInput, match=r"1 of 1 texts have no class .*refused='uniform'"):
+            another_process(refused="error").answer(["long"])
+        asked = len(endpoint.bodies)
+        assert another_process().answer([*TEXTS[:2], "long"])[2].tolist() == [0.5, 0.5]
+        labels = tl.record(another_process(), [*TEXTS, "long"], tmp_path / "labels", shard_rows=10)
+        assert labels.answer(["long"]).tolist() == [[0.5, 0.5]]
+        assert len(endpoint.bodies) == asked + len(TEXTS) - 2
+
+
+def test_a_prompt_that_nothing_identifies_is_asked_all_the_same():
+    class Prompts:
+        lock = threading.Lock()
+
+        def __init__(self):
+            self.held = self.lock  # cannot be hashed
+
+        def __call__(self, text):
+            return f"{text}?"
+
+    with serving(lambda body: "ham") as endpoint:
+        assert asker(endpoint, prompt=Prompts()).answer(["a"]).tolist() == [[0.0, 1.0]]

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chat_endpoint import SPAM, TEXTS, Reply, asker, by_word, completion, serving, text_of, wait_until
+from chat_endpoint import CLASSES, SPAM, TEXTS, Reply, asker, by_word, completion, serving, text_of, wait_until
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, CannotWrite, DamagedFile, LabelMismatch
@@ -76,6 +76,60 @@ def test_a_recording_is_opened_without_asking_and_without_a_cache(tmp_path):
         again = tl.record(asker(endpoint, votes=3), TEXTS, tmp_path / "labels")
     assert (again.answer(TEXTS) == labels.answer(TEXTS)).all()
     assert len(endpoint.bodies) == 4
+
+
+def even(rows):
+    return [[0.5, 0.5]] * len(rows)
+
+
+EVEN = tl.as_teacher(even, kind="probabilities", classes=CLASSES, version="1")
+WRAPPED = {
+    "relabelled": lambda teacher: tl.relabelled(teacher, ["ham", "spam"]),
+    "ensemble": lambda teacher: tl.ensemble([EVEN, teacher]),
+    "both": lambda teacher: tl.relabelled(tl.ensemble([teacher, EVEN]), ["ham", "spam"]),
+}
+
+
+def test_a_text_without_a_class_is_named_by_its_row_in_the_data(tmp_path):
+    texts = [*TEXTS, "eggs"]
+    with (
+        serving(lambda body: completion(body, "eggs" if text_of(body) == "eggs" else "ham")) as endpoint,
+        pytest.raises(BadInput, match=r"first: row 0, answered 'eggs'\)\. Leave these rows out.*Row 0 of these is row 4 of the data"),
+    ):
+        tl.record(asker(endpoint), texts, tmp_path / "labels", shard_rows=2)
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_a_wrapped_language_model_is_recorded_as_one(wrapped, tmp_path):
+    """Its answers vary, are paid once, and are asked by one process: opened without asking, and resumed without asking what is there."""
+    votes, wrap = iter(range(1000)), WRAPPED[wrapped]
+    with serving(lambda body: completion(body, *(["spam", "ham"][(next(votes) // 2) % 2] for _ in range(3)))) as endpoint:
+        labels = tl.record(wrap(asker(endpoint, votes=3)), TEXTS, tmp_path / "labels", shard_rows=2)
+        before = labels.answer(TEXTS)
+        assert labels.provenance.served == "m-1"
+        assert len(endpoint.bodies) == 4
+        tl.record(wrap(asker(endpoint, votes=3)), TEXTS, tmp_path / "labels", shard_rows=2)
+        assert len(endpoint.bodies) == 4
+        (tmp_path / "labels" / "manifest.json").unlink()
+        (tmp_path / "labels" / "part-00001.parquet").unlink()
+        again = tl.record(wrap(asker(endpoint, votes=3)), TEXTS, tmp_path / "labels", shard_rows=2)
+        assert endpoint.asked == {text: 1 + (text in TEXTS[2:]) for text in TEXTS}
+        assert again.answer(TEXTS)[:2].tolist() == before[:2].tolist()
+        with pytest.raises(BadInput, match="m-1 is asked many texts at a time already, within a budget that holds for one process"):
+            tl.plan(wrap(asker(endpoint)), TEXTS, tmp_path / "plan")
+        with pytest.raises(BadInput, match="the answers of m-1 cannot be recorded into memory://lake/labels"):
+            tl.record(wrap(asker(endpoint)), TEXTS, "memory://lake/labels")
+    assert not (tmp_path / "plan").exists()
+
+
+def test_a_wrapped_language_model_that_is_served_in_another_version_is_refused(tmp_path):
+    with serving(lambda body: completion(body, "ham", model="m-1-2026-01-01")) as endpoint:
+        tl.record(WRAPPED["both"](asker(endpoint)), TEXTS, tmp_path / "labels", shard_rows=2)
+        (tmp_path / "labels" / "manifest.json").unlink()
+        (tmp_path / "labels" / "part-00001.parquet").unlink()
+        endpoint.answer = lambda body: completion(body, "ham", model="m-1-2026-09-09")
+        with pytest.raises(LabelMismatch, match="are those of 'm-1-2026-01-01', and the endpoint now serves 'm-1-2026-09-09'"):
+            tl.record(WRAPPED["both"](asker(endpoint)), TEXTS, tmp_path / "labels", shard_rows=2)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 import threading
 
 import lightgbm
@@ -6,6 +7,7 @@ import pytest
 import xgboost
 from catboost import CatBoostClassifier
 from labelling_teachers import sums
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import RandomForestClassifier
@@ -62,6 +64,26 @@ def test_an_onnx_file_stays_where_it_is(tmp_path):
     made = stored_teacher(store_teacher(teacher, tmp_path / "plan"), tmp_path / "plan")
     assert made.fingerprint == teacher.fingerprint
     assert list((tmp_path / "plan").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["model.onnx", None])
+def test_an_onnx_file_is_made_with_all_that_was_declared_of_it(tmp_path, name):
+    weights = numpy_helper.from_array(RNG.normal(size=(20, 3)).astype(np.float32), "weights")
+    inputs = [helper.make_tensor_value_info(one, TensorProto.INT64, ["rows", "tokens"]) for one in ("input_ids", "attention_mask")]
+    output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["rows", "tokens", 3])
+    nodes = [helper.make_node("Gather", ["weights", "input_ids"], ["logits"], axis=0)]
+    model = helper.make_model(helper.make_graph(nodes, "g", inputs, [output], [weights]), opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 9
+    content = model.SerializeToString()
+    if name is not None:
+        (tmp_path / name).write_bytes(content)
+    given = content if name is None else tmp_path / name
+    teacher = tl.as_teacher(given, kind="logits", classes=["a", "b", "c"], positions="tokens")
+    made = stored_teacher(json.loads(json.dumps(store_teacher(teacher, tmp_path))), tmp_path)
+    assert (made.fingerprint, made.form) == (teacher.fingerprint, teacher.form)
+    rows = {"input_ids": np.array([[3, 1, 4], [1, 5, 0]]), "attention_mask": np.array([[1, 1, 1], [1, 1, 0]])}
+    for one, other in zip(made.answer(rows), teacher.answer(rows), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 class Own(ClassifierMixin, BaseEstimator):

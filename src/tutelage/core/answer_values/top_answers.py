@@ -18,6 +18,8 @@ DENSE_BYTES = 2**29
 """Answers of more bytes are not spread over all classes."""
 MASS_SLACK = 2e-3
 """How far the sum of the probabilities of a row may be from one: half precision rounds each of them by 1/2000."""
+MOST_ROUNDED = 1e-2
+"""How far half precision may bring that sum, if thousands of probabilities below 1/3000 are all rounded the same way, by up to 1/256."""
 UNDERFLOW = 1e-30
 """Relative to the most probable class; a rest below is computed relative to its own largest, which single precision can hold."""
 
@@ -116,9 +118,7 @@ class TopAnswers:
         Raises:
             NotProbabilities: probabilities and rest that do not sum to 1, or a class that a row names twice.
         """
-        logs, rest = self.log_probs.astype(np.float32), self.rest.astype(np.float32)
-        with np.errstate(over="ignore"):
-            mass = np.exp(logs).sum(axis=1, dtype=np.float64) + np.exp(rest)
+        logs, mass = self.log_probs.astype(np.float32), self._mass()
         bad = ~(np.abs(mass - 1) <= MASS_SLACK)  # in this form, NaN fails the comparison too
         in_order = np.sort(self.ids, axis=1)
         twice = (in_order[:, 1:] == in_order[:, :-1]).any(axis=1)
@@ -149,6 +149,21 @@ class TopAnswers:
     def in_precision(self, dtype: str) -> TopAnswers:
         """The log-probabilities of the named classes in another precision; that of the rest is in single precision."""
         return replace(self, log_probs=self.log_probs.astype(dtype), rest=self.rest.astype(np.float32))
+
+    def scaled(self) -> TopAnswers:
+        """The same, in single precision where rounding brought a row too far from a sum of 1, which it then has."""
+        mass = self._mass()
+        far = (np.abs(mass - 1) > MASS_SLACK) & (np.abs(mass - 1) <= MOST_ROUNDED)
+        if not far.any():
+            return self
+        total = np.where(far, np.log(np.where(far, mass, 1.0)), 0.0).astype(np.float32)
+        return replace(self, log_probs=self.log_probs.astype(np.float32) - total[:, None], rest=self.rest.astype(np.float32) - total)
+
+    def _mass(self) -> Floats:
+        """(rows,) the sum of the probabilities of each row and its rest."""
+        with np.errstate(over="ignore"):
+            named = np.exp(self.log_probs.astype(np.float32)).sum(axis=1, dtype=np.float64)
+            return np.asarray(named + np.exp(self.rest.astype(np.float32)))
 
     def dense(self) -> Floats:
         """(rows, columns) log-probabilities; that of the rest is spread over its classes in equal parts."""

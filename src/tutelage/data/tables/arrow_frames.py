@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from tutelage.core.arrays import EXACT
 from tutelage.core.errors import BadInput, MissingExtra, require
 from tutelage.data.tables.column_types import time_texts
+from tutelage.data.tables.settled import Settled, plain_type, settle, unsettled
 
 
-def frame_of(table: Any) -> Any:
+def frame_of(table: Any, settled: Mapping[str, Settled] | None = None) -> Any:
     """Convert an Arrow table to a pandas frame; without pandas to a matrix, if every column is numeric.
 
     Whole numbers with gaps become floating-point numbers, or pandas' Int64 where those would lose digits; decimals and columns that
     hold nothing become floating-point numbers; dates become timestamps and times of day texts. The row index that pandas stores
     in a table is left out.
+
+    Args:
+        table: all rows, or a part of them.
+        settled: what the columns named by `unsettled` hold in all rows; None if these are all.
 
     Raises:
         MissingExtra: pandas is not installed and a column is not numeric.
@@ -24,23 +29,29 @@ def frame_of(table: Any) -> Any:
     """
     import pyarrow as pa
 
-    table = without_index(table)
+    table = without_index(pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table)
     names = table.column_names
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise BadInput(f"the table has more than one column {twice!r}; give every column a name of its own.")
-    table = pa.table([_plain(name, column) for name, column in zip(names, table.columns, strict=True)], names=names)
+    settled = settle([table.select(unsettled(table.schema))]) if settled is None else settled
+    known = [settled.get(name, Settled()) for name in names]
+    table = pa.table([_plain(name, column, one) for name, column, one in zip(names, table.columns, known, strict=True)], names=names)
+    objects = [name for name, kind, one in zip(names, table.schema.types, known, strict=True) if pa.types.is_boolean(kind) and one.gaps]
     try:
         pandas = require("pandas")
     except MissingExtra:
         kinds = pa.types
         if not all(kinds.is_integer(t) or kinds.is_floating(t) or kinds.is_boolean(t) for t in table.schema.types):
             raise
-        return np.column_stack([column.to_numpy() for column in table.columns])
+        arrays = zip(names, (column.to_numpy() for column in table.columns), strict=True)
+        return np.column_stack([array.astype(object) if name in objects else array for name, array in arrays])
     frame = table.to_pandas(date_as_object=False)
-    for name, column in zip(names, table.columns, strict=True):
-        if pa.types.is_integer(column.type) and column.null_count and _is_large(column):
+    for name, column, one in zip(names, table.columns, known, strict=True):
+        if pa.types.is_integer(column.type) and one.gaps:
             frame[name] = pandas.array(column.to_pylist(), dtype="UInt64" if pa.types.is_unsigned_integer(column.type) else "Int64")
+        elif name in objects:
+            frame[name] = frame[name].astype(object)
     return frame
 
 
@@ -50,13 +61,12 @@ def without_index(table: Any) -> Any:
     return table.drop_columns(index) if index else table
 
 
-def _plain(name: str, column: Any) -> Any:
-    """A column in one of the types that every format has."""
+def _plain(name: str, column: Any, known: Settled) -> Any:
+    """A column in one of the types that every format has, and that all parts of a table have alike."""
     import pyarrow as pa
 
-    kinds, kind = pa.types, column.type
-    if isinstance(kind, pa.BaseExtensionType):
-        kind = kind.storage_type
+    kinds, kind = pa.types, plain_type(column.type)
+    if kind != column.type:
         column = column.cast(kind)
     if kinds.is_nested(kind) and not kinds.is_dictionary(kind):
         raise BadInput(
@@ -65,9 +75,25 @@ def _plain(name: str, column: Any) -> Any:
         )
     if kinds.is_null(kind):
         return column.cast(pa.float64())
-    if kinds.is_decimal(kind):
-        return _undecimal(name, column)
-    return time_texts(column) if kinds.is_time(kind) else column
+    if kinds.is_dictionary(kind):
+        return column if known.categories is None else _in_categories(column, known.categories)
+    if kinds.is_time(kind):
+        return column.cast(pa.string()) if known.fractions else time_texts(column)
+    column = _undecimal(name, column) if kinds.is_decimal(kind) else column
+    return column.cast(pa.float64()) if kinds.is_integer(column.type) and known.gaps and not known.large else column
+
+
+def _in_categories(column: Any, categories: Any) -> Any:
+    """A column of some categories as one of all of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    categories, chunks = categories.drop_null(), []
+    kind: Any = pa.dictionary(pa.int32(), categories.type, column.type.ordered)
+    for chunk in column.chunks:
+        places = pc.index_in(chunk.dictionary.cast(categories.type), value_set=categories)
+        chunks.append(pa.DictionaryArray.from_arrays(places.take(chunk.indices), categories, ordered=column.type.ordered))
+    return pa.chunked_array(chunks, kind)
 
 
 def _undecimal(name: str, column: Any) -> Any:
@@ -79,10 +105,3 @@ def _undecimal(name: str, column: Any) -> Any:
         return column.cast(pa.int64())
     except pa.ArrowInvalid as error:
         raise BadInput(f"column {name!r} holds whole numbers of more than 64 bits; store them as texts.") from error
-
-
-def _is_large(column: Any) -> bool:
-    import pyarrow.compute as pc
-
-    bounds = (pc.min(column).as_py(), pc.max(column).as_py())
-    return any(bound is not None and abs(bound) > EXACT for bound in bounds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from tutelage.core.errors import BadInput, one_line
 from tutelage.data.tables.origin import Origin
+from tutelage.data.tables.settled import Settled, settle, unsettled
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class ArrowParts:
         schema: the Arrow schema of the columns.
         table: `table(start, stop)` returns these rows as an Arrow table.
         kind: what it is, for error messages.
+        columns: `columns(names)` returns all rows of some columns, in Arrow tables that follow each other.
         grain: rows that are read at once where one of them is asked for.
         origin: from what another process reads the same rows; None if they are sent to it.
     """
@@ -29,8 +31,28 @@ class ArrowParts:
     schema: Any
     table: Callable[[int, int], Any]
     kind: str
+    columns: Callable[[list[str]], Iterator[Any]]
     grain: int = 1
     origin: Origin | None = None
+
+    def settled(self) -> Mapping[str, Settled]:
+        """What those columns hold in all rows of which a part would not show it; they are read once, some rows at a time."""
+        names, given = unsettled(self.schema), self.schema.names
+        return settle(self.columns(names)) if names and len(set(given)) == len(given) else {}  # `frame_of` refuses one name twice
+
+
+def in_memory(table: Any) -> ArrowParts:
+    """An Arrow table, or a batch of one."""
+    import pyarrow as pa
+
+    whole = pa.Table.from_batches([table]) if isinstance(table, pa.RecordBatch) else table
+    return ArrowParts(
+        len(whole),
+        whole.schema,
+        lambda start, stop: whole.slice(start, stop - start),
+        "Arrow table",
+        lambda names: iter([whole.select(names)]),
+    )
 
 
 class Blocks:
@@ -94,7 +116,11 @@ def of_arrow_dataset(dataset: Any) -> ArrowParts:
         ) from error
     sizes = [_rows_of(piece) for piece in pieces]
     blocks = Blocks(sizes, lambda index: pieces[index].to_table(schema=dataset.schema))
-    return ArrowParts(sum(sizes), dataset.schema, blocks.table, "pyarrow Dataset", max(sizes, default=1))
+
+    def columns(names: list[str]) -> Iterator[Any]:
+        return (piece.to_table(schema=dataset.schema, columns=names) for piece, size in zip(pieces, sizes, strict=True) if size)
+
+    return ArrowParts(sum(sizes), dataset.schema, blocks.table, "pyarrow Dataset", columns, max(sizes, default=1))
 
 
 def _pieces(fragment: Any) -> list[Any]:

@@ -150,7 +150,7 @@ def _in_blocks(read: Any) -> Any:
 
 
 def read_json_lines(path: AnyPath) -> Any:
-    """Read a file of JSON objects, one a line, as an Arrow table.
+    """Read a file of JSON objects, one a line, as an Arrow table; without columns if there is no line.
 
     Moments remain texts. Whole numbers of more than 63 bits become uint64, or texts if they do not fit.
 
@@ -162,6 +162,8 @@ def read_json_lines(path: AnyPath) -> Any:
     try:
         with TextFile.of(path).opened() as file:
             content = file.read()
+        if not content.strip():
+            return pa.table({})
         table = _parsed(content, {})
         moments = {one.name: pa.string() for one in table.schema if pa.types.is_timestamp(one.type)}  # Arrow drops their zones
         table = _parsed(content, moments).select(table.column_names) if moments else table

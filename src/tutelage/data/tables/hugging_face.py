@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from tutelage.core.errors import FOREIGN, BadInput
 from tutelage.data.tables.arrow_parts import ArrowParts
 from tutelage.data.tables.origin import Origin
 
+READ_ROWS = 1 << 16
+"""Rows of some columns that are read at a time."""
 SENT_BYTES = 1 << 16
 """A Dataset of more bytes, besides those in its files, is not sent to each process: its rows are."""
 
@@ -24,7 +26,12 @@ def table_parts(dataset: Any) -> ArrowParts:
     if dataset.format["type"] == "custom":
         raise BadInput("this Dataset has a transform, which would not be applied; pass its map(transform, batched=True) instead.")
     arrow = dataset.with_format("arrow")
-    return ArrowParts(len(dataset), arrow.features.arrow_schema, lambda start, stop: arrow[start:stop], "Hugging Face Dataset")
+
+    def columns(names: list[str]) -> Iterator[Any]:
+        some = arrow.select_columns(names)
+        return (some[start : start + READ_ROWS] for start in range(0, len(some), READ_ROWS))
+
+    return ArrowParts(len(dataset), arrow.features.arrow_schema, lambda start, stop: arrow[start:stop], "Hugging Face Dataset", columns)
 
 
 def origin_of(dataset: Any) -> Origin | None:

@@ -14,6 +14,7 @@ import numpy as np
 from tutelage.core.errors import BadInput, one_line
 from tutelage.core.file_systems.copies import random_access
 from tutelage.core.file_systems.paths import AnyPath, RemotePath, asked
+from tutelage.data.tables.settled import Settled, beyond_floats, unsettled
 
 MOST_OPEN = 4
 """Parquet files of a table that stay open, each with the row group that was read last."""
@@ -96,6 +97,20 @@ class ParquetParts:
         self._columns = None if columns is None else list(columns)
         self._group_in_memory: tuple[int, Any] = (-1, None)
 
+    def settled(self) -> dict[str, Settled]:
+        """What the footer says of whole numbers and truth values; columns of which it does not tell enough are left out."""
+        import pyarrow as pa
+
+        about, types = self._file.metadata, dict(zip(self.schema.names, self.schema.types, strict=True))
+        names = [name for name in unsettled(self.schema) if not (pa.types.is_dictionary(types[name]) or pa.types.is_time(types[name]))]
+        found: dict[str, Settled | None] = {name: Settled(self.count > 0) for name, kind in types.items() if pa.types.is_null(kind)}
+        for place in range(about.num_columns if names else 0):
+            leaf = about.schema.column(place)
+            if leaf.name == leaf.path and leaf.name in names:  # otherwise a part of a structure
+                of_groups = (about.row_group(index).column(place) for index in range(about.num_row_groups))
+                found[leaf.name] = _said_of(list(of_groups), types[leaf.name])
+        return {name: one for name, one in found.items() if one is not None}
+
     def close(self) -> None:
         """Close the file, and free what was read of it."""
         self._group_in_memory = (-1, None)
@@ -125,6 +140,22 @@ class ParquetParts:
                 reason = f"it is damaged, or was changed after it was opened ({one_line(error)})"
                 raise BadInput(f"row group {index} of {self.path} cannot be read: {reason}. Restore the file.") from error
         return self._group_in_memory[1]
+
+
+def _said_of(groups: Sequence[Any], kind: Any) -> Settled | None:
+    """What the statistics of the row groups say of a column; None if they do not tell enough."""
+    import pyarrow as pa
+
+    said = [group.statistics for group in groups]
+    if not all(one is not None and one.has_null_count for one in said):
+        return None
+    gaps = any(one.null_count for one in said)
+    if pa.types.is_boolean(kind) or kind.bit_width < 64:
+        return Settled(gaps)
+    filled = [one for one, group in zip(said, groups, strict=True) if one.null_count < group.num_values]
+    if not all(one.has_min_max for one in filled):
+        return None
+    return Settled(gaps, any(beyond_floats(one.min, one.max) for one in filled))
 
 
 def _sha256(metadata: Any) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, one_line
 from tutelage.core.file_systems.paths import AnyPath
-from tutelage.data.tables.column_types import ColumnType, Known, as_type, dates_inferred, decimal_points, literals_in, typed
+from tutelage.data.tables.column_types import ColumnType, Known, as_type, dates_inferred, decimal_points, literals_in, type_of, typed
 from tutelage.data.tables.csv_text import Delimited, read_json_lines, read_texts
 from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
 from tutelage.data.tables.parquet_parts import OpenFiles, ParquetParts
+from tutelage.data.tables.settled import Settled, common_type
 
 OPENED_AT_ONCE = 16
 """Parquet files whose footers are read at the same time."""
+READ_ROWS = 1 << 16
+"""Rows of a column of texts that are read at a time to find what they stand for."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Piece:
         read: `read(names, start, stop)` returns these rows of some columns as an Arrow table.
         index: columns that hold a row index of pandas.
         grain: the rows of the largest row group; 1 for a file that is held in memory.
+        settled: what its footer says of all cells of some columns.
     """
 
     path: AnyPath
@@ -42,6 +46,7 @@ class Piece:
     read: Callable[[Sequence[str], int, int], Any]
     index: tuple[str, ...] = ()
     grain: int = 1
+    settled: Mapping[str, Settled] = field(default_factory=dict)
 
 
 def pieces_of(files: FoundFiles, known: Mapping[str, Known]) -> tuple[list[Piece], dict[str, frozenset[str]]]:
@@ -155,7 +160,7 @@ def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFil
     import pyarrow as pa
 
     with closing(ParquetParts(path)) as parts:
-        schema, footer = parts.schema, parts.footer
+        schema, footer, settled = parts.schema, parts.footer, parts.settled()
     _check_unique(path, schema.names)
     of_pandas = schema.pandas_metadata or {}
     stored = of_pandas.get("index_columns", [])  # the row index, or a range as a mapping
@@ -169,13 +174,20 @@ def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFil
         inside = [name for name in names if name not in ranges]
         table = readers.table(path, footer, inside, start, stop) if inside else pa.table({})
         columns = [pa.array(np.array(ranges[name][start:stop], np.int64)) if name in ranges else table.column(name) for name in names]
-        return _declared(path, pa.table(columns, names=list(names)), declared)
+        return _declared(path, pa.table(columns, names=list(names)), declared, read_as)
 
     types = dict(zip(schema.names, schema.types, strict=True)) | dict.fromkeys(ranges, pa.int64())
+    read_as: dict[str, Any] = {}
     if declared and parts.count:
+        texts = [name for name, kind in declared.items() if name in types and _is_read_from_texts(types[name], kind)]
+        step = max(parts.grain, READ_ROWS)
+        starts = range(0, parts.count, step)
+        found = {name: [read([name], start, min(start + step, parts.count)).schema.types[0] for start in starts] for name in texts}
+        read_as |= {name: _kind_of_all(kinds, _where(path, name)) for name, kinds in found.items()}
         types |= {name: read([name], 0, 1).schema.types[0] for name in declared if name in types}
     index = (*(name for name in stored if isinstance(name, str)), *ranges)
-    return Piece(path, (*schema.names, *ranges), types, parts.count, read, index, parts.grain)
+    settled = {name: one for name, one in settled.items() if types[name] == schema.field(name).type} | dict.fromkeys(ranges, Settled())
+    return Piece(path, (*schema.names, *ranges), types, parts.count, read, index, parts.grain, settled)
 
 
 def _named_range(index: Any) -> tuple[str, range]:
@@ -184,11 +196,50 @@ def _named_range(index: Any) -> tuple[str, range]:
     return (str(index["name"]), range(index["start"], index["stop"], index["step"])) if named else ("", range(0))
 
 
-def _declared(path: AnyPath, table: Any, declared: Mapping[str, ColumnType]) -> Any:
+def _is_read_from_texts(stored: Any, kind: ColumnType) -> bool:
+    """Whether cells of a type are found by reading texts, so that some of them do not tell in which Arrow type all are held."""
+    category = type_of(stored) == "category"
+    return type_of(stored.value_type if category else stored) == "text" and kind not in ("text", "any", *(["category"] if category else []))
+
+
+def _kind_of_all(kinds: Sequence[Any], where: str) -> Any:
+    """The Arrow type of a column, from those of its parts.
+
+    Raises:
+        BadInput: there is none.
+    """
+    import pyarrow as pa
+
+    values = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
+    try:
+        common = common_type(values)
+    except pa.ArrowException as error:
+        if not any(map(pa.types.is_dictionary, kinds)):
+            raise BadInput(f"{where} holds cells of different types ({one_line(error)}); declare another type for it.") from error
+        common = pa.string()  # categories that are not all numbers, or not all dates, are texts
+    if pa.types.is_null(common) or not any(map(pa.types.is_dictionary, kinds)):
+        return common
+    return pa.dictionary(pa.int32(), pa.string() if any(type_of(kind) == "text" for kind in values) else common)
+
+
+def _declared(path: AnyPath, table: Any, declared: Mapping[str, ColumnType], read_as: Mapping[str, Any]) -> Any:
+    """A table with the declared types, and those of all rows where texts are read."""
     for place, name in enumerate(table.column_names):
         if name in declared:
-            table = table.set_column(place, name, as_type(table.column(place), declared[name], _where(path, name)))
+            column = as_type(table.column(place), declared[name], _where(path, name))
+            table = table.set_column(place, name, _in_kind(column, table.column(place), read_as.get(name, column.type), _where(path, name)))
     return table
+
+
+def _in_kind(column: Any, texts: Any, kind: Any, where: str) -> Any:
+    """Cells that were read from texts, in the type of all cells of their column."""
+    import pyarrow as pa
+
+    if column.type == kind or not pa.types.is_dictionary(kind) or pa.types.is_null(column.type):
+        return column.cast(kind)
+    if type_of(kind.value_type) == "text":
+        return as_type(texts, "text", where).dictionary_encode()
+    return column.cast(column.type.value_type).cast(kind.value_type).dictionary_encode()
 
 
 def _check_unique(path: AnyPath, names: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tutelage.core.errors import BadInput, require
@@ -40,4 +41,8 @@ def of_ray_dataset(dataset: Any) -> ArrowParts:
     except pa.ArrowException as error:
         raise BadInput(f"the blocks of this Dataset of Ray have columns of different types ({error}); write it with one schema.") from error
     blocks = Blocks(sizes, lambda index: ray.get(references[index]).cast(schema) if sizes[index] else schema.empty_table())
-    return ArrowParts(sum(sizes), schema, blocks.table, "Dataset of Ray", max(sizes, default=1))
+
+    def columns(names: list[str]) -> Iterator[Any]:
+        return (blocks.read(index).select(names) for index in range(len(sizes)))
+
+    return ArrowParts(sum(sizes), schema, blocks.table, "Dataset of Ray", columns, max(sizes, default=1))

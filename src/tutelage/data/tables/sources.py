@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import partial, reduce
 from itertools import accumulate
+from operator import or_
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.column_types import TYPES, ColumnType, Known, literals_in, recorded_type, type_of
 from tutelage.data.tables.found_files import PARQUET, FoundFiles, table_suffix
 from tutelage.data.tables.pieces import Piece, check_same, pieces_of
+from tutelage.data.tables.settled import Settled, common_type, settle, unsettled
 
 SEARCHED_ROWS = 1 << 20
 """The first rows of Parquet files, in which texts such as NA are looked for; other files are in memory, and searched as a whole."""
@@ -76,6 +78,7 @@ class TableSource:
     _arrow_types: Mapping[str, Any] = field(repr=False)
     _spelt: Mapping[str, frozenset[str]] = field(repr=False)
     _searched: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
+    _settled: dict[str, Settled] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def paths(self) -> tuple[AnyPath, ...]:
@@ -117,6 +120,23 @@ class TableSource:
         found = {name: self._searched[name] for name in texts}
         learnt = {name: one.literals for name, one in self.known.items() if not one.declared}
         return {name: literals | learnt.get(name, frozenset()) for name, literals in found.items()}
+
+    def settled(self, names: Sequence[str]) -> dict[str, Settled]:
+        """What those of these columns hold in all rows of which a part would not show it.
+
+        Parquet files say in their footers where whole numbers and truth values are missing. Categories, and columns of which a footer
+        says nothing, are read once, some rows at a time.
+        """
+        import pyarrow as pa
+
+        left = [name for name in unsettled(pa.schema([(name, self._arrow_types[name]) for name in names])) if name not in self._settled]
+        filled = [piece for piece in self._pieces if piece.count]
+        unsaid = [name for name in left if any(name not in piece.settled for piece in filled)]
+        self._settled.update({name: reduce(or_, (piece.settled[name] for piece in filled)) for name in left if name not in unsaid})
+        step = max(self.grain, SEARCHED_ROWS)
+        starts = range(0, self.count if unsaid else 0, step)
+        self._settled.update(settle(self.part(unsaid, start, min(start + step, self.count)) for start in starts))
+        return {name: self._settled[name] for name in names if name in self._settled}
 
     def read_as_gaps(self, name: str) -> list[str]:
         """The texts of a column that are read as gaps, such as NA, and stand in the file."""
@@ -213,24 +233,25 @@ def open_tables(
     expected = {**(known or {}), **_checked(dtype or {})}
     files = given if isinstance(given, FoundFiles) else FoundFiles.of(given)
     pieces, spelt = pieces_of(files, expected)
-    first = pieces[0]
+    described = [piece for piece in pieces if piece.count or {*piece.names} - {*files.names}]  # an empty file of JSON lines has no columns
+    filled = [piece for piece in described if piece.count]
+    first = next(iter([*filled, *described]), pieces[0])
     declared = [name for name, one in expected.items() if one.declared]
     index = tuple(name for name in _index_columns(first) if name not in {*named, *declared})
     names = tuple(name for name in first.names if name not in index)
-    if not names:
+    if not names and described:
         raise BadInput(f"{first.path} has no columns; expected a table with at least one.")
-    for name in declared:
+    for name in declared if described else ():
         if name not in first.names:
             raise BadInput(f"{first.path} has no column {name!r}, for which a type is declared.{did_you_mean(name, first.names)}")
-    for piece in pieces[1:]:
+    for piece in described:
         _check_columns(first, piece, names)
-    count = sum(piece.count for piece in pieces)
-    if count == 0:
+    if not filled:
         raise ShapeError(f"{first.path} has no rows; give at least one.")
-    everywhere = [name for name in first.names if all(name in piece.names for piece in pieces)]
-    arrow_types = {name: _common_type(name, pieces) for name in everywhere}
+    everywhere = [name for name in first.names if all(name in piece.names for piece in filled)]
+    arrow_types = {name: _common_type(name, filled) for name in everywhere}
     types = {name: type_of(kind) for name, kind in arrow_types.items()}
-    return TableSource(files, names, types, count, index, expected, tuple(pieces), arrow_types, spelt)
+    return TableSource(files, names, types, sum(piece.count for piece in filled), index, expected, tuple(pieces), arrow_types, spelt)
 
 
 def _checked(dtype: Mapping[str, str]) -> dict[str, Known]:
@@ -262,11 +283,8 @@ def _common_type(name: str, pieces: Sequence[Piece]) -> Any:
         raise BadInput(
             f"column {name!r} is a {one} in {here} and a {other} in {there}; declare one type for it, as in dtype={{{name!r}: 'text'}}."
         )
-    moments = any(map(pa.types.is_timestamp, given.values()))
-    found = [pa.timestamp("us") if moments and pa.types.is_date(kind) else kind for kind in given.values()]  # a date is its midnight
-    schemas = [pa.schema([(name, kind)]) for kind in dict.fromkeys(found)] or [pa.schema([(name, pa.null())])]
     try:
-        return pa.unify_schemas(schemas, promote_options="permissive").types[0]
+        return common_type(given.values())
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise BadInput(f"column {name!r} has different types in {', '.join(map(str, given))} ({one_line(error)}).") from error
 

@@ -22,7 +22,7 @@ from tutelage.exporters.export import TARGETS, check_target
 from tutelage.exporters.subject.student_answers import check_student
 from tutelage.exporters.targets.job import Settings
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP, Child
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 
 SECONDS = 2.0
 """Time for a contender, half of it for single rows, where nothing disturbs the machine."""
@@ -75,7 +75,7 @@ def bench(
             entry.measure(seconds)
             entries.append(entry)
 
-        if isinstance(teacher, ChatTeacher):
+        if asks_an_endpoint(teacher):
             skipped.append("teacher: answers of a language model are stored, and take no time here; a distillation reports its requests")
         elif teacher is not None:
             enter(_of_model("teacher", teacher, given, Path(folder), (1, model.count)))

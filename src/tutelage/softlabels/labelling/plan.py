@@ -23,15 +23,15 @@ from tutelage.core.running.stages import Advance
 from tutelage.core.stored.checksums import read_json, with_checksum
 from tutelage.data.row_names import data_name, row_names
 from tutelage.data.rows import as_rows
-from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.tables.origin import Pin
 from tutelage.softlabels.encoding import encoding_from
-from tutelage.softlabels.folder import LabelFolder, check_folder
+from tutelage.softlabels.folder import LabelFolder, check_folder, open_labels
 from tutelage.softlabels.labelling.proof import check_rows, proofs
 from tutelage.softlabels.labelling.request import ELSEWHERE, ROWS_QUERIED_AGAIN, Request, rows_for, teacher_of
 from tutelage.softlabels.labelling.tally import Tally
+from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import Dtype
-from tutelage.softlabels.querying import query_parts
+from tutelage.softlabels.querying import answers_of_part, query_parts
 from tutelage.softlabels.shards import (
     MANIFEST,
     PLAN,
@@ -44,7 +44,7 @@ from tutelage.softlabels.shards import (
     shard_path,
     short,
 )
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, check_stored_apart
+from tutelage.teachers.endpoints.chat_teacher import check_stored_apart, language_models
 
 PLAN_SCHEMA = 1
 _REMEDY = "Delete the folder plan in it and plan again: shards that are complete are reused."
@@ -99,12 +99,14 @@ class Plan:
 
         Args:
             index: of the shard, from 0.
-            inputs: its rows, if they are at hand; read otherwise.
+            inputs: its rows, where those of the plan are in the memory of another process; `finish` proves them. Rows of files are read
+                here, and those that are given are compared with them.
 
         Raises:
-            BadInput: no such shard, or rows that changed since the plan was made.
-            LabelMismatch: another process wrote other answers, or those to other rows. DamagedFile: what it wrote is damaged.
-            CannotWrite: the folder cannot be written. Also whatever the teacher raises, and what its answers lack.
+            BadInput: no such shard, another number of rows, or rows that changed since the plan was made.
+            LabelMismatch: other rows than those of the shard; or another process wrote other answers, or those to other rows.
+            DamagedFile: what it wrote is damaged. CannotWrite: the folder cannot be written. Also whatever the teacher raises, and what
+                its answers lack.
         """
         index = whole("index", index, 0)
         if index >= len(self):
@@ -114,13 +116,13 @@ class Plan:
         self._check_files_of(index)
         try:
             if not shard_path(self.folder, index).is_file():
-                shard = self._answered(index, self._inputs(index) if inputs is None else inputs)
+                shard = self._answered(index, self._rows(index, inputs))
                 self._check_files_of(index)
                 self._sign(index, offer_shard(self.folder, index, shard, self.provenance))
                 return
             shard, sha256 = shard_and_sha256(self.folder, index, self.provenance)
             if not self._receipt(index, sha256).is_file():
-                check_rows(self.folder, index, shard, self._inputs(index) if inputs is None else inputs)
+                check_rows(self.folder, index, shard, self._rows(index, inputs))
                 self._sign(index, sha256)
         except (TutelageError, OSError):
             if not (self.folder / MANIFEST).is_file():  # otherwise another process had labelled it, and finished
@@ -189,7 +191,17 @@ class Plan:
         return finished
 
     def _finished(self) -> LabelFolder:
-        finished = self.request.opened(self.folder)
+        """The recording that is finished; neither is the teacher asked nor a row read.
+
+        Raises:
+            LabelMismatch: it is another one.
+        """
+        finished = open_labels(self.folder)
+        differs = finished.provenance.difference(self.provenance)
+        if differs is None and self.data not in (None, finished.data):
+            differs = f"data is {finished.data[:8]}... there, {short(self.data)[:8]}... here"
+        if differs is not None:
+            raise LabelMismatch(f"{self.folder} holds another recording ({differs}). {ELSEWHERE}")
         self._remove()
         return finished
 
@@ -198,12 +210,33 @@ class Plan:
         teacher, form = self.request.teacher, self.provenance.form
         parts = []
         for first, last, part in query_parts(inputs, form, stop - start):
-            answers = checked_answers(form, teacher.answer(part), part, last - first)
+            answers = answers_of_part(teacher, part, start + first, start + last)
             parts.append(self.provenance.encoding.stored(answers, form))
         return shard_of(parts, inputs)
 
     def _inputs(self, index: int) -> Any:
         return self.request.rows.part(*self.provenance.span(index))
+
+    def _rows(self, index: int, given: Any) -> Any:
+        """The rows of a shard: those that were given, where the plan is of rows in memory, otherwise its own.
+
+        Raises:
+            BadInput: another number of rows. LabelMismatch: other rows.
+        """
+        if given is None:
+            return self._inputs(index)
+        start, stop = self.provenance.span(index)
+        count = as_rows(given).count
+        if count != stop - start:
+            raise BadInput(f"inputs= holds {count:,} rows; shard {index} has {stop - start:,}, the rows {start} to {stop - 1}.")
+        if self.request.rows.origin is None:
+            return given
+        own = self._inputs(index)
+        if not np.array_equal(row_names(in_recorded_columns(given, self.provenance.table)), row_names(own)):
+            raise LabelMismatch(
+                f"inputs= holds other rows than shard {index}, the rows {start} to {stop - 1}. Leave it out: they are read."
+            )
+        return own
 
     def _check_files(self) -> None:
         for pin in self.pins:
@@ -312,9 +345,9 @@ def planned(folder: AnyPath, request: Request) -> Plan:
     Raises:
         as `plan`.
     """
-    if isinstance(request.teacher, ChatTeacher):
+    for model in language_models(request.teacher):
         raise BadInput(
-            f"{request.teacher.model} is asked many texts at a time already, within a budget that holds for one process; record its "
+            f"{model.model} is asked many texts at a time already, within a budget that holds for one process; record its "
             "answers in one: tl.record(teacher, data, into=...), without on=."
         )
     if (folder / MANIFEST).is_file():

@@ -17,17 +17,16 @@ from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import data_name
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Schema
-from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.truth.given_truth import by_position
 from tutelage.softlabels.encoding import Encoding
 from tutelage.softlabels.folder import LabelFolder, open_labels
 from tutelage.softlabels.labels import in_recorded_columns
 from tutelage.softlabels.options import DTYPES, Dtype
-from tutelage.softlabels.querying import rows_of_a_shard
+from tutelage.softlabels.querying import answers_of_part, rows_of_a_shard
 from tutelage.softlabels.rounding import differ
-from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard, short
+from tutelage.softlabels.shards import Provenance, Shard, columns_so_far, read_shard
 from tutelage.teachers.adapt import as_teacher
-from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint, served_by, would_ask
 from tutelage.teachers.files.open import open_teacher
 
 ROWS_QUERIED_AGAIN = 4
@@ -99,7 +98,7 @@ class Request:
         if provenance.served is not None and served not in (None, provenance.served):
             raise LabelMismatch(
                 f"the answers that are recorded are those of {provenance.served!r}, and the endpoint now serves {served!r}; one recording "
-                f"holds the answers of one model. Name the version as the model, chat:{provenance.served}. {ELSEWHERE}"
+                f"holds the answers of one version. Name that as the model, such as chat:{provenance.served.split(' and ')[0]}. {ELSEWHERE}"
             )
 
     def in_columns(self, table: Schema | None) -> Request:
@@ -130,8 +129,8 @@ class Request:
         Raises:
             NotProbabilities, ShapeError, BadInput: answers of another form than is declared, or a teacher that changes as it answers.
         """
-        some = self.rows.part(0, min(self.rows.count, ROWS_QUERIED_AGAIN))
-        answers = checked_answers(self.teacher.form, self.teacher.answer(some), some, min(self.rows.count, ROWS_QUERIED_AGAIN))
+        count = min(self.rows.count, ROWS_QUERIED_AGAIN)
+        answers = answers_of_part(self.teacher, self.rows.part(0, count), 0, count)
         self.check_unchanged()
         return self.provenance(self.encoding_of(answers))
 
@@ -144,9 +143,9 @@ class Request:
 
     def encoding_like(self, recorded: Encoding) -> Encoding:
         """The encoding, if answers were recorded before: as requested, otherwise as recorded."""
-        if self.top_k is None and recorded.top_k is not None:  # if it was not requested then either, the teacher itself answers so
-            rows = self.rows.part(0, 1)
-            answers = checked_answers(self.teacher.form, self.teacher.answer(rows), rows, 1)
+        # If the most probable classes were not requested then either, the teacher itself answers so; a language model never does.
+        if self.top_k is None and recorded.top_k is not None and not asks_an_endpoint(self.teacher):
+            answers = answers_of_part(self.teacher, self.rows.part(0, 1), 0, 1)
             return Encoding(self.dtype or recorded.dtype, self.encoding_of(answers).top_k)
         return Encoding(self.dtype or recorded.dtype, self.top_k)
 
@@ -175,17 +174,18 @@ class Request:
         Raises:
             LabelMismatch: its answers are not those that were recorded.
         """
-        if isinstance(self.teacher, ChatTeacher) and self.teacher.unanswered(inputs):
+        if would_ask(self.teacher, inputs):
             return
         encoding, form = provenance.encoding, provenance.form
         count = as_rows(inputs).count
-        now = encoding.decoded(encoding.stored(checked_answers(form, self.teacher.answer(inputs), inputs, count), form)[0], form)
+        start = provenance.span(index)[0]
+        now = encoding.decoded(encoding.stored(answers_of_part(self.teacher, inputs, start, start + count), form)[0], form)
         recorded = encoding.decoded(shard.stored[:count], form)
         different = np.flatnonzero(differ(recorded, now, form, half=encoding.dtype == "float16"))
         if len(different):
             row = int(different[0])
             raise LabelMismatch(
-                f"the teacher now gives other answers than those in {folder}: for row {provenance.span(index)[0] + row}, "
+                f"the teacher now gives other answers than those in {folder}: for row {start + row}, "
                 f"{_few(now, row)}, and {_few(recorded, row)} was recorded. It was changed since, or its answers are random. {ELSEWHERE}"
             )
 
@@ -197,14 +197,10 @@ class Request:
         """
         finished = open_labels(folder)
         request = self.in_columns(finished.schema)
-        recorded = finished.provenance.facts
-        requested = request.provenance(request.encoding_like(finished.provenance.encoding), finished.provenance.served).facts
-        differs = next((key for key in requested if recorded[key] != requested[key]), None)
+        requested = request.provenance(request.encoding_like(finished.provenance.encoding), finished.provenance.served)
+        differs = finished.provenance.difference(requested)
         if differs is not None:
-            raise LabelMismatch(
-                f"{folder} holds another recording ({differs} is {short(recorded[differs])} there, {short(requested[differs])} here). "
-                f"{ELSEWHERE}"
-            )
+            raise LabelMismatch(f"{folder} holds another recording ({differs}). {ELSEWHERE}")
         if data_name(request.rows) != finished.data:
             raise LabelMismatch(f"{folder} was recorded on {len(finished)} other rows (data {finished.data[:8]}...). {ELSEWHERE}")
         for index in {0, finished.provenance.shards - 1}:
@@ -213,11 +209,6 @@ class Request:
             inputs = request.rows.part(start, min(stop, start + ROWS_QUERIED_AGAIN))
             request.check_again(folder, index, inputs, shard, finished.provenance)
         return finished
-
-
-def served_by(teacher: Teacher) -> str | None:
-    """The name that an endpoint gives to the model that answers, once it has; None for any other teacher."""
-    return teacher.served if isinstance(teacher, ChatTeacher) else None
 
 
 def teacher_of(given: Any) -> tuple[Teacher, str | None]:

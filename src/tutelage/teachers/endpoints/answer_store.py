@@ -44,6 +44,7 @@ class AnswerStore:
     served: dict[str, str] = field(default_factory=dict, repr=False)
     seconds: dict[str, list[float]] = field(default_factory=dict, repr=False)
     _answered: Counter[str] = field(default_factory=Counter, repr=False)
+    _settings: set[str] = field(default_factory=set, repr=False)
     _settled: dict[str, Spending] = field(default_factory=dict, repr=False)
     _open: dict[int, tuple[str, Spending]] = field(default_factory=dict, repr=False)
     _sent: int = field(default=0, repr=False)
@@ -71,6 +72,10 @@ class AnswerStore:
     def failed(self, asked: str) -> int:
         """The number of requests to a model at an endpoint that brought no answer."""
         return self.spent(asked).requests - self._answered[asked]
+
+    def fits(self, settings: str) -> bool:
+        """Whether a request with these settings was answered: they leave room for some texts."""
+        return settings in self._settings
 
     def check(self) -> None:
         """Check, before anything is asked, that answers can be stored.
@@ -153,7 +158,15 @@ class AnswerStore:
         return number
 
     def settled(
-        self, number: int, cost: Spending, *, key: str = "", choices: Sequence[Choice] = (), model: str = "", seconds: float = 0.0
+        self,
+        number: int,
+        cost: Spending,
+        *,
+        key: str = "",
+        choices: Sequence[Choice] = (),
+        model: str = "",
+        seconds: float = 0.0,
+        settings: str = "",
     ) -> None:
         """Note what a request did cost, and the answers to it if there are any.
 
@@ -164,8 +177,10 @@ class AnswerStore:
             choices: the answers.
             model: the name of the model that answered.
             seconds: how long the request took.
+            settings: hash of all of the request but the text; "" if it is not known.
         """
-        answered = {"key": key, "choices": [one.to_json() for one in choices], "model": model, "seconds": round(seconds, 6)}
+        said = [one.to_json() for one in choices]
+        answered = {"key": key, "choices": said, "model": model, "seconds": round(seconds, 6), "settings": settings}
         self._add({"settled": number, "cost": astuple(cost), **(answered if choices else {})}, durable=bool(choices))
 
     def rejected(self, key: str, why: str, choices: int) -> None:
@@ -211,6 +226,8 @@ class AnswerStore:
             self._answered[asked] += 1
             self.served.setdefault(asked, plain["model"])
             self.seconds.setdefault(asked, []).append(plain["seconds"])
+            if settings := plain.get("settings"):  # none in a store of an earlier version
+                self._settings.add(settings)
 
 
 def _line(plain: dict[str, Any]) -> bytes:

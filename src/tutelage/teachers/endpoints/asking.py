@@ -55,12 +55,14 @@ class Terms:
         most_output: the most tokens of one choice.
         budget: the most that may be spent, what was spent before included; None for no limit.
         first_tokens: whether log-probabilities of the first token are needed.
+        settings: hash of all that requests share; "" if it is not known.
     """
 
     model: str
     most_output: int
     budget: Budget | None = None
     first_tokens: bool = False
+    settings: str = ""
 
 
 class Asking:
@@ -85,6 +87,7 @@ class Asking:
         self._flying = 0
         self._excess = 0
         self._one_at_a_time = self._answered = self._gave_several = False
+        self._fits = store.fits(terms.settings)
         self._doubts = Doubts(max(MOST_DOUBTS, 2 * connection.concurrency))
         self._singly: set[str] = set()  # prompts that were rejected when several choices were asked for
 
@@ -128,8 +131,11 @@ class Asking:
             await self._connection.pause(found.wait or min(FIRST_WAIT * 2**attempt, LAST_WAIT) * _RANDOM.uniform(0.75, 1.0))
 
     def _reject(self, job: Job, found: Failure, choices: int) -> None:
-        """Take a rejected prompt for one without an answer where a filter says so, or where others are answered afterwards."""
-        if found.filtered or (found.too_long and self._answered):
+        """Take a rejected prompt for one without an answer where a filter says so, or where others are answered afterwards.
+
+        One that is too long is at fault itself where any other was answered, now or by an earlier call.
+        """
+        if found.filtered or (found.too_long and (self._answered or self._fits)):
             self._store.rejected(job.key, found.brief, self._lacking(job))
         elif choices > 1:  # some endpoints give one choice a request
             self._singly.add(job.key)
@@ -179,6 +185,7 @@ class Asking:
                 else:
                     taken = time.monotonic() - started
                     answered = {"key": job.key, "choices": found.choices, "model": found.model, "seconds": taken}
+                    answered["settings"] = self._terms.settings
                     self._take_answer(job, number, choices, found)
                     self._check_length(cost, worst)
         finally:  # a request that is cancelled may have to be paid

@@ -249,7 +249,7 @@ class ChatTeacher:
         return Job(key, messages, self.sampling.body, self.sampling.votes, count, row)
 
     def _ask(self, jobs: Mapping[str, Job]) -> None:
-        terms = Terms(self.model, self.sampling.most_output, self.budget, self.sampling.logprobs)
+        terms = Terms(self.model, self.sampling.most_output, self.budget, self.sampling.logprobs, self._shared)
         ask(list(jobs.values()), self.connection, terms, self.store, self.advance)
 
     def _read(self, job: Job) -> _Reading:
@@ -261,6 +261,14 @@ class ChatTeacher:
             return _of_first_token(reader, choices, said)
         votes, others = reader.votes(choices)
         return _Reading(votes / votes.sum() if votes.any() else None, votes, others, 0.0, said)
+
+    @cached_property
+    def _shared(self) -> str:
+        """A hash of all that requests share; "" for a prompt that nothing identifies."""
+        try:
+            return hashlib.sha256(json.dumps([self._identity, self.prompt.identity()]).encode()).hexdigest()[:16]
+        except BadInput:
+            return ""
 
     @cached_property
     def _reader(self) -> ClassReader:
@@ -299,7 +307,21 @@ def texts_to_ask(teacher: Teacher, inputs: Any) -> int:
 
 def asks_an_endpoint(teacher: Any) -> bool:
     """Whether a teacher is a language model behind an endpoint, or is made of some: its answers are stored and cost money."""
-    return next(_language_models(teacher), None) is not None
+    return next(language_models(teacher), None) is not None
+
+
+def would_ask(teacher: Any, inputs: Any) -> bool:
+    """Whether a teacher, itself a language model or made of some, would ask an endpoint about any of these rows."""
+    try:
+        return any(model.unanswered(inputs) for model in language_models(teacher))
+    except BadInput:  # it makes texts of the rows, which are not known before
+        return True
+
+
+def served_by(teacher: Any) -> str | None:
+    """The names that endpoints gave to the models that answered; None if not all have, or if it asks none."""
+    served = [model.served for model in language_models(teacher)]
+    return " and ".join(dict.fromkeys(name for name in served if name is not None)) if served and None not in served else None
 
 
 def check_stored_apart(teacher: Any, folder: AnyPath) -> None:
@@ -308,19 +330,19 @@ def check_stored_apart(teacher: Any, folder: AnyPath) -> None:
     Raises:
         CannotWrite: they are.
     """
-    for model in _language_models(teacher):
+    for model in language_models(teacher):
         if model.store.folder is not None:
             check_apart(folder, model.store.folder)
 
 
-def _language_models(teacher: Any) -> Iterator[ChatTeacher]:
+def language_models(teacher: Any) -> Iterator[ChatTeacher]:
     """The language models that a teacher is, or is made of."""
     if isinstance(teacher, ChatTeacher):
         yield teacher
         return
     for inner in (getattr(teacher, "teacher", None), *(getattr(teacher, "teachers", None) or ())):
         if inner is not None:
-            yield from _language_models(inner)
+            yield from language_models(inner)
 
 
 def _texts(inputs: Any) -> list[str]:

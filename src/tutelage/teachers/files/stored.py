@@ -206,7 +206,7 @@ _STORED: dict[str, Callable[[Any, Path], dict[str, Any]]] = {
 _MADE: dict[str, Callable[[Mapping[str, Any], Path], Teacher]] = {
     "EstimatorTeacher": _of_estimator,
     "BoosterTeacher": _of_file,
-    "OnnxTeacher": _of_file,
+    "OnnxTeacher": lambda about, folder: as_teacher(folder / about["file"], **about["declared"]),
     "FunctionTeacher": _of_function,
     "TorchTeacher": _of_network,
     "name": lambda about, folder: open_teacher(about["name"]),

@@ -20,7 +20,7 @@ from tutelage.data.views import Views
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import SHARD_ROWS
-from tutelage.softlabels.querying import query_parts
+from tutelage.softlabels.querying import answers_of_part, query_parts
 
 
 def answers_to(teacher: Teacher, data: Any) -> Answers:
@@ -36,7 +36,7 @@ def answers_to(teacher: Teacher, data: Any) -> Answers:
     if isinstance(teacher, SoftLabels | LabelFolder):
         return _answers_of_names(teacher, _names_of(rows, teacher))
     parts = query_parts(rows, teacher.form)
-    return joined(checked_answers(teacher.form, teacher.answer(part), part, stop - start) for start, stop, part in parts)
+    return joined(answers_of_part(teacher, part, start, stop) for start, stop, part in parts)
 
 
 def recorded_of_items(X: Any, dataset: Any, recorded: Any) -> tuple[Names, Answers]:

@@ -1,0 +1,184 @@
+"""What a model sees of a row depends on the whole table, whatever part of it the row is read in."""
+
+from datetime import time
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.parquet as pq
+import pytest
+
+from tutelage.core.errors import BadInput
+from tutelage.data.row_names import row_names
+from tutelage.data.rows import as_rows
+from tutelage.data.table_file import TableFile
+from tutelage.data.tables.settled import Settled, settle
+from tutelage.data.tables.sources import open_tables
+
+GAP, LARGE = 13, 2**60 + 1
+WHOLE = [*range(GAP), None, *range(GAP, 19)]
+TABLE = pa.table(
+    {
+        "age": WHOLE,
+        "small": pa.array(WHOLE, pa.uint8()),
+        "large": [LARGE if place == 2 else value for place, value in enumerate(WHOLE)],
+        "unsigned": pa.array([2**63 + 1 if place == 2 else value for place, value in enumerate(WHOLE)], pa.uint64()),
+        "flag": [None if place >= GAP else place % 2 == 0 for place in range(20)],
+        "price": pa.array([None if value is None else Decimal(value) for value in WHOLE], pa.decimal128(9, 0)),
+        "cents": pa.array([None if value is None else Decimal(value) / 4 for value in WHOLE], pa.decimal128(9, 2)),
+        "at": pa.array([time(1, 2, 3, 500 if place == 7 else 0) for place in range(20)], pa.time64("us")),
+        "whole": range(20),
+        "text": [None if value is None else f"t{value}" for value in WHOLE],
+        "since": pa.array([None if value is None else 18_000 + value for value in WHOLE], pa.date32()),
+        "nothing": pa.nulls(20),
+    }
+)
+COLOURS = pa.chunked_array([pa.array(one).dictionary_encode() for one in (["red"] * 5, ["blue", None] * 5, ["green", "red"] * 2 + [None])])
+
+
+def _in_parquet(table, folder, **options):
+    pq.write_table(table, folder / "rows.parquet", row_group_size=4, **options)
+    return folder / "rows.parquet"
+
+
+def _in_files(table, folder):
+    for place, start in enumerate(range(0, 20, 6)):
+        pq.write_table(table.slice(start, 6), folder / f"part-{place}.parquet")
+    return folder
+
+
+def _in_csv(table, folder):
+    pa.csv.write_csv(table.drop_columns(["nothing"]), folder / "rows.csv")
+    return folder / "rows.csv"
+
+
+def _in_json(table, folder):
+    table.drop_columns(["price", "cents"]).to_pandas(date_as_object=True, integer_object_nulls=True).to_json(
+        folder / "rows.jsonl", orient="records", lines=True, default_handler=str
+    )
+    return folder / "rows.jsonl"
+
+
+SOURCES = {
+    "Arrow table": lambda table, folder: table,
+    "Arrow batch": lambda table, folder: table.combine_chunks().to_batches()[0],
+    "Parquet": _in_parquet,
+    "Parquet without statistics": lambda table, folder: _in_parquet(table, folder, write_statistics=False),
+    "files": _in_files,
+    "CSV": _in_csv,
+    "JSONL": _in_json,
+    "pyarrow Dataset": lambda table, folder: pa.dataset.dataset(_in_parquet(table, folder)),
+}
+
+
+def _check_parts(rows):
+    whole = rows.part(0, rows.count)
+    for size in (1, 3, 20):
+        parts = [part for _, _, part in rows.parts(size)]
+        for part in parts:
+            assert part.dtypes.to_dict() == whole.dtypes.to_dict()
+        joined = pd.concat(parts, ignore_index=True)
+        pd.testing.assert_frame_equal(joined, whole)
+        for name in whole:  # None and NaN are alike to assert_frame_equal
+            assert [cell is None for cell in joined[name]] == [cell is None for cell in whole[name]]
+    return whole
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_cells_and_dtypes_do_not_depend_on_the_part_in_which_they_are_read(name, tmp_path):
+    whole = _check_parts(as_rows(SOURCES[name](TABLE, tmp_path)))
+    assert (str(whole["age"].dtype), str(whole["flag"].dtype), str(whole["whole"].dtype)) == ("float64", "object", "int64")
+    assert str(whole["large"].dtype) == "Int64"
+    assert whole["large"][2] == LARGE
+
+
+@pytest.mark.parametrize("name", ["Arrow table", "Arrow batch", "Parquet", "Parquet without statistics", "files", "pyarrow Dataset"])
+def test_categories_are_those_of_all_rows_in_every_part(name, tmp_path):
+    whole = _check_parts(as_rows(SOURCES[name](pa.table({"colour": COLOURS, "size": range(20)}), tmp_path)))
+    assert list(whole["colour"].cat.categories) == ["red", "blue", "green"]
+
+
+def test_categories_of_numbers_and_ordered_ones_are_those_of_all_rows(tmp_path):
+    frame = pd.DataFrame({"grade": pd.Categorical([3, 1, 2, None] * 5), "step": pd.Categorical(list("abca") * 5, ordered=True)})
+    frame.to_parquet(tmp_path / "rows.parquet", row_group_size=3)
+    whole = _check_parts(as_rows(tmp_path / "rows.parquet"))
+    assert set(whole["grade"].cat.categories) == {1, 2, 3}
+    assert whole["step"].cat.ordered
+
+
+def test_hugging_face_rows_do_not_depend_on_their_part():
+    datasets = pytest.importorskip("datasets")
+    dataset = datasets.Dataset(TABLE.select(["age", "flag", "whole"]))
+    assert str(_check_parts(as_rows(dataset))["age"].dtype) == "float64"
+    chosen = as_rows(dataset.select(range(GAP)))  # without the gap
+    assert str(_check_parts(chosen)["age"].dtype) == "int64"
+
+
+def test_footers_tell_where_cells_are_missing_and_only_other_columns_are_read(tmp_path):
+    path = _in_parquet(TABLE.append_column("colour", COLOURS), tmp_path)
+    read, source = [], open_tables([path])
+    piece = source._pieces[0]
+    original = piece.read
+    object.__setattr__(piece, "read", lambda names, start, stop: read.extend(names) or original(names, start, stop))
+    found = source.settled(source.names)
+    assert set(read) == {"at", "colour"}
+    assert found["age"] == Settled(gaps=True)
+    assert found["large"] == found["unsigned"] == Settled(gaps=True, large=True)
+    assert found["whole"] == Settled()
+    assert source.settled(["age", "colour"])["colour"].categories.to_pylist() == ["red", "blue", "green"]
+    assert read.count("colour") == 1
+
+
+def test_a_file_in_which_a_column_holds_nothing_says_so(tmp_path):
+    pq.write_table(pa.table({"age": [1, 2], "flag": [True, False]}), tmp_path / "part-0.parquet")
+    pq.write_table(pa.table({"age": pa.nulls(2), "flag": pa.nulls(2)}), tmp_path / "part-1.parquet")
+    source = open_tables([tmp_path])
+    for piece in source._pieces:
+        object.__setattr__(piece, "read", lambda *_: pytest.fail("read"))
+    assert source.settled(source.names) == {"age": Settled(gaps=True), "flag": Settled(gaps=True)}
+    assert str(_check_parts(as_rows(tmp_path))["age"].dtype) == "float64"
+
+
+def test_what_is_known_of_parts_is_known_of_all():
+    parts = [TABLE.slice(start, 3) for start in range(0, 20, 3)]
+    assert settle(parts) == settle([TABLE])
+    assert settle([TABLE])["large"] == Settled(gaps=True, large=True)
+
+
+def test_names_do_not_depend_on_the_part_in_which_rows_are_read(tmp_path):
+    rows = as_rows(_in_parquet(TABLE.append_column("colour", COLOURS), tmp_path))
+    names = np.concatenate([row_names(part) for _, _, part in rows.parts(3)])
+    np.testing.assert_array_equal(names, row_names(rows.part(0, 20)))
+
+
+DECLARED = {
+    "a fraction comes last": (["1"] * 5 + ["1.5"], "number", "float64"),
+    "a gap comes first": ([None] * 5 + ["3"], "number", "float64"),
+    "truth values after gaps": ([None] * 5 + ["true"], "boolean", "object"),
+    "a moment comes last": (["2020-01-01"] * 5 + ["2020-01-01 10:00"], "date", "datetime64[us]"),
+    "categories that are no numbers": (["1.0"] * 5 + ["x"], "category", "category"),
+    "categories that are numbers": (["1"] * 5 + ["1.5"], "category", "category"),
+}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_what_texts_of_parquet_files_stand_for_is_found_from_all_of_them(name, tmp_path, monkeypatch):
+    cells, kind, dtype = DECLARED[name]
+    monkeypatch.setattr("tutelage.data.tables.pieces.READ_ROWS", 2)
+    pq.write_table(pa.table({"a": cells, "b": range(6)}), tmp_path / "rows.parquet", row_group_size=2)
+    pd.DataFrame({"a": cells, "b": range(6)}).to_csv(tmp_path / "rows.csv", index=False)
+    files = (TableFile.open(tmp_path / f"rows.{suffix}", dtype={"a": kind}) for suffix in ("parquet", "csv"))
+    in_parquet, in_csv = (_check_parts(file.rows()) for file in files)
+    assert str(in_parquet["a"].dtype) == dtype
+    assert in_parquet["a"].dropna().tolist() == in_csv["a"].dropna().tolist()
+
+
+def test_texts_of_parquet_files_that_stand_for_several_types_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.data.tables.pieces.READ_ROWS", 1)
+    days = ["2020-01-01 10:00", "2020-01-01 10:00Z"]
+    pq.write_table(pa.table({"day": days, "b": [1, 2]}), tmp_path / "rows.parquet", row_group_size=1)
+    with pytest.raises(BadInput, match=r"column 'day' of .*rows.parquet holds cells of different types .*declare another type for it"):
+        TableFile.open(tmp_path / "rows.parquet", dtype={"day": "date"})

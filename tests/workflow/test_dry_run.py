@@ -78,6 +78,15 @@ def test_it_counts_other_processes_and_refuses_students_that_they_cannot_make():
         dry_run(problem, plan, Stages(), on=tl.Local(3))
 
 
+def test_a_teacher_made_of_language_models_is_asked_nothing(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "key")
+    model = tl.teachers.chat("model", ["ham", "spam"], endpoint="http://127.0.0.1:9/v1")
+    teacher, texts = tl.relabelled(model, ["spam", "ham"]), ["some text"] * 100
+    problem, plan = Problem(teacher, "teacher", row_set(texts, ["ham", "spam"] * 50)), plan_of("binary", has_truth=True, **SMALL)
+    with pytest.raises(BadInput, match=r"made of language models, whose answers cost; ask each of them for its price"):
+        dry_run(problem, plan, Stages())
+
+
 def test_recorded_answers_are_not_asked():
     problem = Problem(tl.record(TEACHER, X), "answers", row_set(X, Y))
     planned = dry_run(problem, plan_of("binary", has_truth=True, **SMALL), Stages())

@@ -15,11 +15,13 @@ from tutelage.checks.preflight import asks_made_rows
 from tutelage.core.arrays import Floats
 from tutelage.core.engines.engines import workers_of
 from tutelage.core.environment import PACKAGES, environment
+from tutelage.core.errors import BadInput
 from tutelage.core.running.stages import Stages
 from tutelage.losses.class_weights import weights_by_name
 from tutelage.report.distillation.limits import drop_unit
 from tutelage.search.families import Family, numbers_in_a_row, passes
 from tutelage.softlabels.querying import query
+from tutelage.teachers.endpoints.chat_teacher import asks_an_endpoint
 from tutelage.workflow.distillation.evidence.curve import SEEDS as CURVE_SEEDS
 from tutelage.workflow.distillation.evidence.curve import SHARES
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
@@ -112,8 +114,13 @@ def dry_run(problem: Problem, plan: Plan, stages: Stages, *, on: Any = None) -> 
         on: where students are trained, as `distill` takes it.
 
     Raises:
-        BadInput: as the run itself would.
+        BadInput: as the run itself would; or the teacher is made of language models, whose answers cost money.
     """
+    if asks_an_endpoint(problem.teacher):
+        raise BadInput(
+            "a dry run asks the teacher a few rows, and this one is made of language models, whose answers cost; ask each of them for its "
+            "price instead: model.estimate(texts)."
+        )
     check_sendable(plan.families, on)
     if plan.cascade is not None:
         check_cascade(problem, plan.exports)

@@ -152,6 +152,13 @@ def test_texts_choose_how_many_words_they_use_and_take_a_pool(run, unchecked):
     assert all(trial["settings"]["max_words"] in (1000, 3000, 5000, 20_000) for trial in found.front)
 
 
+def test_a_pipeline_of_the_users_reads_the_texts_itself(run, unchecked):
+    own = {"mine": (make_pipeline(TfidfVectorizer(), tl.SoftLogistic()), {})}
+    found = run(taught(TEXTS, BINARY), TEXTS[SEEN:], BINARY[SEEN:], students=own, trials=1)
+    assert found.record.arm("answers").student == "mine"
+    assert found.student.predict(["alpha win", "alpha lose"]).tolist() == [1, 0]
+
+
 @pytest.mark.exhaustive
 def test_networks_of_texts_are_tried_where_they_are_named(run, unchecked):
     found = run(taught(TEXTS, BINARY), TEXTS[SEEN:], BINARY[SEEN:], students=["mlp"], trials=1)

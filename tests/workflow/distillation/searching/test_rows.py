@@ -2,8 +2,11 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
+from tutelage.search.families import family_named
 from tutelage.teachers.adapt import as_teacher
 from tutelage.workflow.distillation.given.answered import MADE, Answered, MoreRows
 from tutelage.workflow.distillation.given.part import Part
@@ -79,3 +82,21 @@ def test_other_processes_get_the_same_rows():
         for part in ("train", "validation", "more"):
             np.testing.assert_array_equal(getattr(here, part).rows, getattr(there, part).rows)
     assert every.prepared(0) is every.prepared(0)
+
+
+def test_texts_are_encoded_as_the_vectorizer_of_their_seed_does():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(["red", "green", "blue", "dark", "light"], 4)) for _ in X]
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, Y)
+    problem = Problem(as_teacher(model), "teacher", row_set(texts, Y))
+    found = split(problem, seed=0)
+    answered = Answered(Part(texts, ANSWERS), Part(texts, ANSWERS).take(found.test), None)
+    rows = pickle.loads(pickle.dumps(DevelopmentRows.of(problem, found, answered, seed=0, seeds=2)))  # noqa: S301
+    family = family_named("logistic", "binary")
+    for purpose, counted in ((0, True), (1, True), (SEARCHED, False)):
+        prepared, settings = rows.prepared(purpose), {"max_words": 1000}
+        fresh = TfidfVectorizer(**prepared.encoder(family, settings).get_params()).fit(prepared.train.rows)
+        assert (prepared.words is not None) == counted
+        for name in ("train", "validation"):
+            expected = fresh.transform(getattr(prepared, name).rows).toarray()
+            assert np.allclose(prepared.encoded(family, settings, name).toarray(), expected, rtol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import RLock
 from typing import Any
@@ -121,14 +121,21 @@ class DevelopmentRows:
                 drawn = self.draws[purpose]
                 train, validation = self.given.take(drawn.train), self.given.take(drawn.validation)
                 more = None if self.more is None or drawn.more is None else self.more.take(drawn.more)
-                places = {"train": drawn.train, "validation": drawn.validation}
                 text = isinstance(train.rows, list)
-                self._last[purpose] = Prepared(self.form, train, validation, more, self.schema, text, self._words if text else None, places)
+                prepared = Prepared(self.form, train, validation, more, self.schema, text)
+                if text and isinstance(purpose, int):  # a search takes few of the texts: to count all would take longer
+                    counts, learnt = self._words
+                    places = {"train": np.searchsorted(learnt, drawn.train), "validation": np.searchsorted(learnt, drawn.validation)}
+                    prepared = replace(prepared, words=counts, places=places)
+                self._last[purpose] = prepared
             return self._last[purpose]
 
     @cached_property
-    def _words(self) -> WordCounts:
-        return WordCounts(self.given.rows)
+    def _words(self) -> tuple[WordCounts, Places]:
+        """The words of the texts that any seed trains or validates on, and the places of these texts, ascending."""
+        drawn = [one for purpose, one in self.draws.items() if isinstance(purpose, int)]
+        learnt = np.unique(np.concatenate([places for one in drawn for places in (one.train, one.validation)]))
+        return WordCounts(self.given.take(learnt).rows), learnt
 
     def __getstate__(self) -> dict[str, Any]:
         return {**{name: value for name, value in self.__dict__.items() if name != "_words"}, "_last": {}, "_lock": None}

@@ -43,7 +43,7 @@ class Prepared:
         more: rows without ground truth, for the arm that learns from them, with weights if the others have some; None if there are none.
         schema: the columns of the rows; None for a matrix or a list of texts.
         text: whether the rows are texts.
-        words: of texts, counted once for all seeds, of which the rows are some; None to let each encoder count.
+        words: of texts, counted once for all seeds, of which the rows are some; None for other rows, and to let each encoder count.
         places: among these texts, of the rows to train and validate on, by name.
     """
 
@@ -91,7 +91,8 @@ class Prepared:
         with self._lock:
             if encoding not in self._encoders:
                 encoder = self._unfitted_encoder(family, settings.get(MAX_WORDS))
-                counted = None if self.words is None or not self.text else self.words.fitted(encoder, self.places["train"])
+                counts = self.words if encoder != "passthrough" else None
+                counted = None if counts is None else counts.fitted(encoder, self.places["train"])
                 if counted is not None:
                     self._counted[encoding], encoder = counted, counted[0]
                 elif encoder != "passthrough":  # fitting it and encoding its rows takes hardly longer than fitting alone

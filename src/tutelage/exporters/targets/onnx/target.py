@@ -163,7 +163,8 @@ def _describe(model: ModelProto, job: Job, header: Sequence[str]) -> None:
     schema = Schema(tuple(Column(one.name, one.type) for one in program.inputs)) if program.inputs else None
     del model.metadata_props[:]
     cascade = None if program.guarantee is None else asdict(program.guarantee)
-    described = FileDescription(program.form, schema, cascade, program.levels).to_metadata()
+    row_by_row = job.settings.precision == "int8-dynamic"  # ranges are measured over all rows of a run
+    described = FileDescription(program.form, schema, cascade, program.levels, row_by_row).to_metadata()
     if job.proofs:
         described["parity"] = json.dumps(asdict(job.proofs[0]))
     if job.drops:

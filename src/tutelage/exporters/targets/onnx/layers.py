@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.arrays import Integers
 from tutelage.exporters.program import operations as op
-from tutelage.exporters.targets.onnx.graph import DOUBLE, Graph, Value
+from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, Graph, Value
 
 
 def dense(graph: Graph, operation: op.Dense, x: Value) -> Value:
@@ -124,3 +125,24 @@ def reshape(graph: Graph, operation: op.Reshape, x: Value) -> Value:
     if len(operation.to) == 1:
         return Value(graph.node("Flatten", x.name, axis=1), x.kind, operation.to)
     return Value(graph.node("Reshape", x.name, graph.places(-1, *operation.to)), x.kind, operation.to)
+
+
+def without_numbers(graph: Graph, answers: Value, entering: Sequence[Value], refused: Sequence[str]) -> Value:
+    """The answers, with NaN in rows that have numbers which the student refuses: in 8 bits, they would become ordinary ones.
+
+    Args:
+        graph: the graph so far.
+        answers: (rows, outputs).
+        entering: what enters the first weighted sums.
+        refused: the operators that find such numbers, "IsNaN" or "IsInf".
+    """
+    found = ""
+    for x in (x for x in entering if x.kind in (FLOAT, DOUBLE)):
+        for operator in refused:
+            marks = graph.node("Cast", graph.node(operator, x.name), to=FLOAT)
+            marks = graph.reduced("ReduceMax", graph.node("Reshape", marks, graph.places(0, -1)), 1, keep=True)
+            found = graph.node("Max", found, marks) if found else marks
+    if not found:
+        return answers
+    some = graph.node("Greater", found, graph.constant(np.float32(0.5)))
+    return Value(graph.node("Where", some, graph.numbers(np.nan, answers.kind), answers.name), answers.kind, answers.shape)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -155,14 +156,15 @@ class ServedFile:
         """The answers to rows.
 
         Raises:
-            BadInput: numbers of several arrays that the graph does not take, such as ids beyond its vocabulary.
+            BadInput: numbers that the graph does not take, such as ids beyond its vocabulary.
         """
         if isinstance(rows, StructuredRows):
             found: Any = answers_of_arrays(self.session, self.form, self.session.get_outputs()[0].name, rows)
             return Answered.of(found, None if self.form.task == "regression" else confidence_of(found, self.form.task))
         outputs = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
         most = 1 if self.row_by_row else None  # so that no client's answer depends on the rows of another
-        parts = [self.session.run(outputs, part) for part in parts_of(self._feeds(rows), len(rows), most=most)]
+        with _refused_as_bad_input():
+            parts = [self.session.run(outputs, part) for part in parts_of(self._feeds(rows), len(rows), most=most)]
         values, *deferred = parts[0] if len(parts) == 1 else (np.concatenate(each) for each in zip(*parts, strict=True))
         confidence = None if self.form.task == "regression" else confidence_of(values, self.form.task)
         return Answered.of(values, confidence, np.asarray(deferred[0]).reshape(-1) if deferred else None)
@@ -183,6 +185,15 @@ class ServedFile:
                 feeds[taken.name] = numbers[:, number : number + 1]
                 number += 1
         return feeds
+
+
+@contextmanager
+def _refused_as_bad_input() -> Iterator[None]:
+    """What onnxruntime says of numbers that a graph does not take, as a mistake of the client; its other errors stay what they are."""
+    try:
+        yield
+    except require("onnxruntime.capi.onnxruntime_pybind11_state").InvalidArgument as error:
+        raise BadInput(f"the ONNX file cannot take these rows ({one_line(error)}).") from error
 
 
 def _file_of(run: Path) -> Path:

@@ -235,9 +235,8 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
         form = _agreeing(described.form, declared)
-        has_threshold = described.cascade is not None
-        of_ours = {"columns": described.columns, "has_threshold": has_threshold, "row_by_row": described.row_by_row}
-        return OnnxTeacher(session, form, output, fingerprint, source=kept, declared=declared, **of_ours)
+        teacher = OnnxTeacher(session, form, output, fingerprint, described.columns, source=kept, declared=declared)
+        return replace(teacher, has_threshold=described.cascade is not None, row_by_row=described.row_by_row)
     labels = _class_labels(model.graph)
     by_class = _outputs_of_classes(session, labels or ())
     output = by_class[0] if by_class else _answer_output(session, of_classifier=labels is not None)

@@ -60,8 +60,14 @@ def sizes_of(form: AnswerForm, values: Floats) -> Floats:
     """(outputs,) the size of the answers to ordinary rows, to which differences are related: 1 for probabilities."""
     if form.task != "regression":
         return np.ones(values.shape[1])
-    sizes = np.sqrt(np.mean(np.where(np.isfinite(values), values, 0.0) ** 2, axis=0))
-    return np.where(sizes > 0, sizes, 1.0)
+    sizes = units_of(values)
+    return sizes * np.sqrt(np.mean((np.where(np.isfinite(values), values, 0.0) / sizes) ** 2, axis=0))
+
+
+def units_of(values: Floats) -> Floats:
+    """(outputs,) the largest of the answers, whose squares stay in double precision once they are divided by it; 1 where all are zero."""
+    largest: Floats = np.abs(np.where(np.isfinite(values), values, 0.0)).max(axis=0, initial=0.0)
+    return np.where(largest > 0, largest, 1.0)
 
 
 def _taken(given: Any, places: Any) -> Any:

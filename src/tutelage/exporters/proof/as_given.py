@@ -60,8 +60,9 @@ def sizes_of(form: AnswerForm, values: Floats) -> Floats:
     """(outputs,) the size of the answers to ordinary rows, to which differences are related: 1 for probabilities."""
     if form.task != "regression":
         return np.ones(values.shape[1])
-    sizes = units_of(values)
-    return sizes * np.sqrt(np.mean((np.where(np.isfinite(values), values, 0.0) / sizes) ** 2, axis=0))
+    units = units_of(values)
+    sizes: Floats = units * np.sqrt(np.mean((np.where(np.isfinite(values), values, 0.0) / units) ** 2, axis=0))
+    return np.where(sizes > 0, sizes, 1.0)
 
 
 def units_of(values: Floats) -> Floats:

@@ -16,7 +16,6 @@ from tutelage.data.schema import Column, Schema, listed
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
-from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.onnx import columns, forest, functions, layers, parts, words
 from tutelage.exporters.targets.onnx.columns import Row
@@ -72,20 +71,7 @@ def _written(job: Job, header: Sequence[str]) -> dict[str, bytes]:
 
 def _refused(job: Job) -> tuple[str, ...]:
     """The operators of ONNX that find the numbers which a student refuses, or answers with no number; integers would hide them."""
-    return tuple(operator for operator, cell in (("IsNaN", np.nan), ("IsInf", np.inf)) if not _answers(job, cell))
-
-
-def _answers(job: Job, cell: float) -> bool:
-    """Whether the student answers a row in which each number is this one."""
-    row = job.rows[:1]
-    if row.numbers.dtype.kind != "f" or not row.numbers.size:
-        return True
-    try:
-        with np.errstate(all="ignore"):
-            answers = job.subject.answers(job.subject.exact(CheckRows(np.full_like(row.numbers, cell), row.texts)))
-    except BadInput:
-        return False
-    return bool(np.isfinite(answers.values).all())
+    return tuple(operator for operator, cell in (("IsNaN", np.nan), ("IsInf", np.inf)) if job.refuses(cell))
 
 
 def model_of(program: Program, precision: str | None = None, target_opset: int | None = None, refused: Sequence[str] = ()) -> ModelProto:

@@ -28,6 +28,8 @@ def test_texts_of_several_columns_are_counted_together():
     half = texts([TEXT_CHARACTERS // 4] * 4)
     assert list(runs(4, [half])) == [slice(0, 4)]
     assert list(runs(4, [half, half[:, None]])) == [slice(0, 2), slice(2, 4)]
+    assert list(runs(4, [np.column_stack([half, half])])) == [slice(0, 2), slice(2, 4)]
+    assert list(runs(4, [half, np.column_stack([half, half, half])])) == [slice(place, place + 1) for place in range(4)]
 
 
 def test_numbers_are_cut_by_their_count_alone_and_no_rows_are_a_run():

@@ -19,7 +19,7 @@ def runs(count: int, texts: Sequence[NDArray[Any]], *, most: int | None = None) 
 
     Args:
         count: number of rows; none are a run as well.
-        texts: (rows,) or (rows, 1) texts of each input of texts; none for a graph of numbers.
+        texts: (rows,) or (rows, columns) texts of each input of texts; none for a graph of numbers.
         most: rows a run; None for any number. 1 for a file that answers a row by the others of its run (`FileDescription.row_by_row`).
 
     Example:
@@ -35,7 +35,8 @@ def runs(count: int, texts: Sequence[NDArray[Any]], *, most: int | None = None) 
         step = count if most is None else most
         yield from (slice(start, min(start + step, count)) for start in range(0, count, step))
         return
-    lengths = np.sum([[len(cell) for cell in cells.ravel().tolist()] for cells in texts], axis=0).tolist()
+    cells = np.column_stack([each.reshape(count, -1) for each in texts])
+    lengths = [sum(map(len, row)) for row in cells.tolist()]
     most = TEXT_ROWS if most is None else min(most, TEXT_ROWS)
     start, longest = 0, 0
     for place, length in enumerate(lengths):

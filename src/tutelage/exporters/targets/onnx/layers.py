@@ -136,13 +136,12 @@ def without_numbers(graph: Graph, answers: Value, entering: Sequence[Value], ref
         entering: what enters the first weighted sums.
         refused: the operators that find such numbers, "IsNaN" or "IsInf".
     """
-    found = ""
     for x in (x for x in entering if x.kind in (FLOAT, DOUBLE)):
-        for operator in refused:
-            marks = graph.node("Cast", graph.node(operator, x.name), to=FLOAT)
-            marks = graph.reduced("ReduceMax", graph.node("Reshape", marks, graph.places(0, -1)), 1, keep=True)
-            found = graph.node("Max", found, marks) if found else marks
-    if not found:
-        return answers
-    some = graph.node("Greater", found, graph.constant(np.float32(0.5)))
-    return Value(graph.node("Where", some, graph.numbers(np.nan, answers.kind), answers.name), answers.kind, answers.shape)
+        marks = graph.node("Sub", x.name, x.name)  # NaN where a number is not finite, otherwise zero
+        if len(refused) == 1:
+            found = graph.node(refused[0], x.name)
+            marks = graph.node("Where", found, graph.numbers(np.nan, x.kind), graph.numbers(0.0, x.kind))
+        marks = graph.reduced("ReduceSum", marks, *range(1, len(x.shape) + 1))
+        total = graph.cast(Value(graph.node("Reshape", marks, graph.places(-1, 1)), x.kind, (1,)), answers.kind)
+        answers = Value(graph.node("Add", answers.name, total.name), answers.kind, answers.shape)
+    return answers

@@ -122,11 +122,10 @@ def sql(files: Sequence[Written]) -> list[np.ndarray]:
             database.executemany(f"INSERT INTO rows VALUES (?{', ?' * len(file.columns)})", given)  # noqa: S608
             ran = database.execute(file.path.read_bytes().decode())
             names = [each[0] for each in ran.description]
-            first = 2 + len(file.columns)
-            assert names[1] == "own_key"
-            assert names[first].startswith(("probability_0", "prediction"))
-            rows = sorted(ran.fetchall(), key=lambda row: row[1])
-            found.append(np.array([row[first : first + file.outputs] for row in rows], dtype=np.float64))
+            key = names.index("own_key")
+            assert names[0] in ("probability_0", "prediction", "prediction_0")
+            rows = sorted(ran.fetchall(), key=lambda row: row[key])
+            found.append(np.array([row[: file.outputs] for row in rows], dtype=np.float64))
     return found
 
 

@@ -63,8 +63,8 @@ COPY rows FROM STDIN WITH (FORMAT csv);
 COPY ({file.path.read_bytes().decode()}) TO STDOUT WITH (FORMAT csv, HEADER);"""
         options = "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", folder, "-d", "postgres"
         names, *rows = csv.reader(io.StringIO(_run("psql", *options, given=script)))
-        first = names.index("own_key") + 1 + len(file.columns)
-        assert names[first].startswith(("probability_0", "prediction"))
-        rows.sort(key=lambda row: int(row[first - len(file.columns) - 1]))
-        found.append(np.array([[cell or "nan" for cell in row[first : first + file.outputs]] for row in rows], dtype=np.float64))
+        key = names.index("own_key")
+        assert names[0] in ("probability_0", "prediction", "prediction_0")
+        rows.sort(key=lambda row: int(row[key]))
+        found.append(np.array([[cell or "nan" for cell in row[: file.outputs]] for row in rows], dtype=np.float64))
     return found

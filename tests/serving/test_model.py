@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 from onnx import TensorProto, helper, load_from_string, save
 
 import tutelage as tl
@@ -147,3 +148,18 @@ def test_a_threshold_without_its_output_is_refused(table, tmp_path):
     (tmp_path / "student.onnx").write_bytes(onnx_with_checksum(model))
     with pytest.raises(DamagedFile):
         ServedFile.open(tmp_path)
+
+
+def test_an_id_beyond_the_vocabulary_is_a_mistake_of_the_request(tmp_path):
+    torch = pytest.importorskip("torch")
+    ids = np.random.default_rng(0).integers(0, 10, size=(60, 3))
+    net = torch.nn.Sequential(torch.nn.Embedding(10, 4), torch.nn.Flatten(), torch.nn.Linear(12, 2))
+    student = tl.TorchStudent(net, tl.losses.hard_cross_entropy()).fit(ids, y=(ids.sum(1) > 13).astype(int), epochs=1, seed=0)
+    tl.export(student, tmp_path / "student.onnx", check_on=ids, compared_rows=60)
+    with TestClient(tl.serving.create_app(tmp_path / "student.onnx")) as client:
+        assert client.post("/v1/answer", json=[1, 2, 9]).status_code == 200
+        for body in ([1, 2, 10], [1, 2, 2**53]):
+            refused = client.post("/v1/answer", json=body)
+            assert refused.status_code == 422
+            assert "cannot take these rows" in refused.json()["detail"]
+        assert client.post("/v1/answers", json={"rows": [[1, 2, 3], [1, 2, 10]]}).status_code == 422

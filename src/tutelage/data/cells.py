@@ -136,6 +136,13 @@ def large_whole_cells(column: Any) -> NDArray[Any] | None:
     return np.asarray(np.array([*bounds.tolist(), None], dtype=object)[column.cat.codes])  # the code of a gap is -1
 
 
+def beyond_exact(cells: NDArray[Any]) -> bool:
+    """Whether there are whole numbers beyond 2**53, some of which double precision takes as one."""
+    if cells.dtype.kind in "iu":
+        return bool(((cells > EXACT) | (cells < -EXACT)).any())
+    return cells.dtype == object and any(isinstance(cell, int | np.integer) and abs(int(cell)) > EXACT for cell in cells.ravel().tolist())
+
+
 def numbers(cells: NDArray[Any], name: str) -> NDArray[Any]:
     """(rows,) numbers, NaN where a cell is missing. Truth values are 0 and 1, and texts that are numbers are converted.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tutelage.students.saved.trained_folder import sha256_of_student
 from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays
 from tutelage.teachers.adapters.onnx_file import check_graph
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
+from tutelage.teachers.adapters.onnx_runs import parts_of
 
 DEFERRED = "deferred"
 _ARRAYS: dict[str, Numbers] = {
@@ -110,6 +112,7 @@ class ServedFile:
         form: kind, task and classes of the answers.
         rows_as: how a row looks.
         guarantee: what was proven of the confidence at which the student answers itself; None for a student that answers every row.
+        row_by_row: whether each row is asked alone, as the file says of itself.
     """
 
     path: Path
@@ -118,6 +121,7 @@ class ServedFile:
     form: AnswerForm
     rows_as: RowFormat
     guarantee: Mapping[str, Any] | None
+    row_by_row: bool = False
 
     @classmethod
     def open(cls, run: Path, *, threads: int = 1) -> ServedFile:
@@ -145,19 +149,23 @@ class ServedFile:
         check_exported(path, sha256_of_student(run) if run.is_dir() else None)
         described = FileDescription.from_metadata(about.custom_metadata_map)
         check_graph(session, described, str(path))
-        return cls(path, sha256_of(path), session, described.form, _rows_of(described, session.get_inputs(), path), described.cascade)
+        rows_as = _rows_of(described, session.get_inputs(), path)
+        return cls(path, sha256_of(path), session, described.form, rows_as, described.cascade, described.row_by_row)
 
     def answer(self, rows: ServedRows) -> Answered:
         """The answers to rows.
 
         Raises:
-            BadInput: numbers of several arrays that the graph does not take, such as ids beyond its vocabulary.
+            BadInput: numbers that the graph does not take, such as ids beyond its vocabulary.
         """
         if isinstance(rows, StructuredRows):
             found: Any = answers_of_arrays(self.session, self.form, self.session.get_outputs()[0].name, rows)
             return Answered.of(found, None if self.form.task == "regression" else confidence_of(found, self.form.task))
         outputs = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
-        values, *deferred = self.session.run(outputs, self._feeds(rows))
+        most = 1 if self.row_by_row else None  # so that no client's answer depends on the rows of another
+        with _refused_as_bad_input():
+            parts = [self.session.run(outputs, part) for part in parts_of(self._feeds(rows), len(rows), most=most)]
+        values, *deferred = parts[0] if len(parts) == 1 else (np.concatenate(each) for each in zip(*parts, strict=True))
         confidence = None if self.form.task == "regression" else confidence_of(values, self.form.task)
         return Answered.of(values, confidence, np.asarray(deferred[0]).reshape(-1) if deferred else None)
 
@@ -177,6 +185,15 @@ class ServedFile:
                 feeds[taken.name] = numbers[:, number : number + 1]
                 number += 1
         return feeds
+
+
+@contextmanager
+def _refused_as_bad_input() -> Iterator[None]:
+    """What onnxruntime says of numbers that a graph does not take, as a mistake of the client; its other errors stay what they are."""
+    try:
+        yield
+    except require("onnxruntime.capi.onnxruntime_pybind11_state").InvalidArgument as error:
+        raise BadInput(f"the ONNX file cannot take these rows ({one_line(error)}).") from error
 
 
 def _file_of(run: Path) -> Path:

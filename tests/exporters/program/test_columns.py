@@ -124,6 +124,30 @@ def test_what_cannot_be_exported_is_named(step, found):
         program_of(subject, rows)
 
 
+IDS = np.array([2**60, 2**60 + 1, 7, 2**60 + 2] * 10, dtype=np.int64)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [OneHotEncoder(), OrdinalEncoder(), TargetEncoder(cv=2), make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder())],
+)
+def test_categories_that_are_one_number_in_a_file_are_refused(step):
+    rows = pd.DataFrame({"account": IDS, "size": np.arange(40.0)})
+    student = make_pipeline(columns((step, ["account"]), remainder="passthrough"), DecisionTreeClassifier()).fit(rows, [0, 1, 0, 0] * 10)
+    found = f"'account' has the categories {2**60} and {2**60 + 1}, which are one number in double precision, .*; make them texts"
+    with pytest.raises(BadInput, match=found):
+        program_of(*subject_of(student, rows))
+
+
+def test_pandas_categories_that_are_one_number_in_a_file_are_refused_and_texts_are_not():
+    rows = pd.DataFrame({"account": pd.Categorical(IDS), "size": np.arange(40.0)})
+    with pytest.raises(BadInput, match=r"'account' has the categories .* make them texts"):
+        program_of(*subject_of(with_columns(tl.SoftTree(), rows, scaled=False).fit(rows, [0, 1, 0, 0] * 10), rows))
+    rows["account"] = IDS.astype(str)
+    as_texts = with_columns(tl.SoftTree(), rows, scaled=False).fit(rows, [0, 1, 0, 0] * 10)
+    assert largest_difference(as_texts, rows) < 1e-9
+
+
 def test_a_step_that_other_languages_lack_is_named():
     student = make_pipeline(columns((SCALED, NUMBERS)), Normalizer(), LogisticRegression()).fit(FRAME, Y)
     with pytest.raises(BadInput, match=r"a Normalizer computes; export it to ONNX"):

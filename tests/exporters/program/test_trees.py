@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
@@ -34,6 +36,19 @@ def test_trees_of_every_library_answer_as_their_library():
     np.testing.assert_allclose(walked(of_averaged(forest.estimators_, 2), X), forest.predict(X))
     histograms = HistGradientBoostingRegressor(max_iter=3).fit(X, Y)
     np.testing.assert_allclose(walked(of_histograms(histograms), X)[:, 0], histograms.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("scale", "fits"), [(1.0, True), (1e-37, True), (1e-42, False), (1e-300, False), (1e37, True), (2e38, False), (1e300, False)]
+)
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_what_leaves_add_up_to_fits_in_single_precision_or_not(scale, fits, outputs):
+    y = np.column_stack([Y / np.abs(Y).max(), Y])[:, :outputs]
+    trees = of_averaged([DecisionTreeRegressor().fit(X, y) for _ in range(2)], outputs)
+    scales = np.array([scale, 1.0])[:outputs]
+    scaled = replace(trees, trees=tuple(replace(tree, values=tree.values * scales) for tree in trees.trees))
+    assert scaled.sums_in_single == fits
+    assert replace(trees, start=np.full(outputs, scale)).sums_in_single == (scale < 3e38)  # a tiny start does not count beside the leaves
 
 
 def test_trees_of_lightgbm_answer_as_lightgbm():

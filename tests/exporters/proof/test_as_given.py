@@ -89,3 +89,34 @@ def test_rows_of_single_precision_that_make_no_difference_are_taken(tmp_path):
     rows = RNG.normal(size=(100, 2)).astype(np.float32)
     student = make_pipeline(StandardScaler(), LogisticRegression()).fit(rows, rows[:, 0] > 0)
     assert export(student, tmp_path / "line.py", check_on=rows, compared_rows=100).proven
+
+
+IDS = np.tile(np.array([2**60, 2**61, 2**62, 2**60 + 512], dtype=np.int64), 15)
+
+
+def by_id(ids):
+    frame = pd.DataFrame({"account": ids, "size": np.arange(60.0) % 7})
+    return frame, fitted(OneHotEncoder(handle_unknown="ignore"), frame, [0, 1, 1, 0] * 15)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "object"])
+def test_ids_that_a_file_takes_for_others_are_refused(dtype, tmp_path):
+    frame, student = by_id(IDS)
+    assert export(student, tmp_path / "tree.py", check_on=frame, compared_rows=N).proven
+    near = frame.assign(account=frame["account"] + 1)
+    near["account"] = near["account"].astype(dtype)
+    with pytest.raises(BadInput, match=r"differently, by 1, .* column 'account' has whole numbers beyond 2\*\*53, .*Convert them"):
+        export(student, tmp_path / "other.py", check_on=near, compared_rows=N)
+
+
+def test_an_array_of_ids_that_a_file_takes_for_others_is_refused(tmp_path):
+    rows = np.column_stack([IDS, np.arange(60) % 7])
+    student = make_pipeline(OneHotEncoder(handle_unknown="ignore"), DecisionTreeClassifier()).fit(rows, [0, 1, 1, 0] * 15)
+    with pytest.raises(BadInput, match=r"differently, by 1, .* they are whole numbers beyond 2\*\*53"):
+        export(student, tmp_path / "tree.py", check_on=rows + np.array([1, 0]), compared_rows=N)
+
+
+def test_large_ids_that_a_student_takes_as_numbers_are_fine(tmp_path):
+    frame = pd.DataFrame({"account": IDS + np.arange(60), "size": np.arange(60.0) % 7})
+    student = DecisionTreeClassifier(max_leaf_nodes=4).fit(frame, [0, 1, 1, 0] * 15)
+    assert export(student, tmp_path / "tree.py", check_on=frame, compared_rows=N).proven

@@ -103,6 +103,16 @@ def test_squares_beyond_single_precision_are_not_compared_and_the_record_says_so
         compared(network, rows, lambda values, rows: values + 0.1 * (np.abs(rows) > 100).any(axis=1, keepdims=True))
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200])
+def test_zeros_for_tiny_values_and_wrong_huge_ones_are_refused(scale):
+    line = LinearRegression().fit(X.astype(np.float64), Y)
+    line.coef_, line.intercept_ = line.coef_ * scale, line.intercept_ * scale
+    assert compared(line, X, lambda values, rows: values).worst_difference == 0
+    for wrong in (0.0, 1.001):
+        with pytest.raises(ParityError, match=f"answers differ by {'1' if not wrong else '0.001'}"):
+            compared(line, X, lambda values, rows, wrong=wrong: values * wrong)
+
+
 def test_a_file_of_another_shape_is_refused():
     tree = SoftTree(max_leaf_nodes=4).fit(X, np.eye(2)[(Y > 0).astype(int)])
     with pytest.raises(ParityError, match=r"answers have shape \(\d+, 1\) and the student's \(\d+, 2\)"):

@@ -68,6 +68,14 @@ def test_values_lose_a_share_of_their_variance():
     assert (drop.metric, drop.drop) == ("squared error", pytest.approx(0.25))
 
 
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_tiny_and_huge_values_lose_the_same_share(scale):
+    line = LinearRegression().fit(X, X[:, 0])
+    expected = found(line, lambda answers: Answers(answers.values * 1.05, None)).drop
+    line.coef_, line.intercept_ = line.coef_ * scale, line.intercept_ * scale
+    assert 0.2 < expected == pytest.approx(found(line, lambda answers: Answers(answers.values * 1.05, None)).drop)
+
+
 def test_answers_of_another_shape_or_without_numbers_are_refused():
     for change in (
         lambda answers: Answers(answers.values[:, :1], answers.decisions),

@@ -8,7 +8,10 @@ from torch import nn
 from tutelage.core.errors import BadInput, MissingExtra, ParityError
 from tutelage.exporters.export import export
 from tutelage.exporters.program import foreign
+from tutelage.exporters.program.build import program_of
 from tutelage.exporters.proof import edge_cases
+from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.subject.subject import subject_of
 from tutelage.exporters.targets import pte
 from tutelage.students.trees import SoftTree
 from tutelage.training.student import TorchStudent
@@ -82,6 +85,19 @@ def test_a_damaged_file_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(pte, "_lowered", lambda program: b"no program")
     with pytest.raises(ParityError, match=r"the exported file fails in ExecuTorch .* \(exit status"):
         export(small_convolution(), tmp_path / "student.pte", check_on=PICTURES)
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_what_a_network_refuses_is_no_number_in_8_bits(tmp_path):
+    pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
+    student, rows = small_convolution(), RNG.normal(size=(100, 1, 8, 8)).astype(np.float32)
+    export(student, tmp_path / "student.pte", check_on=rows, precision="int8", max_drop=100)
+    odd = rows[:3].copy()
+    odd[0, 0, 3, 3], odd[1, 0, 0, 0] = np.nan, np.inf
+    program = program_of(*subject_of(student, rows))
+    answers = pte.ExecuTorchRuntime("ExecuTorch").answers(tmp_path / "student.pte", program, CheckRows.of_numbers(odd)).values
+    assert np.isnan(answers).all(axis=1).tolist() == [True, True, False]
 
 
 @pytest.mark.slow

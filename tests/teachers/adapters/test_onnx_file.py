@@ -506,3 +506,23 @@ def test_a_file_with_a_threshold_says_which_rows_it_defers(tmp_path, threshold):
     else:
         assert deferred.tolist() == (answers.max(axis=1) < threshold).tolist()
         assert 0 < deferred.sum() < len(rows)
+
+
+def test_several_columns_of_texts_in_one_input_are_answered_row_by_row():
+    lengths = {"keys_strings": ["red", "blue"], "values_floats": [1.0, 2.0], "default_float": 0.0}
+    nodes = [
+        helper.make_node("LabelEncoder", ["texts"], ["codes"], domain="ai.onnx.ml", **lengths),
+        helper.make_node("ReduceSum", ["codes", "axes"], ["scores"], keepdims=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "texts",
+        [helper.make_tensor_value_info("texts", TensorProto.STRING, ["n", 2])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["n", 1])],
+        [helper.make_tensor("axes", TensorProto.INT64, [1], [1])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 2)]
+    content = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    teacher = as_teacher(content, kind="values", task="regression")
+    rows = np.array([["red", "blue"], ["blue", "blue"], ["x" * 100_000, "red"]] * 200, dtype=object)
+    np.testing.assert_array_equal(teacher.answer(rows).ravel(), [3.0, 4.0, 1.0] * 200)

@@ -76,3 +76,9 @@ def test_the_metadata_is_json():
         "classes": ["ü"],
         "columns": [{"name": "a b", "type": "number"}, {"name": "c", "type": "number"}],
     }
+
+
+def test_a_description_says_whether_each_row_is_asked_alone():
+    written = FileDescription(FORMS[0], COLUMNS[1], row_by_row=True).to_metadata()
+    assert FileDescription.from_metadata(written).row_by_row
+    assert "row_by_row" not in FileDescription(FORMS[0], COLUMNS[1]).to_metadata()

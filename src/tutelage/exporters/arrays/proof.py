@@ -17,7 +17,7 @@ from tutelage.core.records import Parity
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
-from tutelage.exporters.proof.as_given import TOLERANCE
+from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
 from tutelage.teachers.adapt import as_teacher
 
 ROWS = 1000
@@ -50,7 +50,7 @@ def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most:
                 f"the exported file's answers have shape {theirs.shape} and the student's {ours.shape}, {name}; nothing was written. "
                 "Please report this."
             )
-        scale = 1.0 if form.task != "regression" else np.maximum(np.sqrt(np.mean(ours.astype(np.float64) ** 2)), 1e-30)
+        scale = 1.0 if form.task != "regression" else sizes_of(form, ours.astype(np.float64).reshape(-1, 1))
         gaps = (np.abs(theirs.astype(np.float64) - ours) / np.maximum(scale, np.abs(ours))).max(axis=1, initial=0.0)
         if not np.isfinite(gaps).all() or gaps.max(initial=0.0) > TOLERANCE:
             padding = " The answers of this network change with the padding of a row." if name == "padded further" else ""

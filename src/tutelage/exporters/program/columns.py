@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -193,10 +194,23 @@ def _category(program: Lowering, rows: Value, place: int, categories: Any, codes
     levels = tuple(str(level) if text else float(level) for level, _ in known if text == isinstance(level, str))
     if len(levels) != len(known):
         raise BadInput(f"column {column.name!r} has categories of several types, which cannot be exported; expected texts, or numbers.")
+    _check_levels(column.name, levels, [level for level, _ in known])
     fill = rows.fills[place]
     if fill is not None:
         missing = dict(zip(levels, (code for _, code in known), strict=True)).get(fill, unseen)
     return program.then(op.Category(text, program.place(rows.places[place]), levels, tuple(code for _, code in known), unseen, missing))
+
+
+def _check_levels(name: str | None, levels: Sequence[str | float], learnt: Sequence[Any]) -> None:
+    """Refuse categories of a column that a file takes as one: whole numbers beyond 2**53."""
+    first: dict[str | float, Any] = {}
+    for level, own in zip(levels, learnt, strict=True):
+        if level in first:
+            raise BadInput(
+                f"column {name!r} has the categories {first[level]} and {own}, which are one number in double precision, as a file takes "
+                "numbers; make them texts, in training and in check_on alike."
+            )
+        first[level] = own
 
 
 COLUMNS: dict[type, Lower] = {

@@ -13,6 +13,8 @@ from tutelage.core.arrays import Floats, Integers
 from tutelage.core.stored.tree_nodes import LEAF, trees_in
 
 ZERO, ENDLESS = float(np.float32(1e-35)), 1e300
+MOST_LOST = 1e-6
+"""What single precision may round, relative to the largest sums of leaves; ordinary numbers lose 6e-8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,18 @@ class Trees:
     single: bool
     strict: bool = False
     divisor: int = 1
+
+    @property
+    def sums_in_single(self) -> bool:
+        """Whether single precision holds what the leaves add up to: neither numbers beyond it, nor such as it takes for zero."""
+        largest, lost = np.zeros(self.outputs), np.zeros(self.outputs)
+        for place, values in enumerate([self.start[None], *(tree.values[~tree.inner] for tree in self.trees)]):
+            each = np.arange(self.outputs) if values.shape[1] == self.outputs else np.array([(place - 1) % self.outputs])
+            with np.errstate(over="ignore"):
+                rounded = np.nan_to_num(values.astype(np.float32))
+            largest[each] += np.abs(values).max(axis=0)
+            lost[each] += np.abs(rounded - values).max(axis=0)
+        return bool((largest <= np.finfo(np.float32).max).all() and (lost <= MOST_LOST * largest).all())
 
     def threshold(self, tree: Tree) -> Floats:
         """(nodes,) thresholds in the precision of the comparison: for `single`, the largest float32 that is not above."""

@@ -12,6 +12,7 @@ from tutelage.core.errors import ParityError
 from tutelage.core.records import Drop, Interval
 from tutelage.evaluation.intervals import mean_interval, proportion_interval
 from tutelage.exporters.program.program import Program
+from tutelage.exporters.proof.as_given import units_of
 from tutelage.exporters.proof.compare import Runtime, batches
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
@@ -75,6 +76,8 @@ def _loss(ours: Answers, theirs: Answers, truth: Any) -> tuple[str, float, Inter
 def _of_values(ours: Floats, theirs: Floats, truth: Any) -> tuple[float, Interval]:
     """The squared error of the file, relative to the variance of the answers; or what it adds to that against the truth."""
     target = ours if truth is None else truth
+    units = units_of(target)
+    ours, theirs, target = ours / units, theirs / units, target / units
     lost: Floats = (theirs - target) ** 2 - (ours - target) ** 2
     variance: Floats = np.maximum(target.var(axis=0), np.finfo(np.float64).tiny)
     shares: Floats = np.mean(100 * lost / variance, axis=1)

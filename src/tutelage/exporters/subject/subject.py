@@ -145,9 +145,10 @@ def _of_frame(student: Any, frame: Any) -> tuple[Subject, CheckRows]:
     told_apart = False  # whether a student may tell apart cells that a file does not
     for place, (column, name, cells) in enumerate(zip(columns, frame.columns, columns_of(frame), strict=True)):
         where = f"column {str(name)!r} of check_on"
-        values = convert.cells_of(cells)
+        values = convert.cells_of(cells, exact=True)
         kept = str(name) if names else None
         told_apart |= values.dtype.kind == "f" and values.dtype != np.float64
+        told_apart |= convert.beyond_exact(values)
         told_apart |= values.dtype == object and (column.type not in ("text", "category") or any(cell is None for cell in values.tolist()))
         if column.type in ("text", "category") and not _numeric_levels(values):
             inputs.append(Input(kept, "text", column.type))

@@ -89,3 +89,15 @@ class Job:
     def drawn(self, most: int) -> CheckRows:
         """Some rows, `most` at most, drawn from all: in their order, those of a class may lie together."""
         return self.rows[np.random.default_rng(0).permutation(len(self.rows))[:most]]
+
+    def refuses(self, cell: float) -> bool:
+        """Whether the student refuses a row in which each number is this one, or answers it with no number."""
+        row = self.rows[:1]
+        if row.numbers.dtype.kind != "f" or not row.numbers.size:
+            return False
+        try:
+            with np.errstate(all="ignore"):
+                answers = self.subject.answers(self.subject.exact(CheckRows(np.full_like(row.numbers, cell), row.texts)))
+        except BadInput:
+            return True
+        return not np.isfinite(answers.values).all()

@@ -62,7 +62,7 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     try:
         with torch_runtime.evaluating(network), quiet_exporter():
             if job.settings.precision == "int8":
-                network = _in_int8(network, sample, shapes)
+                network = _without_numbers(_in_int8(network, sample, shapes), job)
             content = _lowered(torch.export.export(network, (sample,), dynamic_shapes=shapes))
     except FOREIGN as error:  # whatever the code of the network, or torch's exporter, raises
         raise BadInput(
@@ -92,6 +92,28 @@ def _in_int8(network: Any, sample: Any, shapes: Any) -> Any:
     with torch.no_grad():
         prepared(sample)
     return convert_pt2e(prepared)
+
+
+def _without_numbers(network: Any, job: Job) -> Any:
+    """The network with NaN for answers to rows that have numbers which the student refuses: int8 would make ordinary ones of them."""
+    import torch
+
+    gaps, infinities = job.refuses(np.nan), job.refuses(np.inf)
+    if not (gaps or infinities):
+        return network
+
+    class Marked(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, rows: Any) -> Any:
+            marks = rows - rows  # NaN where a number is not finite, otherwise zero
+            if not (gaps and infinities):
+                marks = torch.where(torch.isnan(rows) if gaps else torch.isinf(rows), marks, torch.zeros_like(rows))
+            return self.network(rows) + marks.flatten(1).sum(1, keepdim=True)
+
+    return Marked()
 
 
 def _lowered(program: Any) -> bytes:

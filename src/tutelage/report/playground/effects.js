@@ -155,26 +155,28 @@ function levelBars({ column, cells, values, place }, row, low, high) {
 }
 
 function* wordEffects(row, base) {
-  const words = row[0].split(/\s+/u).filter((word) => word !== "").slice(0, MOST_WORDS);
+  const all = row[0].split(/\s+/u).filter((word) => word !== "");
+  const words = all.slice(0, MOST_WORDS);
+  const rest = all.length - words.length;
   const found = [];
   for (const [place, word] of words.entries()) {
-    const { answers } = ask([words.filter((_, at) => at !== place).join(" ")]);
+    const { answers } = ask([all.filter((_, at) => at !== place).join(" ")]);
     if (answers !== null) found.push({ word, place, answers });
     yield;
   }
-  if (found.length === 0) return { words, found, output: 0 };
+  if (found.length === 0) return { words, rest, found, output: 0 };
   const output = watched(base, found);
   for (const one of found) one.effect = base[output] - one.answers[output];
-  return { words, found, output };
+  return { words, rest, found, output };
 }
 
-function showWords(about, list, { words, found, output }, { answers }) {
+function showWords(about, list, { words, rest, found, output }, { answers }) {
   const most = Math.max(...found.map((one) => Math.abs(one.effect)), 0);
   about.textContent =
-    most === 0
+    (most === 0
       ? "No word changes it alone."
-      : `How ${answerName(output)} changes if one word is left out. Blue words support it, orange ones speak against it.` +
-        (words.length === MOST_WORDS ? ` The first ${MOST_WORDS} words.` : "");
+      : `How ${answerName(output)} changes if one word is left out. Blue words support it, orange ones speak against it.`) +
+    (rest > 0 ? ` The first ${MOST_WORDS} words were tried.` : "");
   const effects = new Map(found.map((one) => [one.place, one.effect]));
   const text = words.flatMap((word, place) => {
     const effect = effects.get(place) ?? 0;

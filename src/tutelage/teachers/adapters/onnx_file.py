@@ -25,6 +25,7 @@ from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays, takes_arra
 from tutelage.teachers.adapters.onnx_columns import columns_for
 from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
+from tutelage.teachers.adapters.onnx_runs import runs
 from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
@@ -49,6 +50,7 @@ class OnnxTeacher:
         source: the file, or its content.
         declared: what the caller said that the file does not store.
         by_class: names of the outputs of a file with one for each class; empty for one output of them all.
+        row_by_row: whether each row is asked alone: a file of tutelage says so if its answers depend on the other rows.
 
     Example:
         >>> import tutelage as tl
@@ -75,6 +77,7 @@ class OnnxTeacher:
     source: Path | bytes = b""
     declared: Declared = field(default_factory=Declared)
     by_class: tuple[str, ...] = ()
+    row_by_row: bool = False
 
     def answer(self, inputs: Any) -> Answers:
         """(rows, classes) or (rows, outputs); `PositionAnswers` of a form with positions.
@@ -115,9 +118,10 @@ class OnnxTeacher:
             raise BadInput(
                 f"the ONNX file takes {filled:,} rows at a time, which do not fit into memory; export the model for any number of rows."
             )
-        step = filled or _batch_rows(feeds)
+        texts = [feeds[one.name] for one in self.session.get_inputs() if one.type == "tensor(string)" and filled is None]
+        most = filled or (1 if self.row_by_row else _batch_rows(feeds))
         with errors_as_bad_input("the ONNX file"):
-            parts = [self._run(names, feeds, start, min(start + step, rows), filled) for start in range(0, rows, step)]
+            parts = [self._run(names, feeds, part.start, part.stop, filled) for part in runs(rows, texts, most=most)]
         answers, *others = (np.concatenate(each) for each in zip(*parts, strict=True))
         symmetric = answers.shape[1:] == (2,) and np.array_equal(answers[:, 0], -answers[:, 1])
         if self.of_classifier and self.form.kind == "logits" and symmetric:
@@ -231,8 +235,8 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         check_graph(session, described, _name_of(source))
         output = session.get_outputs()[0].name
         form = _agreeing(described.form, declared)
-        has_threshold = described.cascade is not None
-        return OnnxTeacher(session, form, output, fingerprint, described.columns, False, has_threshold, kept, declared)
+        teacher = OnnxTeacher(session, form, output, fingerprint, described.columns, source=kept, declared=declared)
+        return replace(teacher, has_threshold=described.cascade is not None, row_by_row=described.row_by_row)
     labels = _class_labels(model.graph)
     by_class = _outputs_of_classes(session, labels or ())
     output = by_class[0] if by_class else _answer_output(session, of_classifier=labels is not None)

@@ -14,6 +14,8 @@ from tutelage.data.schema import Column, Schema
 PRODUCER = "tutelage"
 """The producer of a file that has this metadata."""
 
+ROW_BY_ROW = "row_by_row"
+
 MOST_LEVELS = 100
 """A file names the categories of a column up to this many."""
 
@@ -29,6 +31,8 @@ class FileDescription:
         cascade: the guarantee of the threshold below which the file defers rows to a teacher, as plain values: "threshold", "target",
             "delta", "teacher" (its fingerprint), "own_decisions" and others; None if the file answers all rows.
         levels: the categories that the student knows, by the position of their column.
+        row_by_row: whether the file answers a row by the others that it is given with it, as one that measures ranges when it runs does,
+            so that each row is to be asked alone.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -42,9 +46,10 @@ class FileDescription:
     columns: Schema | None
     cascade: Mapping[str, Any] | None = None
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    row_by_row: bool = False
 
     def to_metadata(self) -> dict[str, str]:
-        """JSON by key: "kind", "task", "classes" and "columns"; "positions" if answers have them, "cascade" of a file with a threshold."""
+        """JSON by key: "kind", "task", "classes" and "columns", and where a file has them "positions", "cascade" and "row_by_row"."""
         columns: list[dict[str, Any]] | None
         columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
         for place, levels in self.levels.items():
@@ -54,6 +59,8 @@ class FileDescription:
         further: dict[str, Any] = {} if self.cascade is None else {"cascade": dict(self.cascade)}
         if self.form.positions is not None:
             further["positions"] = self.form.positions
+        if self.row_by_row:
+            further[ROW_BY_ROW] = True
         return {key: json.dumps(value) for key, value in {**plain, **further}.items()}
 
     @classmethod
@@ -72,9 +79,15 @@ class FileDescription:
                 raise TypeError("a name of a column is no text")
             schema = None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns))
             levels = {place: _levels(one["levels"]) for place, one in enumerate(columns or ()) if "levels" in one}
-            return cls(form, schema, _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None, levels)
+            cascade = _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None
+            return cls(form, schema, cascade, levels, asked_row_by_row(metadata))
         except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
             raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error
+
+
+def asked_row_by_row(metadata: Mapping[str, str]) -> bool:
+    """Whether the file with this metadata is to be asked one row at a time."""
+    return metadata.get(ROW_BY_ROW) == "true"
 
 
 def _levels(plain: Any) -> tuple[str, ...]:

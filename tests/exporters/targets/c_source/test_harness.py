@@ -21,7 +21,7 @@ def test_rows_are_packed_as_numbers_and_counted_texts():
     given = CheckRows(np.array([[1.5], [np.inf]]), np.array([["é"], [None]], dtype=object))
     expected = struct.pack("<q", 2) + struct.pack("<di", 1.5, 2) + "é".encode() + struct.pack("<di", np.inf, -1)
     assert packed(given, job.program, Face.of(job)) == expected
-    assert "read_text(&row->texts[i], from)" in harness(job.program, Face.of(job), "student.c")
+    assert "readtext(&row->texts[i], from)" in harness(job.program, Face.of(job), "student.c")
 
 
 def test_numbers_beyond_single_precision_are_infinite(program_of_steps):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ParityError
@@ -139,6 +140,26 @@ def test_two_files_of_one_student_are_the_same_bytes():
 def test_a_double_student_in_single_precision_is_proven_on_rows_that_it_holds(tmp_path):
     record = export(tl.SoftMLP().fit(X, SOFT), tmp_path / "student.c", check_on=X, precision="single")
     assert 0 < record.proofs[0].worst_difference < 1e-5
+
+
+@needs_gcc
+@pytest.mark.parametrize("scale", [1e-300, 1e-100, 1e160, 1e300])
+def test_values_that_single_precision_does_not_hold_are_written_in_double(scale, tmp_path):
+    student = DecisionTreeRegressor(max_leaf_nodes=4, random_state=0).fit(X, np.column_stack([X[:, 0] * scale, X[:, 1]]))
+    record = export(student, tmp_path / "student.c", check_on=X, compared_rows=200)
+    assert record.proofs[0].worst_difference < 1e-12
+    assert Face.of(job_of(student, X)).number == "double"
+    with pytest.raises(
+        BadInput, match="precision is 'single', which does not hold the values of this student's leaves; leave precision out"
+    ):
+        export(student, tmp_path / "student.c", check_on=X, precision="single")
+
+
+@needs_gcc
+@pytest.mark.parametrize("prefix", ["read", "one", "answer", "time", "seen", "main", "row", "rows"])
+def test_a_prefix_is_no_name_of_the_program_that_proves(prefix, tmp_path):
+    student, rows = FAMILIES["columns"][0](), FAMILIES["columns"][1]
+    assert export(student, tmp_path / "student.c", check_on=rows, compared_rows=10, prefix=prefix).proven
 
 
 @needs_gcc

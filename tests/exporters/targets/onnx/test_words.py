@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -65,6 +65,27 @@ def test_words_weigh_what_they_weigh_in_scikit_learn(settings, opset):
     np.testing.assert_allclose(found, model.transform(others).toarray(), atol=1e-15)
     nothing = file.answers(made, CheckRows(np.empty((2, 0)), np.array([["a"], [None]], dtype=object))).values
     np.testing.assert_array_equal(nothing, np.zeros_like(nothing))
+
+
+@pytest.mark.parametrize("lowercase", [True, False])
+@pytest.mark.parametrize(
+    ("vocabulary", "ngrams"),
+    [
+        (["great", "dull", "new york", "new york city"], (1, 1)),
+        (["new york", "dull"], (1, 1)),
+        (["dull", "new york", "kick it"], (2, 2)),
+        (["new york city"], (1, 2)),
+        (["great", "", "dull ", " new", "a", "c,d", "new york"], (1, 2)),
+    ],
+    ids=str,
+)
+def test_terms_that_never_occur_have_a_place(vocabulary, ngrams, lowercase):
+    model = CountVectorizer(vocabulary=vocabulary, ngram_range=ngrams, lowercase=lowercase)
+    made = program(vocabulary=tuple(vocabulary), shortest=ngrams[0], longest=ngrams[1], lowercase=lowercase, norm=None)
+    file = OnnxStudent.load(model_of(made).SerializeToString())
+    texts = ["great", "dull plot", "new york city", "a new york", "", "dull dull kick it it new", "c,d"]
+    found = file.answers(made, CheckRows(np.empty((len(texts), 0)), np.array(texts, dtype=object)[:, None])).values
+    np.testing.assert_array_equal(found, model.transform(texts).toarray())
 
 
 def test_what_a_runtime_does_not_compute_is_one_sentence():

@@ -27,7 +27,7 @@ def computed(operation, cells, kind="number", declared="REAL"):
     row = read_row(statement, program(*names, kind=kind))
     sources = [] if operation.reads_row else [row[0]]
     found = statement.columns(result_of(operation, statement, row, sources))
-    return list(database.execute(statement.text([f"{column} AS r{column}" for column in found])).fetchone()[1 + len(cells) :])
+    return list(database.execute(statement.text([f"{column} AS r{column}" for column in found])).fetchone()[: len(found)])
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def unread(cells, kind="number", declared=""):
     database.execute(f"INSERT INTO given VALUES ({', '.join('?' * len(cells))})", cells)  # noqa: S608
     statement = Statement("given")
     row = read_row(statement, replace(program(*names), inputs=tuple(Input(name, "number", kind) for name in names)))
-    return database.execute(statement.text([f"{row.unread} AS unread"])).fetchone()[-1]
+    return database.execute(statement.text([f"{row.unread} AS unread"])).fetchone()[0]
 
 
 @pytest.mark.parametrize("declared", ["", "TEXT", "REAL", "INTEGER"])
@@ -94,9 +94,9 @@ def test_a_text_is_no_number_and_an_empty_one_neither(declared):
 
 @pytest.mark.parametrize("declared", ["", "TEXT", "REAL", "INTEGER"])
 def test_a_text_is_no_truth_value(declared):
-    for cell in ("", "yes", "True", "f"):
+    for cell in ("", "yes", "True", "f", "1abc", "x0", "a10", "0abc", "1 0"):
         assert unread([1, cell, None], "boolean", declared) == 1
-    assert unread([0, 1, 0.0, 1.0, None, "true", "false", 0.5, 1e-320], "boolean", declared) == 0
+    assert unread([0, 1, 0.0, 1.0, None, "true", "false", 0.5, 1e-320, "0", "1", "0.0", " 1 "], "boolean", declared) == 0
 
 
 def test_categories_are_compared_character_by_character():

@@ -17,8 +17,8 @@ def test_later_columns_use_earlier_ones_and_unused_ones_are_left_out():
     written = statement.text([f"{text} AS answer", f"{first} AS given_again"])
     assert f"AS {unused}" not in written
     found = database.execute(written)
-    assert [each[0] for each in found.description] == ["tutelage_row", "a", "id", "answer", "given_again"]
-    assert sorted(row[2:] for row in found) == [("x", "v0_14.0", 2.0), ("y", "v0_19.0", 3.0)]
+    assert [each[0] for each in found.description] == ["answer", "given_again", "tutelage_row", "a", "id"]
+    assert sorted((*row[:2], row[4]) for row in found) == [("v0_14.0", 2.0, "x"), ("v0_19.0", 3.0, "y")]
 
 
 def test_the_table_may_have_columns_named_as_ours():
@@ -29,7 +29,7 @@ def test_the_table_may_have_columns_named_as_ours():
     (first,) = statement.columns(["tutelage_rows.v0_0 + 5"])
     (second,) = statement.columns([f"{first} * 2"])
     written = statement.text([f"CASE WHEN {first} > 0 THEN 'v0_0' END AS a", f"{second} AS b"])
-    assert database.execute(written).fetchone() == (1, 2.0, 3.0, "v0_0", 14.0)
+    assert database.execute(written).fetchone() == ("v0_0", 14.0, 1, 2.0, 3.0)
 
 
 def test_a_column_is_computed_once():
@@ -44,7 +44,7 @@ def test_the_largest_is_found(count):
     values = [(7 * place) % count for place in range(count)]
     statement = Statement("(SELECT 1 AS one)")
     largest = statement.largest(statement.columns([f"{value}e0" for value in values]))
-    assert sqlite3.connect(":memory:").execute(statement.text([f"{largest} AS found"])).fetchone()[-1] == max(values)
+    assert sqlite3.connect(":memory:").execute(statement.text([f"{largest} AS found"])).fetchone()[0] == max(values)
 
 
 def test_more_columns_than_databases_take_are_refused():

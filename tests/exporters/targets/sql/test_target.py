@@ -42,6 +42,28 @@ def test_every_row_comes_back_with_its_answers(tmp_path):
     np.testing.assert_allclose(found[["probability_0", "probability_1"]], student.predict_proba(FRAME))
 
 
+OLD = FRAME.assign(prediction="old", Probability_1=-1.0, v0_0=7)
+
+
+def test_answers_of_a_table_that_has_some_already_are_the_new_ones(tmp_path):
+    student = tl.SoftTree(max_leaf_nodes=8, random_state=0).fit(FRAME, np.where(X[:, 0] > 0, "yes", "no"))
+    export(student, tmp_path / "student.sql", check_on=FRAME)
+    statement = (tmp_path / "student.sql").read_text()
+    expected = list(zip(student.predict(FRAME).tolist(), student.predict_proba(FRAME)[:, 1].tolist(), strict=True))
+    chosen = f"SELECT prediction, probability_1 FROM ({statement}) AS answered ORDER BY tutelage_row"  # noqa: S608
+    database = sqlite3.connect(":memory:")
+    OLD.to_sql("rows", database, index=False)
+    assert database.execute(chosen).fetchall() == expected
+    database.execute(f"CREATE VIEW answered AS {statement}")
+    assert database.execute("SELECT prediction, probability_1 FROM answered ORDER BY tutelage_row").fetchall() == expected
+    duckdb = pytest.importorskip("duckdb")
+    of_duckdb = duckdb.connect()
+    of_duckdb.register("rows", OLD)
+    assert of_duckdb.execute(chosen).fetchall() == expected
+    of_duckdb.execute(f"CREATE TABLE answered AS {statement}")
+    assert of_duckdb.execute("SELECT prediction, probability_1 FROM answered ORDER BY tutelage_row").fetchall() == expected
+
+
 @pytest.mark.exhaustive
 def test_categories_and_gaps_of_a_table(tmp_path):
     frame = pd.DataFrame({"size": np.where(X[:, 0] > 1, np.nan, X[:, 0]), "colour": RNG.choice(["red", "it's", None], 120)})

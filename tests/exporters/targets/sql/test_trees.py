@@ -21,7 +21,7 @@ def answers(model, outputs, rows):
     many = of_averaged(getattr(model, "estimators_", [model]), outputs)
     found = statement.columns(module.trees(statement, many, statement.columns(["a", "b"])))
     written = statement.text([f"{column} AS answer_{place}" for place, column in enumerate(found)])
-    return np.array([row[3:] for row in sorted(database.execute(written))])
+    return np.array([row[:outputs] for row in sorted(database.execute(written), key=lambda row: row[outputs])])
 
 
 @pytest.mark.parametrize("outputs", [1, 2])

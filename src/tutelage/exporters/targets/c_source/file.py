@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tutelage.exporters.program.operations import TreeSum
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.subject.threshold import rounded_up
 from tutelage.exporters.targets.c_source.literals import Real, comment, identifier, real, text
@@ -53,13 +54,18 @@ class Face:
     def of(cls, job: Job) -> Face:
         """That of the file that is written for a job."""
         program, prefix = job.program, job.settings.prefix or identifier(job.stem)
-        single = program.single or program.dtype == np.float32
+        single = program.single or (program.dtype == np.float32 and sums_in_single(program))
         number: Real = "float" if (job.settings.precision or ("single" if single else "double")) == "single" else "double"
         cell: Real = "float" if number == "float" and program.dtype == np.float32 else "double"
         row = f"const {prefix}_row *row" if program.texts else f"const {cell} *row"
         kind = np.float32 if number == "float" else np.float64
         threshold = None if program.threshold is None else rounded_up(program.threshold, kind)
         return cls(prefix, number, cell, row, program.form.task, program.outputs, threshold)
+
+
+def sums_in_single(program: Program) -> bool:
+    """Whether single precision holds the sums of the leaves of its trees."""
+    return all(step.operation.trees.sums_in_single for step in program.steps if isinstance(step.operation, TreeSum))
 
 
 def c_file(job: Job, header: Sequence[str]) -> str:

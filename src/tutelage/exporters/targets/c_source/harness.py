@@ -15,6 +15,8 @@ from tutelage.exporters.targets.c_source.operations import size
 def harness(program: Program, face: Face, file: str) -> str:
     """A program that reads rows as `packed` gives them, and writes their answers and decisions.
 
+    Its own names have no underscore, and those of the file have one after the prefix, so that no prefix makes one of them.
+
     Without arguments it reads standard input, and writes for each row the answers as doubles, then the decisions as 32-bit integers, and
     whether it is deferred in a file with a threshold. With the name of a file of rows, it times calls as `timed_process.Child` asks.
     """
@@ -35,7 +37,7 @@ def harness(program: Program, face: Face, file: str) -> str:
         "FILE": file,
         "ROW": row,
         "READ_NUMBERS": f"if (fread(row->numbers, sizeof row->numbers[0], {numbers}, from) != {numbers}) return 0;" if numbers else "",
-        "READ_TEXTS": f"for (int i = 0; i < {texts}; ++i) if (!read_text(&row->texts[i], from)) return 0;" if texts else "",
+        "READ_TEXTS": f"for (int i = 0; i < {texts}; ++i) if (!readtext(&row->texts[i], from)) return 0;" if texts else "",
         "FREE_TEXTS": f"for (int i = 0; i < {texts}; ++i) free((char *)row.texts[i]);" if texts else "",
         "DECIDE": f"{decide} {defer}".replace("GIVEN", given),
         "GIVEN": given.replace("row", "rows[place]"),
@@ -67,7 +69,7 @@ def packed(rows: CheckRows, program: Program, face: Face) -> bytes:
 
 
 _READS_TEXT = """
-static int read_text(const char **text, FILE *from) {
+static int readtext(const char **text, FILE *from) {
     int32_t length;
     if (fread(&length, sizeof length, 1, from) != 1) return 0;
     *text = NULL;
@@ -87,9 +89,9 @@ _HARNESS = """
 #define <DECLARATIONS_ONLY>
 #include "<FILE>"
 
-typedef <ROW> one_row;
+typedef <ROW> onerow;
 <READS_TEXT>
-static int read_row(one_row *row, FILE *from) {
+static int readrow(onerow *row, FILE *from) {
     (void)row;
     (void)from;
     <READ_NUMBERS>
@@ -97,14 +99,14 @@ static int read_row(one_row *row, FILE *from) {
     return 1;
 }
 
-static int answer_all(void) {
+static int answerall(void) {
     int64_t count;
     if (fread(&count, sizeof count, 1, stdin) != 1) return 1;
     for (; count > 0; --count) {
-        one_row row;
+        onerow row;
         <NUMBER> answers[<OUTPUTS>];
         int decisions[<DECISIONS> + 1] = {0};
-        if (!read_row(&row, stdin)) return 1;
+        if (!readrow(&row, stdin)) return 1;
         <ANSWER>;
         <DECIDE>
         for (int i = 0; i < <OUTPUTS>; ++i) {
@@ -119,12 +121,12 @@ static int answer_all(void) {
 
 static volatile double seen; /* so that no call is left out */
 
-static int time_calls(const char *path) {
+static int timecalls(const char *path) {
     int64_t count;
     FILE *from = fopen(path, "rb");
     if (!from || fread(&count, sizeof count, 1, from) != 1) return 1;
-    one_row *rows = calloc((size_t)count, sizeof *rows);
-    for (int64_t i = 0; i < count; ++i) if (!rows || !read_row(&rows[i], from)) return 1;
+    onerow *rows = calloc((size_t)count, sizeof *rows);
+    for (int64_t i = 0; i < count; ++i) if (!rows || !readrow(&rows[i], from)) return 1;
     fclose(from);
     puts("ready");
     fflush(stdout);
@@ -151,6 +153,6 @@ static int time_calls(const char *path) {
 }
 
 int main(int arguments, char **given) {
-    return arguments > 1 ? time_calls(given[1]) : answer_all();
+    return arguments > 1 ? timecalls(given[1]) : answerall();
 }
 """

@@ -10,7 +10,7 @@ import numpy as np
 from tutelage.core.errors import BadInput
 from tutelage.exporters.proof.compare import Runtime
 from tutelage.exporters.targets.c_source.compilers import FLAGS, Compiled, installed
-from tutelage.exporters.targets.c_source.file import Face, c_file
+from tutelage.exporters.targets.c_source.file import Face, c_file, sums_in_single
 from tutelage.exporters.targets.c_source.harness import packed
 from tutelage.exporters.targets.job import Job
 
@@ -31,6 +31,8 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
             memory than a stack has.
     """
     job.settings.check("C", ("double", "single"))
+    if job.settings.precision == "single" and not sums_in_single(job.program):
+        raise BadInput("precision is 'single', which does not hold the values of this student's leaves; leave precision out.")
     return {f"{job.stem}.c": c_file(job, header).encode()}
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from tutelage.core.arrays import Integers
 from tutelage.exporters.program import operations as op
-from tutelage.exporters.targets.onnx.graph import DOUBLE, Graph, Value
+from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, Graph, Value
 
 
 def dense(graph: Graph, operation: op.Dense, x: Value) -> Value:
@@ -124,3 +125,23 @@ def reshape(graph: Graph, operation: op.Reshape, x: Value) -> Value:
     if len(operation.to) == 1:
         return Value(graph.node("Flatten", x.name, axis=1), x.kind, operation.to)
     return Value(graph.node("Reshape", x.name, graph.places(-1, *operation.to)), x.kind, operation.to)
+
+
+def without_numbers(graph: Graph, answers: Value, entering: Sequence[Value], refused: Sequence[str]) -> Value:
+    """The answers, with NaN in rows that have numbers which the student refuses: in 8 bits, they would become ordinary ones.
+
+    Args:
+        graph: the graph so far.
+        answers: (rows, outputs).
+        entering: what enters the first weighted sums.
+        refused: the operators that find such numbers, "IsNaN" or "IsInf".
+    """
+    for x in (x for x in entering if x.kind in (FLOAT, DOUBLE)):
+        marks = graph.node("Sub", x.name, x.name)  # NaN where a number is not finite, otherwise zero
+        if len(refused) == 1:
+            found = graph.node(refused[0], x.name)
+            marks = graph.node("Where", found, graph.numbers(np.nan, x.kind), graph.numbers(0.0, x.kind))
+        marks = graph.reduced("ReduceSum", marks, *range(1, len(x.shape) + 1))
+        total = graph.cast(Value(graph.node("Reshape", marks, graph.places(-1, 1)), x.kind, (1,)), answers.kind)
+        answers = Value(graph.node("Add", answers.name, total.name), answers.kind, answers.shape)
+    return answers

@@ -13,6 +13,7 @@ from tutelage.core.errors import BadInput, require
 from tutelage.exporters.program.foreign import silenced
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.onnx.runtime import OnnxStudent, feeds_of
+from tutelage.teachers.adapters.onnx_runs import parts_of
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -76,7 +77,8 @@ def _reader(tool: Any, model: ModelProto, job: Job) -> Any:
 
     class Reader(tool.CalibrationDataReader):  # type: ignore[misc]
         def __init__(self) -> None:
-            self.parts = iter([feeds_of(session, job.program, job.drawn(CALIBRATION_ROWS))])
+            rows = job.drawn(CALIBRATION_ROWS)
+            self.parts = parts_of(feeds_of(session, job.program, rows), len(rows))
 
         def get_next(self) -> Any:
             return next(self.parts, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,23 @@ from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.onnx.labels import DEFERRED, LABEL, label_codes
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP
+from tutelage.teachers.adapters.onnx_metadata import asked_row_by_row
+from tutelage.teachers.adapters.onnx_runs import parts_of
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
 
 
 @dataclass(frozen=True)
 class OnnxStudent:
-    """An exported file, run with onnxruntime on one thread."""
+    """An exported file, run with onnxruntime on one thread.
+
+    Attributes:
+        session: the onnxruntime InferenceSession.
+        row_by_row: whether each row is asked alone, as the file says of itself.
+    """
 
     session: Any
+    row_by_row: bool = False
 
     @classmethod
     def load(cls, path: Path | str | bytes) -> OnnxStudent:
@@ -41,24 +50,30 @@ class OnnxStudent:
         options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            return cls(runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"]))
+            session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's exceptions share no public base class
             name = "the content" if isinstance(path, bytes) else path
             raise DamagedFile(f"{name} is not an ONNX model that onnxruntime can run ({one_line(error)}).") from error
+        return cls(session, asked_row_by_row(session.get_modelmeta().custom_metadata_map))
 
     def answer(self, rows: NDArray[Any]) -> NDArray[Any]:
         """(rows, ...) numbers -> (rows, classes) probabilities, or (rows, outputs) values."""
         (taken,) = self.session.get_inputs()
-        answers: NDArray[Any] = self.session.run(None, {taken.name: _typed(rows, taken)})[0]
+        answers: NDArray[Any] = self._outputs({taken.name: _typed(rows, taken)}, len(rows))[0]
         return answers
 
     def answers(self, program: Program, rows: CheckRows) -> Answers:
         """The answers and the decisions of the file of a program."""
-        ran = self.session.run(None, feeds_of(self.session, program, rows))
+        ran = self._outputs(feeds_of(self.session, program, rows), len(rows))
         outputs = dict(zip((one.name for one in self.session.get_outputs()), ran, strict=True))
         values = np.asarray(ran[0], dtype=np.float64)
         labels = label_codes(program.form, outputs[LABEL]) if LABEL in outputs else None
         return Answers(values, labels, outputs.get(DEFERRED))
+
+    def _outputs(self, feeds: Mapping[str, NDArray[Any]], count: int) -> list[NDArray[Any]]:
+        """All outputs of the graph for all rows."""
+        parts = [self.session.run(None, part) for part in parts_of(feeds, count, most=1 if self.row_by_row else None)]
+        return parts[0] if len(parts) == 1 else [np.concatenate(each) for each in zip(*parts, strict=True)]
 
 
 def feeds_of(session: Any, program: Program, rows: CheckRows) -> dict[str, NDArray[Any]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PRECISIONS = ("half", "int8", "int8-dynamic")
 _WEIGHTED = (op.Dense, op.Convolution)
+_SUMMING = (*_WEIGHTED, op.OnnxPart)
 
 
 def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
@@ -56,9 +57,11 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
 
 
 def _written(job: Job, header: Sequence[str]) -> dict[str, bytes]:
-    model = model_of(job.program, job.settings.precision, job.settings.target_opset)
+    in_integers = job.settings.precision in ("int8", "int8-dynamic")
+    refused = _refused(job) if in_integers else ()
+    model = model_of(job.program, job.settings.precision, job.settings.target_opset, refused)
     _check_empty_texts(job)
-    if job.settings.precision in ("int8", "int8-dynamic"):
+    if in_integers:
         from tutelage.exporters.targets.onnx.quantise import quantised
 
         model = quantised(model, job)
@@ -66,8 +69,20 @@ def _written(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     return {f"{job.stem}.onnx": onnx_with_checksum(model)}
 
 
-def model_of(program: Program, precision: str | None = None, target_opset: int | None = None) -> ModelProto:
-    """A program as a model without a description."""
+def _refused(job: Job) -> tuple[str, ...]:
+    """The operators of ONNX that find the numbers which a student refuses, or answers with no number; integers would hide them."""
+    return tuple(operator for operator, cell in (("IsNaN", np.nan), ("IsInf", np.inf)) if job.refuses(cell))
+
+
+def model_of(program: Program, precision: str | None = None, target_opset: int | None = None, refused: Sequence[str] = ()) -> ModelProto:
+    """A program as a model without a description.
+
+    Args:
+        program: what is written.
+        precision: of its numbers.
+        target_opset: version of the operators.
+        refused: operators that find numbers which the student does not answer: rows where they enter a weighted sum get NaN.
+    """
     part_opsets = [parts.opset_of(step.operation) for step in program.steps if isinstance(step.operation, op.OnnxPart)]
     opset = max([OPSET, *part_opsets]) if target_opset is None else target_opset
     if not OLDEST <= opset <= NEWEST:
@@ -82,8 +97,10 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
         taken=row.names,
     )
     values: list[Value] = []
+    entering = set(_before_weights(program)) if refused else set()
     for step in program.steps:
-        operation, sources = step.operation, [values[each] for each in step.sources]
+        operation, summing = step.operation, isinstance(step.operation, _SUMMING)
+        sources = [_apart(graph, values[each]) if summing and each in entering else values[each] for each in step.sources]
         if operation.reads_row:
             value = _READERS[type(operation)](graph, row, operation)
         elif isinstance(operation, op.OnnxPart):
@@ -94,7 +111,23 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
             value = _OPERATIONS[type(operation)](graph, operation, *sources)
         values.append(Value(value.name, value.kind, step.shape))
     inputs = {name: (one.kind, ["rows", *one.shape]) for name, one in row.inputs.items()}
-    return graph.model(inputs, outputs_of(graph, program.form, values[-1], program.threshold))
+    answers = layers.without_numbers(graph, values[-1], [values[source] for source in sorted(entering)], refused)
+    return graph.model(inputs, outputs_of(graph, program.form, answers, program.threshold))
+
+
+def _apart(graph: Graph, value: Value) -> Value:
+    """A value under another name: the tool that quantises rounds a result for all that read it."""
+    return replace(value, name=graph.node("Identity", value.name))
+
+
+def _before_weights(program: Program) -> Iterator[int]:
+    """The steps whose results enter the first weighted sums."""
+    behind: list[bool] = []  # whether a step is one of them, or comes after
+    for step in program.steps:
+        weighted = isinstance(step.operation, _SUMMING)
+        if weighted:
+            yield from (source for source in step.sources if not behind[source])
+        behind.append(weighted or any(behind[source] for source in step.sources))
 
 
 _READERS: dict[type[op.Operation], Callable[[Graph, Row, Any], Value]] = {
@@ -163,7 +196,8 @@ def _describe(model: ModelProto, job: Job, header: Sequence[str]) -> None:
     schema = Schema(tuple(Column(one.name, one.type) for one in program.inputs)) if program.inputs else None
     del model.metadata_props[:]
     cascade = None if program.guarantee is None else asdict(program.guarantee)
-    described = FileDescription(program.form, schema, cascade, program.levels).to_metadata()
+    row_by_row = job.settings.precision == "int8-dynamic"  # ranges are measured over all rows of a run
+    described = FileDescription(program.form, schema, cascade, program.levels, row_by_row).to_metadata()
     if job.proofs:
         described["parity"] = json.dumps(asdict(job.proofs[0]))
     if job.drops:

@@ -82,13 +82,19 @@ def _spellings(term: str) -> list[str]:
 
 
 def _attributes(operation: op.Terms, vocabulary: tuple[str, ...]) -> dict[str, Any]:
-    """The vocabulary: terms of one token first, then those of two, and so on; each with its place in the result."""
+    """The vocabulary: terms of one token first, then those of two, and so on; each with its place in the result.
+
+    A term of fewer or more words than are counted together, or of an empty one, occurs in no text: it has a place all the same, and what
+    stands for it is no token.
+    """
     pools: list[list[str]] = [[] for _ in range(operation.longest)]
     places: list[list[int]] = [[] for _ in range(operation.longest)]
     several = operation.lowercase and _locale(vocabulary) == CASES_OF_ASCII
     for place, term in enumerate(vocabulary):
-        for spelling in _spellings(term) if several else (term,):
-            tokens = spelling.split(" ")
+        found = [spelling.split(" ") for spelling in (_spellings(term) if several else (term,))]
+        if not operation.shortest <= len(found[0]) <= operation.longest or "" in found[0]:
+            found = [[f" {place}"] * operation.shortest]
+        for tokens in found:
             pools[len(tokens) - 1] += tokens
             places[len(tokens) - 1].append(place)
     return {

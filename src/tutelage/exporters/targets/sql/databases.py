@@ -21,6 +21,7 @@ from tutelage.exporters.subject.student_answers import Answers
 from tutelage.exporters.targets.job import Job
 from tutelage.exporters.targets.sql.literals import name
 from tutelage.exporters.targets.sql.operations import column_names
+from tutelage.exporters.targets.sql.statement import ROW
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 KEY = "tutelage_key"
@@ -175,12 +176,12 @@ def _answers(program: Program, names: Sequence[str], found: Sequence[Sequence[An
     if len(found) != count:
         raise ParityError(f"the statement answers {len(found)} rows of {count}; nothing was written.")
     ordered = sorted(found, key=lambda row: row[names.index(KEY)])
-    first, outputs = names.index(KEY) + 1, program.outputs
-    values = np.array([row[first : first + outputs] for row in ordered], dtype=np.float64).reshape(count, outputs)
+    outputs, ours = program.outputs, names.index(ROW)
+    values = np.array([row[:outputs] for row in ordered], dtype=np.float64).reshape(count, outputs)
     if program.form.task == "regression":
         return Answers(values, None)
-    deferred = None if program.threshold is None else np.array([row[-1] != 0 for row in ordered])
-    decided = [row[first + outputs : len(names) - (deferred is not None)] for row in ordered]
+    deferred = None if program.threshold is None else np.array([row[ours - 1] != 0 for row in ordered])
+    decided = [row[outputs : ours - (deferred is not None)] for row in ordered]
     if program.form.task == "multilabel":
         return Answers(values, np.array([[-1 if each is None else each for each in row] for row in decided], dtype=np.int64), deferred)
     codes = {label: code for code, label in enumerate(program.form.classes or ())}

@@ -66,10 +66,12 @@ def read_row(statement: Statement, program: Program) -> Cells:
             continue
         value = double(cell)
         known = f"WHEN {value} <= {largest} OR -{value} < -{largest} THEN {value}"  # NaN is above infinity in a database that has it
-        if one.type == "boolean":  # DuckDB compares no truth value with a number, but casts it; as a text it is 'true' or 'false'
+        if (
+            one.type == "boolean"
+        ):  # DuckDB compares none with a number, but takes one as 0 or 1 beside them; as a text it is 'true' or 'false'
             stored = f"CAST({cell} AS TEXT)"
             numbers.append(f"CASE WHEN {stored} = 'true' THEN 1e0 {known} END")
-            wrong = f"{value} = 0 AND {stored} NOT LIKE '%0%' AND {stored} NOT IN ('true', 'false')"
+            wrong = f"COALESCE({cell}, 0) > {largest} AND {value} <= {largest} AND {stored} NOT IN ('true', 'false')"
         else:  # SQLite stores texts in any column: they are above all numbers, but zero or their first digits once cast
             numbers.append(f"CASE {known} END")
             wrong = f"{cell} > {largest} AND {value} <= {largest}"

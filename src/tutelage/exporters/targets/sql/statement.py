@@ -46,7 +46,8 @@ class Statement:
         """The whole statement.
 
         Args:
-            answers: expressions with their names, such as 'v3_0 AS "prediction"'. The table may have columns named like ours.
+            answers: expressions with their names, such as 'v3_0 AS "prediction"'. They come first: where the table has a column of such a
+                name, the first is the one that SQLite and DuckDB find by it. The table may have columns named like ours.
 
         Raises:
             BadInput: more columns at a time than databases take.
@@ -66,7 +67,7 @@ class Statement:
         last = f"tutelage_{len(self.levels) - 1}"
         qualified = [_OURS.sub(lambda found: f"{last}.{found[0]}" if found[1] else found[0], each) for each in answers]
         return (
-            f"WITH {', '.join([first, *reversed(queries)])}\nSELECT tutelage_rows.*, {_lines(qualified)}\n"
+            f"WITH {', '.join([first, *reversed(queries)])}\nSELECT {_lines(qualified)},\n    tutelage_rows.*\n"
             f"FROM tutelage_rows JOIN {last} ON {last}.{ROW} = tutelage_rows.{ROW}\n"
         )
 

@@ -24,10 +24,10 @@ from tutelage.serving.array_rows import ArrayInput, Numbers
 from tutelage.serving.row_format import RowFormat, ServedRows
 from tutelage.students.saved.trained_folder import sha256_of_student
 from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays
-from tutelage.teachers.adapters.onnx_file import check_graph
+from tutelage.teachers.adapters.onnx_file import DEFERRED, LABEL, check_graph, decided_in_file, gives_labels
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
+from tutelage.teachers.decisions import Decisions
 
-DEFERRED = "deferred"
 _ARRAYS: dict[str, Numbers] = {
     "tensor(int64)": "int64",
     "tensor(float)": "float32",
@@ -46,22 +46,29 @@ class Answered:
         confidence: (rows,) the probability of the decision; NaN for values.
         deferred: (rows,) whether the student leaves the row to its teacher.
         by_teacher: (rows,) whether the teacher answered.
-        decided: the teacher's decisions where it has a rule of its own, as column numbers or as labels of 0 and 1; of the rows that it
-            answered. None: its most probable classes.
+        decided: (rows,) column numbers or (rows, labels) of 0 and 1, what was decided by the one who answered; None: the most probable
+            classes, and for values.
     """
 
     values: Floats
     confidence: Floats
     deferred: NDArray[np.bool_]
     by_teacher: NDArray[np.bool_]
-    decided: NDArray[np.intp] | None = None
+    decided: Decisions | None = None
 
     @classmethod
-    def of(cls, values: Floats, confidence: Floats | None = None, deferred: NDArray[np.bool_] | None = None) -> Answered:
+    def of(
+        cls,
+        values: Floats,
+        confidence: Floats | None = None,
+        deferred: NDArray[np.bool_] | None = None,
+        decided: Decisions | None = None,
+    ) -> Answered:
         """Answers of the student, which defers none of the rows unless it is said."""
         rows = len(values)
         none = np.zeros(rows, dtype=bool)
-        return cls(values, np.full(rows, np.nan) if confidence is None else confidence, none if deferred is None else deferred, none)
+        sure = np.full(rows, np.nan) if confidence is None else confidence
+        return cls(values, sure, none if deferred is None else deferred, none, decided)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -87,12 +94,18 @@ class Answered:
         values[places] = np.concatenate([one.values for one in given])
         confidence[places] = np.concatenate([one.confidence for one in given])
         by_teacher = np.isin(np.arange(len(self)), places)
-        own = [one.decided for one in given if one.decided is not None]
+        known = next((one.decided for one in (self, *given) if one.decided is not None), None)
         decided = None
-        if own:
-            decided = np.zeros((len(self), *own[0].shape[1:]), dtype=np.intp)
-            decided[places] = np.concatenate(own)
+        if known is not None:
+            decided = self.decisions(several=known.ndim == 2).copy()
+            decided[places] = np.concatenate([one.decisions(several=known.ndim == 2) for one in given])
         return replace(self, values=values, confidence=confidence, by_teacher=by_teacher, decided=decided)
+
+    def decisions(self, *, several: bool) -> Decisions:
+        """What was decided, as `decided`: by default the most probable class, or of several labels those above one half."""
+        if self.decided is not None:
+            return self.decided
+        return (self.values > 0.5).astype(np.intp) if several else self.values.argmax(axis=1)
 
     def finite(self) -> NDArray[np.bool_]:
         """(rows,) whether the answer is finite: numbers that are too large for a student may give NaN."""
@@ -156,10 +169,12 @@ class ServedFile:
         if isinstance(rows, StructuredRows):
             found: Any = answers_of_arrays(self.session, self.form, self.session.get_outputs()[0].name, rows)
             return Answered.of(found, None if self.form.task == "regression" else confidence_of(found, self.form.task))
-        outputs = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
-        values, *deferred = self.session.run(outputs, self._feeds(rows))
+        further = [*([LABEL] if gives_labels(self.session, self.form) else []), *([DEFERRED] if self.guarantee else [])]
+        values, *others = self.session.run([self.session.get_outputs()[0].name, *further], self._feeds(rows))
+        given = dict(zip(further, map(np.asarray, others), strict=True))
         confidence = None if self.form.task == "regression" else confidence_of(values, self.form.task)
-        return Answered.of(values, confidence, np.asarray(deferred[0]).reshape(-1) if deferred else None)
+        decided = decided_in_file(self.form, given[LABEL]) if LABEL in given else None
+        return Answered.of(values, confidence, given[DEFERRED].reshape(-1) if DEFERRED in given else None, decided)
 
     def _feeds(self, rows: CheckRows) -> dict[str, NDArray[Any]]:
         """The rows by input of the graph: a missing text is an empty one."""

@@ -101,6 +101,11 @@ class Answered:
             decided[places] = np.concatenate([one.decisions(several=known.ndim == 2) for one in given])
         return replace(self, values=values, confidence=confidence, by_teacher=by_teacher, decided=decided)
 
+    def widened(self, classes: int) -> Answered:
+        """These answers with a probability of zero for each class that a student never saw, up to so many classes."""
+        lacking = classes - self.values.shape[1]
+        return self if lacking <= 0 else replace(self, values=np.pad(self.values, ((0, 0), (0, lacking))))
+
     def decisions(self, *, several: bool) -> Decisions:
         """What was decided, as `decided`: by default the most probable class, or of several labels those above one half."""
         if self.decided is not None:

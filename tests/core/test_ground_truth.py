@@ -5,9 +5,11 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from scipy import sparse
 
 from tutelage.core.answers import AnswerForm, form_of_truth, of_classes
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.data.row_arrays import target_array
 
 CLASSES = of_classes("logits", ("b", "c", "a"))
 DIGITS = of_classes("logits", (0, 1))
@@ -110,3 +112,14 @@ def test_labels_without_a_teacher_are_named_by_the_columns_of_a_frame():
     assert (form.task, form.classes) == ("multilabel", ("rain", "wind"))
     assert form.truth(y[["wind", "rain"]]).tolist() == [[0, 1], [1, 1]]
     assert form_of_truth(y.to_numpy()).classes == form_of_truth(pd.DataFrame(y.to_numpy())).classes == (0, 1)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.coo_array])
+def test_sparse_labels_are_made_dense(kind):
+    truth = np.array([[0, 1, 1], [0, 0, 0]])
+    form = AnswerForm("probabilities", "multilabel", ("a", "b", "c"))
+    np.testing.assert_array_equal(form.truth(kind(truth), 2), truth)
+    np.testing.assert_array_equal(target_array(kind(truth)), truth)
+    assert form_of_truth(kind(truth)).task == "multilabel"
+    with pytest.raises(ShapeError, match=r"y has shape \(2, 3\); expected \(rows,\), one class label per row"):
+        AnswerForm("probabilities", "binary", ("a", "b")).truth(kind(truth))

@@ -1,4 +1,5 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,23 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.evaluation.evaluate import evaluate
+from tutelage.evaluation.metrics.top import certain
 from tutelage.evaluation.paired import compare
+from tutelage.evaluation.records import AlignedAnswers
+
+
+@dataclass
+class Turned:
+    """A fitted classifier with its columns in another order."""
+
+    student: Any
+    classes_: Any
+
+    def predict_proba(self, inputs):
+        return self.student.predict_proba(inputs)[:, [list(self.student.classes_).index(name) for name in self.classes_]]
+
+    def predict(self, inputs):
+        return self.student.predict(inputs)
 
 
 def test_the_difference_equals_that_of_the_two_evaluations(evaluation, stump_evaluation):
@@ -124,3 +141,29 @@ def test_shares_of_labels_are_compared_without_a_caution():
     comparison = compare(*models, rows[150:], on[150:])
     assert comparison.metric == "accuracy"
     assert comparison.caution == ""
+
+
+def test_students_of_the_same_classes_in_another_order_are_compared(flowers):
+    rows, labels, train = flowers
+
+    small, stump = (DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0).fit(rows[train], labels[train]) for leaves in (4, 2))
+    turned = Turned(stump, stump.classes_[[2, 0, 1]])
+    for metric in ("accuracy", "nll_nats", "brier"):
+        expected = compare(small, stump, rows[~train], labels[~train], metric=metric)
+        for a, b, sign in ((small, turned, 1), (turned, small, -1)):
+            found = compare(a, b, rows[~train], labels[~train], metric=metric)
+            assert found.difference == pytest.approx(sign * expected.difference)
+            assert found.verdict == expected.verdict
+
+
+def test_aligned_answers_in_another_order_decide_the_same():
+    p, teacher = np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), certain(np.array([1, 2]), 3)
+    aligned = AlignedAnswers("multiclass", ("a", "b", "c"), p, teacher, np.eye(3)[[0, 2]], student_decisions=np.array([2, 1]))
+    turned = aligned.in_order_of(("c", "a", "b"))
+    assert turned.student.tolist() == p[:, [2, 0, 1]].tolist()
+    assert [turned.classes[place] for place in turned.decided("student")] == ["c", "b"]
+    assert [turned.classes[place] for place in turned.decided("teacher")] == ["b", "c"]
+    assert [turned.classes[place] for place in turned.decided("truth")] == ["a", "c"]
+    assert aligned.in_order_of(("c", "a", "d")) is aligned
+    labels = AlignedAnswers("multilabel", ("a", "b"), p[:, :2], None, None, student_decisions=np.array([[1, 0], [0, 1]]))
+    assert labels.in_order_of(("b", "a")).decided("student").tolist() == [[0, 1], [1, 0]]

@@ -106,10 +106,13 @@ def test_values_are_matched_to_the_columns_of_the_training(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     values = pd.DataFrame({"y1": X["a"], "y2": 3 * X["b"] + 100})
     X.join(values).to_csv("rows.csv", index=False)
-    labels = tl.record(LinearRegression().fit(X, values), X, tmp_path / "labels")
-    assert labels.form.kind == "values"
     for place, names in enumerate((("y1", "y2"), ("y2", "y1"))):
-        assert main(["train", "tree", "--labels", "labels", *told(names, "--data", "rows.csv"), "--out", f"run{place}"]) == 0
+        labels = tl.record(LinearRegression().fit(X, values[list(names)]), X, tmp_path / f"labels{place}")
+        assert labels.form.kind == "values"
+        trained = ["train", "tree", "--labels", f"labels{place}", "--data", "rows.csv", "--out", f"run{place}"]
+        assert main([*trained, *told(names)]) == 0
+        assert main([*trained, *told(names[::-1])]) == 2
+        assert f"the teacher's outputs follow the order {list(names)}" in capsys.readouterr().err
     found = []
     for options in ([], told(["y1", "y2"]), told(["y2", "y1"])):
         capsys.readouterr()

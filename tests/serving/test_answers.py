@@ -47,6 +47,16 @@ def test_rows_left_to_the_teacher_say_so():
     assert sure["prediction"] == "yes"
 
 
+def test_a_student_decides_as_its_file_says_and_its_teacher_as_it_does():
+    values = np.array([[0.5, 0.5], [0.5, 0.5]], dtype=np.float32)
+    student = Answered.of(values, np.array([0.5, 0.5]), np.array([True, False]), np.array([1, 1]))
+    as_json = AnswersAsJson(BOTH, defers=True)
+    assert [answer["prediction"] for answer in as_json(student)] == ["yes", "yes"]
+    taught = student.completed({0: Answered.of(np.array([[0.8, 0.2]]), np.array([0.8]))})
+    assert [answer["prediction"] for answer in as_json(taught)] == ["no", "yes"]
+    assert student.decided.tolist() == [1, 1]
+
+
 def test_labels_that_the_teacher_decides_by_its_own_rule():
     form = AnswerForm("probabilities", "multilabel", ("a", "b"))
     student = Answered.of(np.array([[0.6, 0.4], [0.9, 0.1]]), np.array([0.6, 0.9]), np.array([True, False]))

@@ -14,6 +14,7 @@ import tutelage as tl
 from tutelage.core.errors import BadInput, DamagedFile
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.exporters.beside import name_student
+from tutelage.serving.answers import AnswersAsJson
 from tutelage.serving.model import ServedFile
 from tutelage.serving.row_format import Requests
 
@@ -22,6 +23,21 @@ def exported(student, folder, rows):
     tl.export(student, folder / "student.onnx", check_on=rows)
     served = ServedFile.open(folder)
     return served, Requests(served.rows_as, max_rows=1000)
+
+
+def test_it_decides_by_the_label_of_its_file(tmp_path):
+    X, almost = np.arange(3.0)[:, None], 0.5 - 1e-12
+    p = np.array([[0.9, 0.1], [almost, 1 - almost], [0.1, 0.9]])
+    for student, several in (
+        (tl.SoftTree().fit(X, p, classes=["no", "yes"]), False),
+        (tl.PerLabel(tl.SoftTree()).fit(X, 1 - p, classes=["a", "b"]), True),
+    ):
+        served, requests = exported(student, tmp_path, X)
+        found = served.answer(requests.rows(json.dumps({"rows": X.tolist()}).encode()))
+        said = [answer["prediction"] for answer in AnswersAsJson(served.form, defers=False)(found)]
+        names = [[name for name, on in zip("ab", row, strict=True) if on] for row in student.predict(X)] if several else student.predict(X)
+        assert said == list(names)
+        assert (found.values > 0.5).tolist()[1] == [False, False]  # rounded to one half
 
 
 def test_pictures(tmp_path):

@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import FixedThresholdClassifier
 
 import tutelage as tl
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.serving.app import create_app
 from tutelage.serving.batching import Busy
@@ -54,6 +54,35 @@ def test_the_teacher_answers_the_rows_that_are_left_to_it(cascade, table, teache
     text = service.metrics.text().decode()
     assert f'tutelage_answers_total{{answered_by="teacher"}} {float(left)}' in text
     assert f"tutelage_deferred_total {float(left)}" in text
+
+
+def test_classes_that_the_student_never_saw_are_answered_by_its_teacher(tmp_path):
+    random = np.random.default_rng(0)
+    X = random.normal(size=(2400, 2))
+    y = np.select([np.abs(X[:, 1]) < 0.2, X[:, 1] > 0], ["rare", "up"], "down")
+    teacher = RandomForestClassifier(20, random_state=0).fit(X[:800], y[:800])
+    seen = y[:800] != "rare"
+    student = tl.SoftLogistic().fit(X[:800][seen], y[:800][seen])
+    cascade = tl.Cascade(student, teacher, target=0.9).fit(X[800:2000])
+    tl.export(cascade, tmp_path / "student.onnx", check_on=X[:200])
+    app, rows = create_app(tmp_path, teacher=teacher), X[2000:]
+    found = answers(app, rows.tolist())
+    assert [answer["prediction"] for answer in found] == cascade.predict(rows).tolist()
+    assert any(answer["prediction"] == "rare" for answer in found)
+    assert {tuple(answer["probabilities"]) for answer in found} == {("down", "up", "rare")}
+    own = [answer for answer in found if answer["answered_by"] == "student"]
+    assert {answer["probabilities"]["rare"] for answer in own} == {0}
+    described = app.openapi()["components"]["schemas"]
+    assert any("rare" in str(schema) for schema in described.values())
+    assert {tuple(answer["probabilities"]) for answer in answers(create_app(tmp_path), rows.tolist())} == {("down", "up")}
+
+
+def test_a_teacher_that_lacks_a_class_of_the_student_is_named_by_its_side(cascade, teacher):
+    lacking = SimpleNamespace(
+        form=tl.AnswerForm("probabilities", "binary", ("no", "perhaps")), fingerprint=teacher.fingerprint, answer=teacher.answer
+    )
+    with pytest.raises(LabelMismatch, match=r"the student's classes are .*; expected \['no', 'perhaps'\]"):
+        create_app(cascade, teacher=lacking)
 
 
 def test_a_teacher_with_a_rule_of_its_own_decides_by_it(tmp_path):

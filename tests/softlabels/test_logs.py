@@ -21,6 +21,10 @@ def jsonl(path, lines):
     return path
 
 
+def top(**tokens):
+    return [{"token": token, "logprob": float(np.log(p)), "bytes": None} for token, p in tokens.items()]
+
+
 def write_log(tmp_path, suffix, columns):
     path, frame = tmp_path / f"log{suffix}", pd.DataFrame(columns)
     if suffix == ".parquet":
@@ -115,6 +119,61 @@ def test_multilabel_answers_need_not_sum_to_one(tmp_path):
     assert labels.form.task == "multilabel"
 
 
+def test_independent_labels_by_name_are_neither_completed_nor_scaled(tmp_path):
+    lines = [{"spam": 0.9, "promo": 0.8}, {"promo": 0.1, "spam": 0.1}]
+    jsonl(tmp_path / "log.jsonl", [{"text": text, "p": p} for text, p in zip("xy", lines, strict=True)])
+    log = pa.table({"text": ["x", "y"], "p": pa.array([list(line.items()) for line in lines], pa.map_(pa.string(), pa.float64()))})
+    for source, rest in ((tmp_path / "log.jsonl", "spread"), (tmp_path / "log.jsonl", "drop"), (log, "spread")):
+        labels = read_answers(
+            source, answers="p", kind="probabilities", content="text", task="multilabel", classes=["spam", "promo"], rest=rest
+        )
+        np.testing.assert_allclose(labels.answers, [[0.9, 0.8], [0.1, 0.1]])
+    logs = [{name: float(np.log(p)) for name, p in line.items()} for line in lines]
+    jsonl(tmp_path / "logs.jsonl", [{"text": text, "p": p} for text, p in zip("xy", logs, strict=True)])
+    labels = read_answers(
+        tmp_path / "logs.jsonl", answers="p", kind="log-probabilities", content="text", task="multilabel", mapping={"promo": "sale"}
+    )
+    assert labels.form.classes == ("sale", "spam")
+    np.testing.assert_allclose(labels.answers, [[0.8, 0.9], [0.1, 0.1]])
+
+
+@pytest.mark.parametrize(
+    ("cell", "options", "error", "message"),
+    [
+        ({"spam": 0.1}, {}, LabelMismatch, r"line 1 has no number for \['promo'\]; each label .* a number for each of \['spam', 'promo'\]"),
+        ({"spam": 0.1, "promo": None}, {"rest": "drop"}, LabelMismatch, r"line 1 has no number for \['promo'\]"),
+        ({"spam": 0.1, "promo": 0.2, "sale": 0.1}, {"mapping": {"sale": "promo"}}, LabelMismatch, "line 1 gives the label 'promo' two"),
+        ({"spam": 0.1, "promo": 1.2}, {}, NotProbabilities, r"outside 0 to 1 \(first: row 1\)"),
+        (
+            top(spam=0.1, promo=0.2),
+            {"kind": "log-probabilities"},
+            BadInput,
+            "column 'p' holds the probabilities of tokens, of which a model gives one",
+        ),
+        ([top(spam=0.1, promo=0.2)], {"kind": "log-probabilities"}, BadInput, "the labels of a multilabel task do not exclude each other"),
+        ({"spam": 0.1}, {"kind": "votes"}, BadInput, "votes for independent labels cannot be counted"),
+    ],
+)
+def test_lines_that_do_not_give_each_independent_label_a_number_are_refused(cell, options, error, message, tmp_path):
+    whole = {"spam": 0.9, "promo": 0.8} if isinstance(cell, dict) else cell
+    jsonl(tmp_path / "log.jsonl", [{"text": text, "p": p} for text, p in zip("xy", [whole, cell], strict=True)])
+    given = {"kind": "probabilities", "task": "multilabel", "classes": ["spam", "promo"], **options}
+    with pytest.raises(error, match=message):
+        read_answers(tmp_path / "log.jsonl", answers="p", content="text", **given)
+
+
+def test_one_number_a_line_is_of_the_second_class_or_of_a_single_label():
+    log = pa.table({"text": ["x", "y"], "p": [0.2, 0.9], "z": [-1.0, 3.0]})
+    of_two = read_answers(log, answers="p", kind="probabilities", content="text", classes=["no", "yes"])
+    np.testing.assert_allclose(of_two.answers, [[0.8, 0.2], [0.1, 0.9]])
+    logits = read_answers(log, answers="z", kind="logits", content="text", classes=["no", "yes"])
+    np.testing.assert_allclose(logits.answers, [[0.0, -1.0], [0.0, 3.0]])
+    label = read_answers(log, answers="p", kind="probabilities", content="text", classes=["spam"], task="multilabel")
+    np.testing.assert_allclose(label.answers, [[0.2], [0.9]])
+    with pytest.raises(BadInput, match="column 'p' holds one number a line; pass classes=, two classes"):
+        read_answers(log, answers="p", kind="probabilities", content="text")
+
+
 LOG = pa.table(
     {
         "text": ["x", "y"],
@@ -184,10 +243,6 @@ def test_rows_of_numbers_and_texts_are_found_by_their_content():
     log = pa.Table.from_pandas(rows.assign(no=[0.25, 0.5], yes=[0.75, 0.5]))
     labels = read_answers(log, answers=["no", "yes"], kind="probabilities", content=["size", "colour"])
     assert labels.answer(rows[::-1]).tolist() == [[0.5, 0.5], [0.25, 0.75]]
-
-
-def top(**tokens):
-    return [{"token": token, "logprob": float(np.log(p)), "bytes": None} for token, p in tokens.items()]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".jsonl.gz"])

@@ -159,3 +159,11 @@ def test_soft_targets_in_a_frame_are_scored_by_the_names_of_its_columns():
     frame = pd.DataFrame({"no": X[:, 0] < 4, "yes": X[:, 0] >= 4}).astype(float)
     student = SoftTree().fit(X, frame, classes=["yes", "no"])
     assert student.score(X, frame) == student.score(X, frame[["yes", "no"]]) == 1
+
+
+def test_a_selection_of_numbered_columns_is_matched_by_its_numbers():
+    X = np.arange(8.0)[:, None]
+    P = pd.DataFrame(np.column_stack([X[:, 0] < 4, X[:, 0] >= 4]).astype(float))
+    for swapped in (P[[1, 0]], P.iloc[:, ::-1]):
+        student = SoftTree().fit(X, swapped, classes=[0, 1])
+        np.testing.assert_array_equal(student.predict(X), X[:, 0] >= 4)

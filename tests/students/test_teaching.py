@@ -2,16 +2,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.ensemble import GradientBoostingRegressor
+from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import BadInput
 from tutelage.losses.targets import temper
-from tutelage.students.teaching import blended, fit_student, is_unfitted, out_of_fold_answers
+from tutelage.students.teaching import blended, fit_student, is_unfitted, out_of_fold_answers, spread_of
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -80,3 +81,38 @@ def test_a_single_output_regressor_is_refused_with_a_hint_for_multiple_outputs()
         fit_student(GradientBoostingRegressor(), many, X, pairs)
     with pytest.raises(ValueError, match="could not convert string to float"):  # its own error, because it supports multiple outputs
         fit_student(Ridge(), many, X.astype(str).astype(object) + "x", pairs)
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        DecisionTreeRegressor(max_leaf_nodes=6, random_state=0),
+        make_pipeline(StandardScaler(), ExtraTreeRegressor(max_leaf_nodes=6, random_state=0)),
+        RandomForestRegressor(3, max_leaf_nodes=6, random_state=0, bootstrap=True, oob_score=True),
+        ExtraTreesRegressor(3, max_leaf_nodes=6, random_state=0),
+        DecisionTreeRegressor(criterion="poisson", max_leaf_nodes=6, random_state=0),
+    ],
+    ids=lambda student: type(student).__name__,
+)
+@pytest.mark.filterwarnings("ignore:Some inputs do not have OOB scores")
+def test_trees_of_several_values_do_not_follow_the_one_with_the_largest_numbers(student):
+    rows = np.random.default_rng(0).normal(size=(200, 2))
+    values = np.column_stack([1 + np.sin(2 * rows[:, 0]), rows[:, 1] > 0])
+    large = np.array([2.0**20, 1.0])  # a power of two changes no digit
+    form, weights = AnswerForm("values", "regression"), np.arange(200.0) % 3
+    alike, other = (fit_student(student, form, rows, values * units, sample_weight=weights) for units in (np.ones(2), large))
+    np.testing.assert_allclose(other.predict(rows), alike.predict(rows) * large, rtol=1e-12)
+    if hasattr(other, "oob_prediction_"):
+        np.testing.assert_allclose(other.oob_prediction_, alike.oob_prediction_ * large, rtol=1e-12)
+
+
+def test_the_leaves_of_a_tree_of_several_values_hold_their_means():
+    rows, values = np.arange(6.0)[:, None], np.array([[0.0, 7e9], [2, 7e9], [4, 7e9], [100, 7e9], [102, 7e9], [104, 7e9]])
+    tree = fit_student(DecisionTreeRegressor(max_leaf_nodes=2), AnswerForm("values", "regression"), rows, values)
+    np.testing.assert_allclose(tree.predict(rows), np.repeat([[2, 7e9], [102, 7e9]], 3, axis=0), rtol=1e-12)
+
+
+def test_the_spread_of_a_value_that_does_not_vary_or_overflows_is_one():
+    values = np.column_stack([[1.0, 3.0], [0.1, 0.1], [1e200, -1e200]])
+    assert spread_of(values).tolist() == [1.0, 1.0, 1.0]
+    assert spread_of(values[:, :1] * 4, np.array([1.0, 3.0])).tolist() == [np.sqrt(12.0)]

@@ -137,6 +137,8 @@ def test_a_student_learns_regression_and_multilabel_answers():
     values = as_teacher(nn.Linear(4, 2), task="regression")
     student = TorchStudent(nn.Linear(4, 2), tl.losses.squared_error()).fit(ROWS, values, **QUICK | {"epochs": 200}, validation=0.2)
     np.testing.assert_allclose(student.predict(ROWS), values.answer(ROWS), atol=0.05)
+    with pytest.raises(LabelMismatch, match="this student predicts values, which have no probabilities; call predict"):
+        student.predict_proba(ROWS)
     labels = as_teacher(nn.Linear(4, 2), classes=("x", "y"), task="multilabel")
     student = TorchStudent(nn.Linear(4, 2), tl.losses.soft_bernoulli()).fit(ROWS, labels, **QUICK | {"epochs": 200}, validation=0.2)
     assert (student.predict(ROWS) == (labels.answer(ROWS) > 0)).mean() > 0.95
@@ -341,3 +343,24 @@ def test_the_share_for_validation_is_weighted_too():
 def test_unusable_weights_are_refused(weights, error, match):
     with pytest.raises(error, match=match):
         TorchStudent(small()).fit(ROWS, TEACHER, validation=0.5, sample_weight=weights)
+
+
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_a_student_of_values_is_evaluated_compared_and_measured_by_parts(outputs):
+    truth = ROWS[:, :outputs] * 2.0
+    teacher = as_teacher(lambda rows: np.asarray(rows)[:, :outputs] * 1.5, kind="values", version="1")
+    student = TorchStudent(nn.Linear(4, outputs)).fit(ROWS, teacher, **QUICK)
+    measured = tl.evaluate(student, teacher, ROWS, truth, budget_seconds=0.01, resamples=100)
+    expected = tl.evaluate(as_teacher(student), teacher, ROWS, truth, budget_seconds=None, resamples=100)
+    assert (measured.against_truth, measured.against_teacher) == (expected.against_truth, expected.against_teacher)
+    assert measured.cost.alone is not None
+    assert tl.evaluate(student, None, ROWS, truth, budget_seconds=None, resamples=100).against_truth == expected.against_truth
+    assert tl.compare(student, student, ROWS, truth).difference == 0
+    by_parts = tl.evaluate(student, tl.parts(ROWS, record(teacher, ROWS), truth), budget_seconds=None)
+    assert by_parts.against_truth["mse"].value == pytest.approx(expected.against_truth["mse"].value)
+
+
+def test_a_student_of_labels_says_so_where_no_teacher_does():
+    y = (ROWS[:, :2] > 0).astype(int)
+    student = TorchStudent(nn.Linear(4, 2)).fit(ROWS, y=y, **QUICK)
+    assert tl.evaluate(student, None, ROWS, y, budget_seconds=None, resamples=100).task == "multilabel"

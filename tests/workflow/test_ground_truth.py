@@ -6,7 +6,7 @@ from tutelage.cli import main
 from tutelage.core.answers import AnswerForm, of_classes
 from tutelage.core.errors import LabelMismatch
 from tutelage.data.table_file import TableFile
-from tutelage.workflow.ground_truth import check_labels, in_label_order
+from tutelage.workflow.ground_truth import check_labels, check_values, in_label_order
 
 FRAME = pd.DataFrame({"size": [1.0, 2.0, 3.0], "y": [0, 1, 0], "on": [True, False, True], "rain": [0, 1, 1], "wind": [1, 1, 0]})
 
@@ -69,3 +69,25 @@ def test_the_command_line_names_the_option(tmp_path, monkeypatch, capsys):
         assert "column 'kind' of rows.csv holds numbers" in (printed := capsys.readouterr().err)
         assert "with --dtype 'kind=text'" in printed
     assert main([*commands[1], "--dtype", "kind=text"]) == 0
+
+
+def test_true_values_in_another_order_than_the_outputs_are_refused_and_others_that_do_not_fit_are_said(tmp_path):
+    draw = np.random.default_rng(0)
+    truth = np.column_stack([draw.normal(size=60), 100 * draw.normal(size=60)])
+    pd.DataFrame({"x": draw.normal(size=60), "height": truth[:, 0], "weight": truth[:, 1], "kind": "a"}).to_csv(tmp_path / "rows.csv")
+    form, answers = AnswerForm("values", "regression"), truth * 0.99
+    opened = {
+        names: TableFile.open(tmp_path / "rows.csv", truth=names) for names in (("height", "weight"), ("weight", "height"), ("kind",))
+    }
+    assert check_values(form, answers, opened["height", "weight"]) == []
+    expected = (
+        r"are \['weight', 'height'\], and the teacher's outputs follow the order \['height', 'weight'\].* Name the columns in this order"
+    )
+    with pytest.raises(LabelMismatch, match=expected):
+        check_values(form, answers, opened["weight", "height"])
+    (said,) = check_values(form, answers * [1, 0.01], opened["height", "weight"])
+    assert said.startswith("column 'weight' of the ground truth: the teacher's R2 is ")
+    assert "in another scale than the true values" in said
+    assert check_values(form, answers[:, :1], opened["height", "weight"]) == []  # fewer outputs than columns
+    assert check_values(form, answers[:, :1], opened[("kind",)]) == []
+    assert check_values(of_classes("probabilities", "ab"), answers, opened["height", "weight"]) == []

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,20 @@ def test_every_regressor_is_trained_on_values(student, trained, tmp_path):
     opened, record = open_trained(tmp_path / "run")
     assert opened.predict(FRAME).shape == (60,)
     assert record["settings"]["random_state"] == 5
+
+
+def test_values_that_are_named_in_another_order_than_the_outputs_are_refused(trained, tmp_path):
+    values = AnswerForm("values", "regression")
+    answers = FRAME[["b", "a"]].to_numpy()
+    FRAME.assign(height=FRAME["a"], weight=FRAME["b"]).to_parquet("rows.parquet")
+    with pytest.raises(
+        LabelMismatch, match=r"are \['height', 'weight'\], and the teacher's outputs follow the order \['weight', 'height'\]"
+    ):
+        trained(values, answers, truth=("height", "weight"), drop=("y",))
+    assert trained(values, answers, truth=("weight", "height"), drop=("y",), out="named")["warnings"] == []
+    shutil.rmtree("labels-regression")
+    halved = trained(values, answers * [1, 0.2], truth=("weight", "height"), drop=("y",), out="halved")["warnings"]
+    assert [warning.split(":")[0] for warning in halved] == ["column 'height' of the ground truth"]
 
 
 def test_multilabel_students_are_trained(trained, tmp_path):

@@ -120,6 +120,40 @@ def _compared(metric: str, teacher: Floats, baselines: dict[str, Floats], offset
     return Finding("baseline", "error" if gap < -FAR else "warning", figure, sentence, REMEDY)
 
 
+def scale_by_output(answers: Floats, truth: Floats) -> list[Finding]:
+    """The check of the scale for each of several values by itself.
+
+    Args:
+        answers: (rows, outputs) the teacher's values.
+        truth: (rows, outputs) the true ones.
+    """
+    return [_scale(answers[:, place : place + 1].astype(np.float64), truth[:, place : place + 1]) for place in range(truth.shape[1])]
+
+
+def order_by_fit(answers: Floats, truth: Floats) -> list[int] | None:
+    """Which column of the truth each output of a teacher answers, where that is another order than the one given; None if it is not.
+
+    Each output has to explain one column well and, unless it stays in its place, its own column badly; only an order that no other
+    fits as well is one.
+
+    Example:
+        >>> import numpy as np
+        >>> truth = np.array([[1.0, 5.0], [2.0, 3.0], [3.0, 9.0], [4.0, 2.0]])
+        >>> order_by_fit(truth[:, ::-1], truth), order_by_fit(truth, truth)
+        ([1, 0], None)
+    """
+    outputs = truth.shape[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        explained = np.nan_to_num(np.corrcoef(answers, truth, rowvar=False)[:outputs, outputs:] ** 2)
+    order = explained.argmax(axis=1)
+    places = np.arange(outputs)
+    moved = order != places
+    well = explained[places, order] > 0.5
+    clearly = explained[places, order] - explained[places, places] > 0.2
+    found = moved.any() and len(set(order.tolist())) == outputs and bool((well & (clearly | ~moved)).all())
+    return order.tolist() if found else None
+
+
 def _scale(answers: Floats, truth: Floats) -> Finding:
     """R2 against the true values, and R2 after the best linear rescaling: a large gain means that the scales differ."""
     variance = _variance(truth)

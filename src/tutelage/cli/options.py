@@ -59,7 +59,8 @@ truth_option = click.option(
     "--target",
     multiple=True,
     metavar="COLUMN",
-    help="Column of the ground truth; it is not used as a feature. Repeat it for several labels or values, matched by name.",
+    help="Column of the ground truth; it is not used as a feature. Repeat it for several labels, matched by "
+    "name, or for several values, in the order of the teacher's outputs.",
 )
 drop_option = click.option(
     "--drop", multiple=True, metavar="COLUMN", help="Column that is not a feature, such as an id. Repeat it for more columns."

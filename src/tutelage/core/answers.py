@@ -221,7 +221,7 @@ class AnswerForm:
         """The ground truth y as numbers, in the order of this form's classes.
 
         Args:
-            y: (rows,) class names; for multilabel (rows, labels) of 0 and 1, where the columns of a frame may have any order;
+            y: (rows,) class names; for multilabel (rows, labels) of 0 and 1, also sparse, where the columns of a frame may have any order;
                 for regression (rows,) or (rows, outputs) values. An array, list, frame, Series or tensor.
             rows: the expected number of rows; None for any.
 
@@ -382,7 +382,8 @@ def label_column(y: Any, rows: int | None = None) -> NDArray[Any]:
 
 
 def _as_array(y: Any) -> NDArray[Any]:
-    return unmasked(y, "the rows of y")
+    """The ground truth as an array; a sparse matrix of labels, as scikit-learn's indicators are, is made dense."""
+    return unmasked(y.toarray() if hasattr(y, "toarray") else y, "the rows of y")
 
 
 def _remedy(labels: tuple[Any, ...], classes: tuple[Any, ...]) -> str:

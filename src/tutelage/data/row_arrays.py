@@ -44,11 +44,12 @@ def array_of(data: Any, what: str = "the rows") -> NDArray[Any]:
 
 
 def target_array(y: Any) -> NDArray[Any]:
-    """Targets as an array, as `array_of`; a masked cell would be a target that is not known.
+    """Targets as an array, as `array_of`, and a sparse matrix of labels as a dense one; a masked cell would be a target that is not known.
 
     Raises:
         ShapeError: rows of unequal length. BadInput: a masked array that hides cells.
     """
+    y = y.toarray() if hasattr(y, "toarray") else y
     return array_of(unmasked(y, "the rows of y") if isinstance(y, np.ma.MaskedArray) else y, "the rows of y")
 
 

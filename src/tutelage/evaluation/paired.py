@@ -70,7 +70,8 @@ def compare(
     if against is not None:
         choice("against", against, ("truth", "teacher"))
     a, b = _evaluations(a, b, X, y, teacher)
-    first, second = a.row_answers(), b.row_answers()
+    first = a.row_answers()
+    second = b.row_answers().in_order_of(first.classes)
     if a.rows_fingerprint != b.rows_fingerprint:
         raise LabelMismatch(
             f"the evaluations are on different rows ({a.rows} rows {a.rows_fingerprint[:8]}, {b.rows} rows {b.rows_fingerprint[:8]}); "

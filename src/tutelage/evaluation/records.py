@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tutelage.core.answer_kinds import Positions, Task
+from tutelage.core.answer_values.class_names import key_of
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats, read_only
 from tutelage.core.errors import BadInput
@@ -106,6 +107,32 @@ class AlignedAnswers:
             array = getattr(self, name)
             if array is not None and not isinstance(array, TopAnswers):
                 object.__setattr__(self, name, read_only(array))
+
+    def in_order_of(self, classes: tuple[Any, ...]) -> AlignedAnswers:
+        """The same answers with their columns in another order of the classes; as they are if the classes are others."""
+        places = {key_of(label): place for place, label in enumerate(self.classes)}
+        if self.classes == classes or places.keys() != set(map(key_of, classes)):
+            return self
+        order = np.array([places[key_of(label)] for label in classes])
+        codes = np.argsort(order)  # the new place of each column
+
+        def ordered(answers: Any) -> Any:
+            if isinstance(answers, TopAnswers):
+                return replace(answers, ids=codes[answers.ids.astype(np.intp)].astype(answers.ids.dtype))
+            return None if answers is None else answers[:, order]
+
+        def decisions_in_order(own: Decisions | None) -> Decisions | None:
+            return own if own is None else own[:, order] if self.task == "multilabel" else codes[own]
+
+        return replace(
+            self,
+            classes=classes,
+            student=ordered(self.student),
+            teacher=ordered(self.teacher),
+            truth=ordered(self.truth),
+            student_decisions=decisions_in_order(self.student_decisions),
+            teacher_decisions=decisions_in_order(self.teacher_decisions),
+        )
 
     def decided(self, of: Literal["student", "teacher", "truth"]) -> Decisions:
         """The decisions of student, teacher or truth: (answers,) columns, or (answers, labels) of 0 and 1."""

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from tutelage.core.answers import AnswerForm
 from tutelage.serving.model import Answered
 
@@ -77,9 +75,7 @@ class AnswersAsJson:
     def _decided(self, answered: Answered) -> list[Any]:
         classes = self.form.classes
         several = self.form.task == "multilabel"
-        decided = (answered.values > 0.5).astype(np.intp) if several else answered.values.argmax(axis=1)
-        if answered.decided is not None:
-            decided[answered.by_teacher] = answered.decided[answered.by_teacher]
+        decided = answered.decisions(several=several)
         if several:
             return [[label for label, on in zip(classes, row, strict=True) if on] for row in decided.tolist()]
         return [classes[place] for place in decided.tolist()]

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import FastAPI
 from pydantic_core import to_json
@@ -34,6 +34,9 @@ from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.problems import Problem, busy
 from tutelage.serving.row_format import Requests, ServedRows
 from tutelage.serving.settings import Settings
+
+if TYPE_CHECKING:
+    from tutelage.serving.teacher import TeacherBeside
 
 log = logging.getLogger("tutelage.serving")
 START_S = 60.0
@@ -112,15 +115,18 @@ class _Service:
         self.settings = settings
         self.served = served = ServedFile.open(run, threads=settings.threads)
         self.requests = Requests(served.rows_as, max_rows=settings.max_rows)
-        self.as_json = AnswersAsJson(served.form, defers=served.guarantee is not None)
         drift = Drift.open(served, self.requests.row(to_json(openapi.example_row(served.rows_as, None))))
         about = {"file": served.path.name, "sha256": served.sha256, "tutelage": __version__}
         self.metrics = Metrics(about, drift, classifies=served.form.task != "regression")
         self.student = self._batcher(served.answer, "student", quick_s=QUICK_S)
         example = openapi.example_row(served.rows_as, None if drift is None else drift.profile)
         rows = self.requests.row(to_json(example))
-        self.teacher = None if teacher is None else self._batcher(_beside(teacher, served, rows, self._start_s), "teacher", quick_s=0)
-        answered = served.answer(rows)
+        beside = None if teacher is None else _beside(teacher, served, rows, self._start_s)
+        self.teacher = (
+            None if beside is None else self._batcher(cast(Callable[[ServedRows], Answered], beside.answer), "teacher", quick_s=0)
+        )
+        self.as_json = AnswersAsJson(served.form if beside is None else beside.form, defers=served.guarantee is not None)
+        answered = served.answer(rows).widened(len(self.as_json.names))
         (answer,) = self.as_json(answered) if answered.finite().all() else (None,)
         outputs = answered.values.shape[1]
         self.document = openapi.document(served, self.requests, self.as_json, settings, example, answer, outputs=outputs)
@@ -201,6 +207,7 @@ class _Service:
             raise busy(f"the queue of {self.settings.queue:,} rows is full; send the rows again later.") from None
         except BadInput as error:
             raise Problem(422, str(error)) from None
+        answered = answered.widened(len(self.as_json.names))
         problems: dict[int, Problem] = {}
         if self.teacher is not None and answered.deferred.any():
             answered, problems = await self._with_teacher(self.teacher, rows, answered, gone)
@@ -263,8 +270,8 @@ def _json(plain: Any) -> Response:
     return Response(to_json(plain, inf_nan_mode="null"), media_type="application/json")
 
 
-def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: float) -> Callable[[ServedRows], Answered]:
-    """What asks the teacher, once it has answered an example.
+def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: float) -> TeacherBeside:
+    """The teacher, once it has answered an example.
 
     Raises:
         BadInput: as `TeacherBeside`; or it does not answer within so many seconds.
@@ -293,7 +300,7 @@ def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: floa
             f"the teacher has not answered a made row within {seconds:g} seconds, and would keep every row that is left to it waiting. "
             "See why it hangs; or, if it only takes long, pass a longer teacher_timeout."
         ) from error
-    return cast(Callable[[ServedRows], Answered], beside.answer)
+    return beside
 
 
 async def _body(request: Request, most: int) -> bytes:

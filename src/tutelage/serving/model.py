@@ -25,11 +25,11 @@ from tutelage.serving.array_rows import ArrayInput, Numbers
 from tutelage.serving.row_format import RowFormat, ServedRows
 from tutelage.students.saved.trained_folder import sha256_of_student
 from tutelage.teachers.adapters.onnx_arrays import answers_of_arrays
-from tutelage.teachers.adapters.onnx_file import check_graph
+from tutelage.teachers.adapters.onnx_file import DEFERRED, LABEL, check_graph, decided_in_file, gives_labels
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 from tutelage.teachers.adapters.onnx_runs import parts_of
+from tutelage.teachers.decisions import Decisions
 
-DEFERRED = "deferred"
 _ARRAYS: dict[str, Numbers] = {
     "tensor(int64)": "int64",
     "tensor(float)": "float32",
@@ -48,22 +48,29 @@ class Answered:
         confidence: (rows,) the probability of the decision; NaN for values.
         deferred: (rows,) whether the student leaves the row to its teacher.
         by_teacher: (rows,) whether the teacher answered.
-        decided: the teacher's decisions where it has a rule of its own, as column numbers or as labels of 0 and 1; of the rows that it
-            answered. None: its most probable classes.
+        decided: (rows,) column numbers or (rows, labels) of 0 and 1, what was decided by the one who answered; None: the most probable
+            classes, and for values.
     """
 
     values: Floats
     confidence: Floats
     deferred: NDArray[np.bool_]
     by_teacher: NDArray[np.bool_]
-    decided: NDArray[np.intp] | None = None
+    decided: Decisions | None = None
 
     @classmethod
-    def of(cls, values: Floats, confidence: Floats | None = None, deferred: NDArray[np.bool_] | None = None) -> Answered:
+    def of(
+        cls,
+        values: Floats,
+        confidence: Floats | None = None,
+        deferred: NDArray[np.bool_] | None = None,
+        decided: Decisions | None = None,
+    ) -> Answered:
         """Answers of the student, which defers none of the rows unless it is said."""
         rows = len(values)
         none = np.zeros(rows, dtype=bool)
-        return cls(values, np.full(rows, np.nan) if confidence is None else confidence, none if deferred is None else deferred, none)
+        sure = np.full(rows, np.nan) if confidence is None else confidence
+        return cls(values, sure, none if deferred is None else deferred, none, decided)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -89,12 +96,23 @@ class Answered:
         values[places] = np.concatenate([one.values for one in given])
         confidence[places] = np.concatenate([one.confidence for one in given])
         by_teacher = np.isin(np.arange(len(self)), places)
-        own = [one.decided for one in given if one.decided is not None]
+        known = next((one.decided for one in (self, *given) if one.decided is not None), None)
         decided = None
-        if own:
-            decided = np.zeros((len(self), *own[0].shape[1:]), dtype=np.intp)
-            decided[places] = np.concatenate(own)
+        if known is not None:
+            decided = self.decisions(several=known.ndim == 2).copy()
+            decided[places] = np.concatenate([one.decisions(several=known.ndim == 2) for one in given])
         return replace(self, values=values, confidence=confidence, by_teacher=by_teacher, decided=decided)
+
+    def widened(self, classes: int) -> Answered:
+        """These answers with a probability of zero for each class that a student never saw, up to so many classes."""
+        lacking = classes - self.values.shape[1]
+        return self if lacking <= 0 else replace(self, values=np.pad(self.values, ((0, 0), (0, lacking))))
+
+    def decisions(self, *, several: bool) -> Decisions:
+        """What was decided, as `decided`: by default the most probable class, or of several labels those above one half."""
+        if self.decided is not None:
+            return self.decided
+        return (self.values > 0.5).astype(np.intp) if several else self.values.argmax(axis=1)
 
     def finite(self) -> NDArray[np.bool_]:
         """(rows,) whether the answer is finite: numbers that are too large for a student may give NaN."""
@@ -161,13 +179,16 @@ class ServedFile:
         if isinstance(rows, StructuredRows):
             found: Any = answers_of_arrays(self.session, self.form, self.session.get_outputs()[0].name, rows)
             return Answered.of(found, None if self.form.task == "regression" else confidence_of(found, self.form.task))
-        outputs = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
+        further = [*([LABEL] if gives_labels(self.session, self.form) else []), *([DEFERRED] if self.guarantee else [])]
+        outputs = [self.session.get_outputs()[0].name, *further]
         most = 1 if self.row_by_row else None  # so that no client's answer depends on the rows of another
         with _refused_as_bad_input():
             parts = [self.session.run(outputs, part) for part in parts_of(self._feeds(rows), len(rows), most=most)]
-        values, *deferred = parts[0] if len(parts) == 1 else (np.concatenate(each) for each in zip(*parts, strict=True))
+        values, *others = parts[0] if len(parts) == 1 else (np.concatenate(each) for each in zip(*parts, strict=True))
+        given = dict(zip(further, map(np.asarray, others), strict=True))
         confidence = None if self.form.task == "regression" else confidence_of(values, self.form.task)
-        return Answered.of(values, confidence, np.asarray(deferred[0]).reshape(-1) if deferred else None)
+        decided = decided_in_file(self.form, given[LABEL]) if LABEL in given else None
+        return Answered.of(values, confidence, given[DEFERRED].reshape(-1) if DEFERRED in given else None, decided)
 
     def _feeds(self, rows: CheckRows) -> dict[str, NDArray[Any]]:
         """The rows by input of the graph: a missing text is an empty one."""

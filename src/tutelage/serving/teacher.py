@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, one_line
@@ -29,8 +30,12 @@ class TeacherBeside:
         teacher: from `open_teacher` or `as_teacher`.
         served: the file of the student.
 
+    Attributes:
+        form: of all answers: the classes of the student, and behind them those that it never saw and the teacher knows.
+
     Raises:
-        BadInput: the file defers no rows, or the threshold was found with another teacher. LabelMismatch: a teacher of other classes.
+        BadInput: the file defers no rows, or the threshold was found with another teacher. LabelMismatch: a teacher of another task, or
+            one that lacks a class of the student.
     """
 
     def __init__(self, teacher: Teacher, served: ServedFile) -> None:
@@ -45,7 +50,8 @@ class TeacherBeside:
         if served.rows_as.layout == "listed" and "text" in served.rows_as.kinds:
             raise BadInput(f"{served.path} has columns of texts without names, which no teacher can be given. Train on columns with names.")
         self.teacher = teacher
-        self._served, self._form = served, served.form
+        in_order_of(np.zeros((1, len(served.form.classes))), served.form, teacher.form)
+        self._served, self.form = served, _of_both(served.form, teacher.form)
         self._by_its_own_rule = bool(served.guarantee["own_decisions"])
         self._subject = Subject(None, served.form, served.rows_as.inputs, served.rows_as.shape, _CONTAINERS[served.rows_as.layout])
 
@@ -78,13 +84,20 @@ class TeacherBeside:
         form = self.teacher.form
         inputs: Any = self._subject.given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
-        found = in_order_of(answers, form, self._form)
-        task = self._form.task
+        found = in_order_of(answers, form, self.form)
+        task = self.form.task
         if not self._by_its_own_rule:
             return Answered.of(found, confidence_of(found, task))
         own = decided_by(self.teacher, "decide", inputs, len(rows), form)
-        decided = decisions(as_distributions(found, task)) if own is None else decisions_in_order(own, form, self._form)
+        decided = decisions(as_distributions(found, task)) if own is None else decisions_in_order(own, form, self.form)
         return replace(Answered.of(found, _probability_of(decided, found, task)), decided=decided)
+
+
+def _of_both(student: AnswerForm, teacher: AnswerForm) -> AnswerForm:
+    """The form of the student's answers with the classes that only the teacher knows behind its own."""
+    codes = student.codes(label_array(teacher.classes), unknown="mark") if teacher.task != "multilabel" else ()
+    further = [label for label, code in zip(teacher.classes, codes, strict=False) if code < 0]
+    return of_classes("probabilities", (*student.classes, *further)) if further else student
 
 
 def _probability_of(decided: Decisions, probabilities: Floats, task: str) -> Floats:

@@ -65,7 +65,7 @@ def read_answers(
             of an OpenAI-compatible server with `top_logprobs`, its `choices` or their `logprobs`, the `prompt_logprobs` of vLLM, and
             {"ids": ..., "logprobs": ...}.
         kind: kind of the numbers: "probabilities", "log-probabilities", "logits", "values" (regression) or "votes", which
-            are counted: five calls of an LLM give five votes.
+            are counted: five calls of an LLM give five votes for classes that exclude each other.
         token_ids: the column that holds, for each number of `answers`, the column of its class, counted from 0; lists, or with positions
             lists of lists.
         positions: "tokens" if each line holds an answer for each position of its row; by default it holds one answer. The first
@@ -75,10 +75,11 @@ def read_answers(
         data: the rows, if the log does not hold them: an array, a frame, a sparse matrix, texts or the path of a file.
         id_column: the column of the log that identifies the row of `data`.
         ids: (rows of data,) the id of each row of `data`.
-        classes: the class label of each column, or of each position in a list; required for lists. Columns that are named after the
+        classes: the class label of each column, or of each position in a list; required for lists, and for one number a line, which is
+            that of the second of two classes, or of a single label. Columns that are named after the
             classes are matched by name. By default the names of the columns, or the keys or votes that occur, in sorted order.
-        task: "multilabel" if each number is the probability of an independent label; otherwise it follows from kind and
-            classes.
+        task: "multilabel" if each number is the probability of an independent label, which every line then gives: none follows
+            from the others; otherwise it follows from kind and classes.
         rest: the probability that a top-k line does not assign: "spread" divides it among the classes that are left out,
             "drop" gives them zero and scales the others up to sum to one.
         repeated: several lines about one row that disagree are an "error", or are averaged ("mean"). Votes are always counted
@@ -116,6 +117,11 @@ def read_answers(
     id_column = None if id_column is None else text("id_column", id_column)
     if smoothing and kind != "votes":
         raise BadInput(f"smoothing is {smoothing:g}, which applies to votes only, and kind is {kind!r}; leave smoothing out.")
+    if kind == "votes" and task == "multilabel":
+        raise BadInput(
+            "votes for independent labels cannot be counted: a list of labels may be several voters, or all labels of one. Log for each "
+            "label the share of the voters who gave it, and pass kind='probabilities'."
+        )
     if (token_ids is not None or positions is not None) and (kind not in PROBABLE or len(answer_columns) > 1):
         raise BadInput("token_ids= and positions= apply to one column of probabilities or log-probabilities; leave them out.")
     _check_options(content=content, data=data, id_column=id_column, ids=ids)
@@ -127,12 +133,15 @@ def read_answers(
     if kind == "votes":
         numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)
     elif (lines := token_lines(columns, answer_columns, kind, token_ids=token_ids, positions=positions)) is not None:
+        if task == "multilabel":
+            raise _of_exclusive_tokens(answer_columns[0])
         found, labels = _of_tokens(lines, kind, positions, classes=classes, rest=rest, mapping=mapping)
-        return _stored(found, replace(of_classes("probabilities", labels), positions=positions), names, schema, repeated)
+        return _stored(found, replace(_form("probabilities", labels, task), positions=positions), names, schema, repeated)
     else:
-        numbers, labels = _numbers(columns, answer_columns, kind, classes=classes, rest=rest, mapping=mapping)
+        independent = task == "multilabel"
+        numbers, labels = _numbers(columns, answer_columns, kind, classes=classes, rest=rest, mapping=mapping, independent=independent)
     form = _form(kind, labels, task)
-    numbers = form.check(exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
+    numbers = form.take(exp(numbers) if kind == "log-probabilities" else numbers, len(names), "the logged answers")
     if repeated == "mean" and kind != "votes":
         numbers, names = _mean(form.probabilities(numbers) if kind == "logits" else numbers, names)
         form = form.as_kind("probabilities") if kind == "logits" else form
@@ -235,8 +244,9 @@ def _numbers(
     classes: Sequence[Any] | None,
     rest: str,
     mapping: Mapping[Any, Any],
+    independent: bool,
 ) -> tuple[Floats, tuple[Any, ...]]:
-    """(lines, classes) numbers, still of the logged kind, and the classes."""
+    """(lines, classes) numbers, still of the logged kind, and the classes; (lines,) where there is one number a line."""
     if len(answer_columns) > 1:
         wide = np.column_stack([_floats(columns.answers(name), name) for name in answer_columns])
         if kind == "values" or classes is None:
@@ -250,15 +260,27 @@ def _numbers(
         raise BadInput(f"line {empty} has no answer (column {answer_columns[0]!r}); drop the line, or query the teacher again.")
     tokens = [token_numbers(value, kind, line) for line, value in enumerate(values)]
     if tokens and tokens[0] is not None:
-        return from_tokens(tokens, kind, classes=classes, rest=rest, mapping=mapping)
+        if independent and any(isinstance(value, list) and isinstance(value[0], Mapping) for value in values if value):
+            raise _of_exclusive_tokens(answer_columns[0])
+        return from_tokens(tokens, kind, classes=classes, rest=rest, mapping=mapping, independent=independent)
     if mapping:
         raise BadInput("mapping= applies to votes, and to answers that name their classes or tokens; leave it out.")
     numbers = _floats(values, answer_columns[0])
     if kind == "values":
         return numbers, ()
     if classes is None:
-        raise BadInput(f"column {answer_columns[0]!r} holds lists of numbers; pass classes=, the class label of each position.")
+        held, named = "lists of numbers", "the class label of each position"
+        if numbers.ndim == 1:
+            held, named = "one number a line", "two classes, of whose second it is the number, or a single label with task='multilabel'"
+        raise BadInput(f"column {answer_columns[0]!r} holds {held}; pass classes=, {named}.")
     return numbers, tuple(classes)
+
+
+def _of_exclusive_tokens(column: str) -> BadInput:
+    return BadInput(
+        f"column {column!r} holds the probabilities of tokens, of which a model gives one, and the labels of a multilabel task do not "
+        "exclude each other; log a number for each label, as in {'spam': 0.9, 'urgent': 0.2}."
+    )
 
 
 def _floats(values: list[Any], name: str) -> Floats:

@@ -31,8 +31,22 @@ def from_tokens(
     classes: Sequence[Any] | None,
     rest: str,
     mapping: Mapping[Any, Any],
+    independent: bool = False,
 ) -> tuple[Floats, tuple[Any, ...]]:
-    """(lines, classes) numbers of lines that name their classes or tokens, and the classes."""
+    """(lines, classes) numbers of lines that name their classes or tokens, and the classes.
+
+    Args:
+        lines: the pairs of each line, from `token_numbers`.
+        kind: the kind of the numbers.
+        classes: the classes in order; None for those that occur.
+        rest: what becomes of the probability that a line leaves out.
+        mapping: the class that each name stands for.
+        independent: whether the classes are labels of which each is on or off: their numbers are neither added, scaled nor completed.
+
+    Raises:
+        LabelMismatch: an unknown class, or a line that does not give each independent label one number. NotProbabilities, BadInput:
+            numbers that are not of this kind.
+    """
     labels = labels_in(lines, mapping) if classes is None else tuple(classes)
     place = {str(label): index for index, label in enumerate(labels)}
     numbers, dropped = np.full((len(lines), len(labels)), np.nan), np.zeros(len(lines))
@@ -42,14 +56,18 @@ def from_tokens(
         for token, given in line:
             figure, label = _number(given, token, index), mapping.get(token, token)
             if label is None:
-                dropped[index] += 0.0 if figure is None or kind == "logits" else _probability(figure, token, index, kind)
+                dropped[index] += 0.0 if figure is None or independent or kind == "logits" else _probability(figure, token, index, kind)
             elif figure is not None:
                 if str(label) not in place:
                     raise LabelMismatch(
                         f"the log has the class {token!r} in line {index}, which is not among {list_classes(labels)}. "
                         "Add it to classes=, or map it with mapping=."
                     )
+                if independent and not np.isnan(numbers[index, place[str(label)]]):
+                    raise LabelMismatch(f"line {index} gives the label {label!r} two numbers; expected one for each independent label.")
                 _add(numbers[index], place[str(label)], figure, kind)
+    if independent:
+        return _of_each_label(numbers, labels), labels
     return _completed(_scaled(numbers, np.minimum(dropped, 1.0), kind), kind, rest=rest), labels
 
 
@@ -132,6 +150,19 @@ def _completed(numbers: Floats, kind: LoggedKind, *, rest: str) -> Floats:
         p = np.where(left_out, (np.maximum(mass, 0) / np.maximum(missing, 1))[:, None], p)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(p) if kind == "log-probabilities" else p)
+
+
+def _of_each_label(numbers: Floats, labels: tuple[Any, ...]) -> Floats:
+    """Numbers of independent labels, of which none follows from the others."""
+    lacking = np.isnan(numbers)
+    if lacking.any():
+        line = int(np.flatnonzero(lacking.any(axis=1))[0])
+        missing = tuple(label for label, left_out in zip(labels, lacking[line], strict=True) if left_out)
+        raise LabelMismatch(
+            f"line {line} has no number for {list_classes(missing)}; each label of a multilabel task is on or off by itself, so a line "
+            f"needs a number for each of {list_classes(labels)}. Log all labels, or drop the line."
+        )
+    return numbers
 
 
 def _check_named(p: Floats, kind: LoggedKind) -> None:

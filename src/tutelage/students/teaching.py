@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.tree import BaseDecisionTree
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
@@ -157,11 +159,27 @@ def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats, *, samp
     return fit_weighted(_soft_student(cloned, form), X, targets, sample_weight, classes=label_array(form.classes))
 
 
+def spread_of(values: Floats, weights: Floats | None = None) -> Floats:
+    """(outputs,) the standard deviation of each of several values; 1 for one that does not vary."""
+    with np.errstate(over="ignore", invalid="ignore"):  # values whose squares overflow keep their unit
+        centred = values - np.average(values, axis=0, weights=weights)
+        found = np.sqrt(np.average(centred**2, axis=0, weights=weights))
+    varies = np.isfinite(found) & (found > np.finfo(np.float64).eps * np.abs(values).max(axis=0, initial=0.0))
+    return np.where(varies, found, 1.0)
+
+
 def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | None) -> Any:
+    """A student of values. One that splits by all of them at once is fitted to each in units of its spread: none decides by its unit."""
     if targets.shape[1] == 1:
         return fit_weighted(student, X, targets[:, 0], sample_weight)
+    last = student.steps[-1][1] if getattr(student, "steps", None) else student
+    splits_by_all = isinstance(last, BaseDecisionTree | RandomForestRegressor | ExtraTreesRegressor)
     try:
-        return fit_weighted(student, X, targets, sample_weight)
+        return (
+            _fit_standardised(student, last, X, targets, sample_weight)
+            if splits_by_all
+            else fit_weighted(student, X, targets, sample_weight)
+        )
     except BadInput as error:
         cause = error.__cause__  # the regressor's own error
         if not isinstance(cause, ValueError) or isinstance(cause, BadInput) or get_tags(student).target_tags.multi_output:
@@ -171,6 +189,21 @@ def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | N
             f"{name} cannot be fitted to {targets.shape[1]} values per row ({one_line(cause)}); "
             "wrap it in sklearn.multioutput.MultiOutputRegressor if it supports a single output."
         ) from error
+
+
+def _fit_standardised(student: Any, last: Any, X: Any, targets: Floats, sample_weight: Floats | None) -> Any:
+    """A tree or a forest, whose splits follow the standardised values; its leaves hold the values themselves."""
+    units = spread_of(targets, sample_weight)
+    counts = last.criterion == "poisson"  # which takes no negative numbers
+    middle = np.zeros(len(units)) if counts else np.average(targets, axis=0, weights=sample_weight)
+    fitted = fit_weighted(student, X, (targets - middle) / units, sample_weight)
+    last = fitted.steps[-1][1] if getattr(fitted, "steps", None) else fitted
+    for tree in getattr(last, "estimators_", [last]):
+        leaves = tree.tree_.value  # (nodes, outputs, 1), the memory of the tree
+        leaves[...] = leaves * units[:, None] + middle[:, None]
+    if hasattr(last, "oob_prediction_"):
+        last.oob_prediction_ = last.oob_prediction_ * units + middle
+    return fitted
 
 
 def _soft_student(student: Any, form: AnswerForm) -> Any:

@@ -20,7 +20,7 @@ from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arguments import choice, whole
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.ragged import Ragged
@@ -281,8 +281,10 @@ class TorchStudent:
 
         Raises:
             BadInput: rows that are not numbers, or sparse. ShapeError: rows of a width that the network does not take, or
-                another number of logits than classes.
+                another number of logits than classes. LabelMismatch: a student of values, which `predict` returns.
         """
+        if self.form is not None and self.form.task == "regression":
+            raise LabelMismatch("this student predicts values, which have no probabilities; call predict.")
         logits = self.outputs(inputs)
         if isinstance(logits, PositionAnswers):
             return logits.with_values(check_known(self._form_of_one.probabilities(logits.dense())))

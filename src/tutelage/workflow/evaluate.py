@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -284,9 +284,13 @@ def row_table(evaluation: Evaluation, outputs: Sequence[str] = (), *, places: ND
     if answers.positions is not None:
         raise BadInput(f"a table has one row of answers for each row of the data, and this student answers {answers.positions}.")
     found: dict[str, Any] = {"row": np.arange(evaluation.rows) if places is None else places}
-    sides = {"truth_": answers.truth, "student_": answers.student, "teacher_": answers.teacher}
-    for prefix, values in sides.items():
+    sides: dict[Literal["truth", "student", "teacher"], Any]
+    sides = {"truth": answers.truth, "student": answers.student, "teacher": answers.teacher}
+    for side, values in sides.items():
         if values is not None:
-            of = answer_columns(answers.task, answers.classes, values, outputs, probabilities=prefix != "truth_", prefix=prefix)
+            decided = None if answers.task == "regression" else answers.decided(side)
+            of = answer_columns(
+                answers.task, answers.classes, values, outputs, decided=decided, probabilities=side != "truth", prefix=f"{side}_"
+            )
             found |= {"truth" if name == "truth_prediction" else name: column for name, column in of.items()}
     return pa.table(found)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from tutelage.checks.against_baselines import FEWEST_ROWS, order_by_fit, scale_by_output
 from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answers import AnswerForm
+from tutelage.core.arrays import Floats
 from tutelage.core.errors import LabelMismatch
 from tutelage.data.table_file import TableFile
 
@@ -15,6 +19,34 @@ def in_label_order(form: AnswerForm, data: TableFile) -> TableFile:
         as `TableFile.with_truth_of`.
     """
     return data.with_truth_of(form.classes if form.task == "multilabel" else (), "labels")
+
+
+def check_values(form: AnswerForm, answers: Floats, data: TableFile) -> list[str]:
+    """What is odd about the true values, as sentences: columns that a teacher's values do not fit. They are in the order of its outputs.
+
+    Args:
+        form: of the answers; nothing is said of classes.
+        answers: (rows, outputs) the teacher's values.
+        data: the rows, with or without ground truth.
+
+    Raises:
+        LabelMismatch: the columns are in another order than the outputs.
+    """
+    given = data.truth_values() if form.task == "regression" else None
+    if given is None or given.dtype.kind not in "biuf" or len(given) < FEWEST_ROWS:
+        return []
+    truth = given.astype(np.float64).reshape(len(given), -1)
+    if truth.shape != answers.shape:
+        return []
+    names = data.truth if len(data.truth) == truth.shape[1] else tuple(range(truth.shape[1]))
+    order = order_by_fit(answers, truth)
+    if order is not None:
+        raise LabelMismatch(
+            f"the columns of the ground truth are {list_classes(tuple(names))}, and the teacher's outputs follow the order "
+            f"{list_classes(tuple(names[place] for place in order))}: each fits that column, not its own. Name the columns in this order."
+        )
+    found = zip(names, scale_by_output(answers, truth), strict=True)
+    return [f"column {name!r} of the ground truth: {each.sentence} {each.remedy}" for name, each in found if each.severity == "error"]
 
 
 def check_labels(form: AnswerForm, data: TableFile) -> None:

@@ -11,13 +11,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tutelage.core.answer_values.class_names import list_classes
+from tutelage.core.answer_kinds import Task
+from tutelage.core.answer_values.class_names import list_classes, of_one_type
+from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, require
 from tutelage.core.file_systems.paths import AnyPath, suffix_of
 from tutelage.core.file_systems.places import check_file_place
 from tutelage.core.file_systems.whole_files import whole_file
 from tutelage.data.table_file import TableFile
+from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
+from tutelage.evaluation.metrics.top import Side
+from tutelage.evaluation.metrics.top import decided as top_decisions
 from tutelage.exporters.beside import check_exported
 from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.softlabels.querying import counted_from
@@ -33,8 +38,9 @@ PART_ROWS = 10_000
 ENDS = (".csv", ".parquet")
 
 
-Answer = Callable[[Any], tuple[Floats, NDArray[np.bool_] | None]]
-"""Rows -> answers, and (rows,) which rows are left to a teacher; None without a threshold."""
+Answer = Callable[[Any], tuple[Floats, Decisions | None, NDArray[np.bool_] | None]]
+"""Rows -> answers; what is decided, None for the most probable classes; and (rows,) which rows are left to a teacher, None without a
+threshold."""
 
 
 def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
@@ -65,9 +71,9 @@ def exported_answers(run: Path, name: Path, student: TrainedStudent) -> Answer:
         found, expected = (list_classes(tuple(classes)) if classes else "values" for classes in (exported.form.classes, student.labels))
         raise BadInput(f"{path} answers with {found}; expected {expected}, as the student of {run} does.")
 
-    def answer(rows: Any) -> tuple[Floats, NDArray[np.bool_] | None]:
-        answers, deferred = exported.answer_and_defer(rows)
-        return (answers if student.task == "regression" else exported.form.probabilities(answers)), deferred
+    def answer(rows: Any) -> tuple[Floats, Decisions | None, NDArray[np.bool_] | None]:
+        answers, decided, deferred = exported.answer_and_decide(rows)
+        return (answers if student.task == "regression" else exported.form.probabilities(answers)), decided, deferred
 
     return answer
 
@@ -120,8 +126,8 @@ def predictions(
     for start in range(0, rows.count, PART_ROWS):
         part = rows.part(start, min(start + PART_ROWS, rows.count))
         with counted_from(start):
-            answers, deferred = answer(_as_trained(student, part))
-        found = answer_columns(student.task, student.labels, answers, outputs, probabilities=probabilities)
+            answers, decided, deferred = answer(_as_trained(student, part))
+        found = answer_columns(student.task, student.labels, answers, outputs, decided=decided, probabilities=probabilities)
         if deferred is not None:
             found["deferred"] = deferred
         first: dict[str, Any] = {name: kept[name].slice(start, len(part)) for name in keep}
@@ -134,37 +140,55 @@ def predictions(
 def _answers_of(student: TrainedStudent, cascade: Mapping[str, Any] | None) -> Answer:
     """What answers as the student, with the threshold of its cascade if it is part of one."""
 
-    def answer(rows: Any) -> tuple[Floats, NDArray[np.bool_] | None]:
+    def answer(rows: Any) -> tuple[Floats, Decisions | None, NDArray[np.bool_] | None]:
         answers = student.answer(rows)
-        return answers, None if cascade is None else deferred_rows(answers, student.task, cascade["threshold"])
+        return answers, None, None if cascade is None else deferred_rows(answers, student.task, cascade["threshold"])
 
     return answer
 
 
 def answer_columns(
-    task: str, classes: Sequence[Any], answers: Floats, outputs: Sequence[str] = (), *, probabilities: bool = False, prefix: str = ""
+    task: Task,
+    classes: Sequence[Any],
+    answers: Side,
+    outputs: Sequence[str] = (),
+    *,
+    decided: Decisions | None = None,
+    probabilities: bool = False,
+    prefix: str = "",
 ) -> dict[str, Any]:
     """Answers as the columns of a table: the decision or the values, and probabilities if they are asked for.
+
+    Names of classes of several types are written as JSON texts, as in ONNX files. Of `TopAnswers` there are no probabilities by class.
 
     Args:
         task: of the student.
         classes: the class, or the label, of each column of answers.
-        answers: (rows, columns) probabilities or values.
+        answers: (rows, columns) probabilities or values, or `TopAnswers`.
         outputs: names of several values, in order.
+        decided: what was decided, (rows,) columns or (rows, labels) of 0 and 1; by default the most probable classes.
         probabilities: whether the probability of each class is a column.
         prefix: in front of each name.
     """
-    if task == "regression":
+    if task == "regression" and not isinstance(answers, TopAnswers):
         width = answers.shape[1]
         names = ["prediction"] if width == 1 else list(outputs) if len(outputs) == width else [f"value_{place}" for place in range(width)]
         return {f"{prefix}{name}": answers[:, place] for place, name in enumerate(names)}
+    if decided is None:
+        decided = top_decisions(answers) if isinstance(answers, TopAnswers) else decisions(as_distributions(answers, task))
     if task == "multilabel":
-        found: dict[str, Any] = {f"{prefix}{name}": (answers[:, place] > 0.5).astype(np.int8) for place, name in enumerate(classes)}
+        found: dict[str, Any] = {f"{prefix}{name}": decided[:, place].astype(np.int8) for place, name in enumerate(classes)}
     else:
-        found = {f"{prefix}prediction": pa.array([classes[place] for place in answers.argmax(axis=1).tolist()])}
-    if probabilities:
+        found = {f"{prefix}prediction": _names(classes).take(decided)}
+    if probabilities and not isinstance(answers, TopAnswers):
         found |= {f"{prefix}probability_{name}": answers[:, place] for place, name in enumerate(classes)}
     return found
+
+
+def _names(classes: Sequence[Any]) -> Any:
+    """The names of classes as a column: numbers as numbers, and those of several types as JSON texts."""
+    as_floats = {type(label) for label in classes} == {int, float} and all(float(label) == label for label in classes)
+    return pa.array([float(label) for label in classes] if as_floats else of_one_type(classes))
 
 
 def write_tables(tables: Iterator[pa.Table], target: Path | Any) -> int:

@@ -40,7 +40,7 @@ from tutelage.students.temperature import Targets, Taught, fit_at_temperature
 from tutelage.workflow.column_summary import rows_like, summarise_columns
 from tutelage.workflow.evaluate import rows_to_measure
 from tutelage.workflow.feature_guards import check_features, check_leaves
-from tutelage.workflow.ground_truth import check_labels, in_label_order
+from tutelage.workflow.ground_truth import check_labels, check_values, in_label_order
 from tutelage.workflow.open_answers import columns_known_to, in_columns_of
 
 
@@ -95,6 +95,7 @@ def train(spec: TrainingSpec, labels: LabelFolder, data: TableFile, *, out: Path
         answers = labels.form.check(labels.answer(rows.part(0, rows.count)), rows.count)
         features = data.rows().part(0, rows.count)
         warnings = check_features(features, answers, labels.form, _names(labels.schema), _single(data.truth_values()))
+        warnings += check_values(labels.form, answers, data)
         targets = _targets(spec, labels, data, answers)
     with stages.stage("train"):
         taught = _taught(spec, unfitted, labels, features, targets, data.weights())

@@ -75,3 +75,20 @@ def test_numbers_are_names_where_they_are_those_of_the_classes():
     assert order_in_frame(pd.DataFrame(p), [1, 0], "it") is None  # numbered by pandas
     assert order_in_frame(pd.DataFrame(p, columns=["0", "1"]), [1, 2], "it") is None
     assert order_in_frame(pd.DataFrame(p, columns=["2", "1"]), [1, 2], "it") == [1, 0]
+
+
+@pytest.mark.parametrize("names", [range(1, -1, -1), pd.Index([1, 0]), ["1", "0"]], ids=["a range", "numbers", "texts"])
+def test_numbers_in_another_order_are_names_however_pandas_holds_them(names):
+    swapped = pd.DataFrame([[0.9, 0.1]], columns=names)
+    assert order_in_frame(swapped, [0, 1], "it") == [1, 0]
+    with pytest.raises(LabelMismatch, match=r"missing \['a', 'b'\]"):
+        order_in_frame(swapped, ["a", "b"], "it")
+    numbered = pd.DataFrame([[0.1, 0.9]])
+    assert columns_like(swapped, numbered, "it").tolist() == [[0.1, 0.9]]
+    assert columns_like(numbered, swapped, "it").tolist() == [[0.9, 0.1]]
+
+
+def test_columns_of_a_range_that_starts_elsewhere_are_named_by_it():
+    chosen = pd.DataFrame([[0.2, 0.5, 0.3]], columns=range(3, 0, -1))
+    assert order_in_frame(chosen, [1, 2, 3], "it") == [2, 1, 0]
+    assert order_in_frame(pd.DataFrame([[0.2, 0.5, 0.3]]).iloc[:, 1:], [1, 2], "it") == [0, 1]

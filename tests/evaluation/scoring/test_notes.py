@@ -54,3 +54,13 @@ def test_a_note_says_which_figures_are_left_out_of_many_classes():
     student = np.full((2, 2500), 1 / 2500)
     answers = AlignedAnswers("multiclass", tuple(range(2500)), student, None, certain(np.array([0, 1]), 2500))
     assert "F1, AUC and the worst class are left out: there are 2,500 classes, more than 2,000." in _notes(answers)
+
+
+def test_a_note_says_that_the_squared_error_is_about_the_largest_of_several_values():
+    truth = np.column_stack([np.arange(4.0), 1000 * np.arange(4.0)])
+    (note,) = _notes(AlignedAnswers("regression", (), truth + 1, None, truth))
+    assert note.startswith(
+        "The mean squared error is about value 1 (counted from 0) of 2, which has 100 % of their variance; R2 counts each"
+    )
+    assert _notes(AlignedAnswers("regression", (), truth + 1, None, truth / [1, 1000])) == ()
+    assert _notes(AlignedAnswers("regression", (), truth[:, 1:] + 1, None, truth[:, 1:])) == ()

@@ -22,9 +22,11 @@ from sklearn.preprocessing import OneHotEncoder
 
 from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, ShapeError, TutelageError
 from tutelage.core.stored.checksums import onnx_with_checksum
+from tutelage.evaluation.evaluate import evaluate
 from tutelage.exporters.export import export
 from tutelage.exporters.subject.threshold import with_threshold
 from tutelage.students.cascade import Guarantee
+from tutelage.students.multilabel import PerLabel
 from tutelage.students.trees import SoftTree
 from tutelage.teachers.adapt import as_teacher
 
@@ -499,7 +501,8 @@ def test_a_file_with_a_threshold_says_which_rows_it_defers(tmp_path, threshold):
     export(student if guarantee is None else with_threshold(student, guarantee), tmp_path / "s.onnx", check_on=X)
     teacher = as_teacher(str(tmp_path / "s.onnx"))
     rows = np.tile(X, (60, 1))  # several batches
-    answers, deferred = teacher.answer_and_defer(rows)
+    answers, decided, deferred = teacher.answer_and_decide(rows)
+    assert decided.tolist() == answers.argmax(axis=1).tolist()
     assert answers.tolist() == teacher.answer(rows).tolist()
     if threshold is None:
         assert deferred is None
@@ -526,3 +529,29 @@ def test_several_columns_of_texts_in_one_input_are_answered_row_by_row():
     teacher = as_teacher(content, kind="values", task="regression")
     rows = np.array([["red", "blue"], ["blue", "blue"], ["x" * 100_000, "red"]] * 200, dtype=object)
     np.testing.assert_array_equal(teacher.answer(rows).ravel(), [3.0, 4.0, 1.0] * 200)
+
+
+def test_a_file_of_tutelage_decides_before_its_probabilities_are_rounded(tmp_path):
+    rows = np.arange(4.0)[:, None]
+    almost = 0.5 - 1e-12  # one half in single precision
+    p = np.array([[0.9, 0.1], [almost, 1 - almost], [0.8, 0.2], [0.2, 0.8]])
+    for student, form in (
+        (SoftTree().fit(rows, p, classes=["no", "yes"]), "binary"),
+        (SoftTree().fit(rows, p, classes=[1, "unsure"]), "binary"),
+        (PerLabel(SoftTree()).fit(rows, p, classes=["a", "b"]), "multilabel"),
+    ):
+        export(student, tmp_path / "s.onnx", check_on=rows)
+        teacher = as_teacher(str(tmp_path / "s.onnx"))
+        assert teacher.form.task == form
+        np.testing.assert_array_equal(teacher.decide(rows), student.predict(rows))
+        rounded = teacher.answer(rows)
+        most_probable = (rounded > 0.5).tolist() if form == "multilabel" else rounded.argmax(axis=1).tolist()
+        assert most_probable != teacher.answer_and_decide(rows)[1].tolist()
+        aligned = evaluate(student, teacher, rows, budget_seconds=None, resamples=100).row_answers()
+        np.testing.assert_array_equal(aligned.decided("student"), aligned.decided("teacher"))
+
+
+def test_a_file_of_another_program_has_no_rule_of_its_own():
+    teacher = as_teacher(sk(LogisticRegression().fit(X, LETTERS)))
+    assert teacher.decide(X) is None
+    assert teacher.answer_and_decide(X)[1:] == (None, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -38,6 +38,18 @@ def list_classes(classes: tuple[Any, ...]) -> str:
     """Class names as text for a message; at most the first six."""
     names = ", ".join(repr(label) for label in classes[:6])
     return f"[{names}{', ...' if len(classes) > 6 else ''}]"
+
+
+def of_one_type(classes: Sequence[Any]) -> list[Any]:
+    """Class names as values of one type, as a file can hold them: names of several types become JSON texts.
+
+    Example:
+        >>> of_one_type([1, 2]), of_one_type([1, "unsure"])
+        ([1, 2], ['1', '"unsure"'])
+    """
+    types = {type(label) for label in classes}
+    whole = types == {int} and all(-(2**63) <= label < 2**63 for label in classes)
+    return list(classes) if whole or types in ({str}, {bool}, {float}) else [json.dumps(label) for label in classes]
 
 
 class ClassNames(tuple[Any, ...]):

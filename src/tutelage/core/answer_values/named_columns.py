@@ -16,8 +16,12 @@ def column_names(frame: Any) -> list[Any]:
 
 
 def is_numbered(frame: Any) -> bool:
-    """Whether pandas itself numbered the columns of a frame, which was made without names."""
-    return type(getattr(frame, "columns", None)).__name__ == "RangeIndex"
+    """Whether pandas itself numbered the columns of a frame, which was made without names.
+
+    Numbers that it was given, or that a selection left, are names, though pandas may hold them as a range: 1, 2, 3, or 1, 0.
+    """
+    columns: Any = getattr(frame, "columns", None)
+    return type(columns).__name__ == "RangeIndex" and (columns.start, columns.step) == (0, 1)
 
 
 def are_numbers(names: Sequence[Any]) -> bool:
@@ -75,7 +79,7 @@ def columns_like(y: Any, first: Any, what: str) -> Any:
     Raises:
         LabelMismatch: a frame with some of the names, and others.
     """
-    if not (is_frame(y) and is_frame(first)) or is_numbered(y) or are_numbers(column_names(y)):
+    if not (is_frame(y) and is_frame(first)):
         return y
     order = order_by_name(column_names(y), column_names(first), what=what, remedy="Rename them, or pass arrays.")
     return y if order is None else unmasked(y, what)[:, order]

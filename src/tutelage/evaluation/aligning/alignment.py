@@ -152,7 +152,7 @@ def _check_columns(answers: Side, of_teacher: Side) -> None:
 
 
 def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) -> AnswerForm:
-    """The form of a student's answers: the one it declares, or the one implied by its `classes_`.
+    """The form of a student's answers: the one it declares as `form`, or the one implied by its `classes_`.
 
     Exclusive classes and multilabel outputs cannot be distinguished by their shape. The student is multilabel if the teacher
     is; without a teacher, if y has several columns or `classes_` is a list of arrays, as in scikit-learn.
@@ -162,6 +162,9 @@ def student_form(student: Any, teacher: Teacher | None = None, y: Any = None) ->
     """
     if isinstance(student, Teacher):
         return student.form
+    own = getattr(student, "form", None)
+    if isinstance(own, AnswerForm):  # a student of torch, which has the methods of classifiers and of regressors
+        return own.as_kind("values" if own.task == "regression" else "probabilities")
     if not hasattr(student, "predict_proba"):
         return _form_of_values(student)
     if not hasattr(student, "classes_"):
@@ -208,7 +211,8 @@ def _refuse_one_hot(student: Any, answers: Floats, y: NDArray[Any]) -> None:
 
     A student that is declared multilabel is accepted.
     """
-    if isinstance(student, Teacher) or _lists_labels(student) or y.dtype.kind not in "biuf" or answers.shape[1] == 1:
+    declares = isinstance(student, Teacher) or isinstance(getattr(student, "form", None), AnswerForm)
+    if declares or _lists_labels(student) or y.dtype.kind not in "biuf" or answers.shape[1] == 1:
         return
     if all(bool((np.abs(rows.sum(axis=1) - 1.0) < 1e-3).all()) for rows in (answers, y)):
         raise ShapeError("y is one-hot and the student's rows sum to one, so this is one class per row. Pass y as (rows,) class names.")

@@ -17,6 +17,9 @@ from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scoring.row_scores import MOST_UNKNOWN, Settings
 from tutelage.evaluation.scoring.scores import Scores, left_out
 
+MOST_OF_THE_SCALE = 0.9
+"""Where one of several values has a larger share of their variance, their squared errors say nothing of the others."""
+
 
 def notes_on(aligned: AlignedAnswers, by_group: Mapping[str, Scores], settings: Settings) -> tuple[str, ...]:
     """The sentences on these answers and their scores, in the order in which they are shown."""
@@ -24,9 +27,26 @@ def notes_on(aligned: AlignedAnswers, by_group: Mapping[str, Scores], settings: 
     if aligned.weights is not None:
         effective = effective_rows(aligned.weights)
         found.append(f"Figures are weighted; the {aligned.rows:,} rows count as {effective:,.1f} in the intervals.")
+    found.append(_on_units(aligned))
     if "against_truth" in by_group and aligned.task != "regression":
         found.append(left_out(aligned, by_group["against_truth"].auc))
     return tuple(note for note in found if note)
+
+
+def _on_units(aligned: AlignedAnswers) -> str:
+    """Which of several values the mean squared error is about, where it is about one of them."""
+    target = aligned.teacher if aligned.truth is None else aligned.truth
+    if aligned.task != "regression" or target.shape[1] < 2:
+        return ""
+    variance = np.asarray(target, dtype=np.float64).var(axis=0)
+    largest = int(variance.argmax())
+    share = float(variance[largest] / variance.sum()) if variance.any() else 0.0
+    if not share > MOST_OF_THE_SCALE:
+        return ""
+    return (
+        f"The mean squared error is about value {largest} (counted from 0) of {len(variance)}, which has {100 * share:.4g} % of their "
+        "variance; R2 counts each value alike."
+    )
 
 
 def _on_decisions(aligned: AlignedAnswers) -> list[str]:

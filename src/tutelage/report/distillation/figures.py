@@ -76,7 +76,8 @@ class Disagreement:
             empty if the ground truth is not known.
         by_class: by class of the teacher's decision, most disagreements first.
         quantiles: for values, (share, difference): this share of the rows has at most this absolute difference.
-        spread: for values, the standard deviation of the teacher's answers.
+        spread: for one value, the standard deviation of the teacher's answers.
+        in_spreads: for several values, whether the differences are in standard deviations of each.
     """
 
     decisions: int
@@ -85,6 +86,7 @@ class Disagreement:
     by_class: tuple[ClassDisagreement, ...] = ()
     quantiles: tuple[tuple[float, float], ...] = ()
     spread: float | None = None
+    in_spreads: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class ShownRow:
         kind: how `content` is shown.
         content: cells by column, a text, or rows of pixels from 0 to 255 (three numbers a pixel for colours).
         student, teacher, truth: what they say; "" if it is not known.
-        difference: the largest difference of their probabilities or values.
+        difference: the largest difference of their probabilities or values; of several values, in standard deviations of each.
     """
 
     row: int
@@ -169,6 +171,7 @@ class Figures:
                 tuple(ClassDisagreement(**one) for one in disagreement["by_class"]),
                 _pairs(disagreement["quantiles"]),
                 disagreement["spread"],
+                disagreement.get("in_spreads", False),
             ),
             tuple(ShownRow(**one) for one in plain["shown"]),
             tuple(Loading(**one) for one in plain["loading"]),

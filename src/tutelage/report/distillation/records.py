@@ -141,6 +141,21 @@ class CascadeResult:
 
 
 @dataclass(frozen=True)
+class OutputResult:
+    """How well one of several values is predicted on the test rows, as R2 of the first seed.
+
+    Attributes:
+        name: of the value.
+        student: of the chosen student, against what the figures are measured against; None if the value does not vary there.
+        teacher: of the teacher against the truth; None if that is not known.
+    """
+
+    name: str
+    student: float | None
+    teacher: float | None
+
+
+@dataclass(frozen=True)
 class DistillationRecord:
     """A finished distillation, as written to results.json.
 
@@ -169,6 +184,7 @@ class DistillationRecord:
         curve: the metric on validation rows by number of rows without ground truth; empty if there are none.
         advice: what would make the student better, and what would not.
         cascade: the student with its teacher behind it; None if that was not asked for.
+        outputs: for several values, R2 of each; their squared errors are measured in units of the variance of each.
     """
 
     title: str
@@ -195,6 +211,7 @@ class DistillationRecord:
     curve: tuple[CurvePoint, ...] = ()
     advice: tuple[Advice, ...] = ()
     cascade: CascadeResult | None = None
+    outputs: tuple[OutputResult, ...] = ()
 
     def arm(self, name: str) -> ArmResult:
         """The arm of this name (KeyError if there is none)."""

@@ -151,6 +151,8 @@ def _disagreement(record: DistillationRecord, found: Disagreement) -> str:
     if found.quantiles:
         parts = [f"{100 * share:.0f} % of the test rows by at most {difference:.3g}" for share, difference in found.quantiles]
         spread = "" if found.spread is None else f"; the teacher's answers have a standard deviation of {found.spread:.3g}"
+        if found.in_spreads:
+            spread = "; differences are in standard deviations of each value on the training rows, the largest of each row"
         return f"The chosen student (first seed) differs from the teacher on {', on '.join(parts)}{spread}."
     what = "decisions" if record.task == "multilabel" else "test rows"
     share = 100 * found.disagree / (found.decisions or 1)

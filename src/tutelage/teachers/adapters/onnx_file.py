@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tutelage.core.answer_values.class_names import list_classes
-from tutelage.core.answers import AnswerForm
+from tutelage.core.answer_values.class_names import list_classes, of_one_type
+from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arrays import Floats, is_frame
 from tutelage.core.errors import BadInput, DamagedFile, NotProbabilities, TutelageError, one_line, require
 from tutelage.core.file_systems.paths import check_local
@@ -27,10 +27,12 @@ from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 from tutelage.teachers.adapters.onnx_runs import runs
 from tutelage.teachers.adapters.onnx_weights import digest_of, weight_files
+from tutelage.teachers.decisions import Decisions
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
-DEFERRED = "deferred"
-"""The output of a file with a threshold that says which rows it leaves to a teacher."""
+LABEL, DEFERRED = "label", "deferred"
+"""The outputs of a file of tutelage that hold what it decides, before its probabilities are rounded to single precision, and which rows
+it leaves to a teacher."""
 BATCH_ROWS, BATCH_BYTES, MOST_BYTES = 1000, 1 << 24, 1 << 31
 _PROBABILITIES = ("probabilities", "output_probability", "probability", "scores_probabilities")
 
@@ -51,6 +53,7 @@ class OnnxTeacher:
         declared: what the caller said that the file does not store.
         by_class: names of the outputs of a file with one for each class; empty for one output of them all.
         row_by_row: whether each row is asked alone: a file of tutelage says so if its answers depend on the other rows.
+        has_label: whether the file says what it decides: one of tutelage does.
 
     Example:
         >>> import tutelage as tl
@@ -78,6 +81,7 @@ class OnnxTeacher:
     declared: Declared = field(default_factory=Declared)
     by_class: tuple[str, ...] = ()
     row_by_row: bool = False
+    has_label: bool = False
 
     def answer(self, inputs: Any) -> Answers:
         """(rows, classes) or (rows, outputs); `PositionAnswers` of a form with positions.
@@ -94,19 +98,42 @@ class OnnxTeacher:
         (answers,) = self._outputs(inputs, [self.output])
         return answers
 
-    def answer_and_defer(self, inputs: Any) -> tuple[Floats, NDArray[np.bool_] | None]:
-        """The answers, and (rows,) which rows a file of tutelage leaves to a teacher; None for a file without a threshold.
+    def decide(self, inputs: Any) -> Any:
+        """What a file of tutelage decides: (rows,) class names or (rows, labels) of 0 and 1, of answers that are not rounded yet.
 
         Args:
             inputs: as for `answer`.
 
+        Returns:
+            None for another file, whose decisions are its most probable classes, and for values.
+
         Raises:
             BadInput: as `answer`.
         """
-        if not self.has_threshold:
-            return cast("Floats", self.answer(inputs)), None  # a student in a folder has one for each row
-        answers, *deferred = self._outputs(inputs, [self.output, DEFERRED])
-        return answers, deferred[0].reshape(-1)
+        decided = self.answer_and_decide(inputs)[1] if self.has_label else None
+        several = decided is None or self.form.task == "multilabel"
+        return decided if several else label_array(self.form.classes)[decided]
+
+    def answer_and_decide(self, inputs: Any) -> tuple[Floats, Decisions | None, NDArray[np.bool_] | None]:
+        """The answers, what a file of tutelage decides, and (rows,) which rows it leaves to a teacher.
+
+        Args:
+            inputs: as for `answer`.
+
+        Returns:
+            The decisions are (rows,) columns or (rows, labels) of 0 and 1; None where the file does not say. The rows that it leaves are
+            None for a file without a threshold.
+
+        Raises:
+            BadInput: as `answer`. DamagedFile: the file decides on something else than its classes.
+        """
+        further = [name for name, given in ((LABEL, self.has_label), (DEFERRED, self.has_threshold)) if given]
+        if not further:
+            return cast("Floats", self.answer(inputs)), None, None  # a student in a folder has one for each row
+        answers, *others = self._outputs(inputs, [self.output, *further])
+        found = dict(zip(further, others, strict=True))
+        decided = decided_in_file(self.form, found[LABEL]) if LABEL in found else None
+        return answers, decided, found[DEFERRED].reshape(-1) if DEFERRED in found else None
 
     def _outputs(self, inputs: Any, names: list[str]) -> list[NDArray[Any]]:
         """The answers to all rows, and the further outputs of these names."""
@@ -236,13 +263,38 @@ def onnx_teacher(source: Path | str | bytes, declared: Declared) -> OnnxTeacher:
         output = session.get_outputs()[0].name
         form = _agreeing(described.form, declared)
         teacher = OnnxTeacher(session, form, output, fingerprint, described.columns, source=kept, declared=declared)
-        return replace(teacher, has_threshold=described.cascade is not None, row_by_row=described.row_by_row)
+        has_threshold, has_label = described.cascade is not None, gives_labels(session, form)
+        return replace(teacher, has_threshold=has_threshold, has_label=has_label, row_by_row=described.row_by_row)
     labels = _class_labels(model.graph)
     by_class = _outputs_of_classes(session, labels or ())
     output = by_class[0] if by_class else _answer_output(session, of_classifier=labels is not None)
     form = _form(session, output, labels, replace(declared, kind=declared.kind or "probabilities") if by_class else declared)
     of_classifier = labels is not None
     return OnnxTeacher(session, form, output, fingerprint, None, of_classifier, source=kept, declared=declared, by_class=by_class)
+
+
+def gives_labels(session: Any, form: AnswerForm) -> bool:
+    """Whether a file of tutelage says what it decides of each row; one of several arrays, of positions or of values does not."""
+    return form.task != "regression" and form.positions is None and any(one.name == LABEL for one in session.get_outputs())
+
+
+def decided_in_file(form: AnswerForm, labels: NDArray[Any]) -> Decisions:
+    """What a file of tutelage decides, as the columns of its answers, or (rows, labels) of 0 and 1.
+
+    Args:
+        form: of its answers.
+        labels: its output of this name.
+
+    Raises:
+        DamagedFile: something else than its classes.
+    """
+    if form.task == "multilabel":
+        return np.asarray(labels, dtype=np.intp)
+    places = {name: place for place, name in enumerate(of_one_type(form.classes))}
+    codes = np.array([places.get(name, -1) for name in labels.reshape(-1).tolist()], dtype=np.intp)
+    if (codes < 0).any():
+        raise DamagedFile("the ONNX file decides on other classes than those that it describes. Export the student again.")
+    return codes
 
 
 _SHAPES = {None: (2, 1), "tokens": (3, 2), "pixels": (4, 1)}

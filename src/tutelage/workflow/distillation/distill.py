@@ -195,7 +195,8 @@ def distill(
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
         seeds: trainings of each arm, two at least.
-        metric: the figure that decides: "accuracy" (the default), "nll_nats" or "brier"; "mse" for values.
+        metric: the figure that decides: "accuracy" (the default), "nll_nats" or "brier"; "mse" for values, of
+            several as the mean of each in units of its variance on the training rows.
         sample_weight: (rows,) weights of the rows of X.
         class_weight: a dict from classes to weights, 1 for the others, or "balanced", which lets all classes of the rows to train and
             validate on weigh the same in total. They multiply the weights of the rows, in training and in every figure, so that the

@@ -89,6 +89,17 @@ def test_several_values_and_labels(tmp_path):
     np.testing.assert_array_equal(found[["prediction_0", "prediction_1"]], labels.predict(X))
 
 
+def test_the_head_names_the_column_of_a_single_label(tmp_path):
+    single = tl.PerLabel(tl.SoftTree(max_leaf_nodes=4)).fit(X, np.where(X[:, :1] > 0, 0.9, 0.1), classes=["spam"])
+    export(single, tmp_path / "single.sql", check_on=X)
+    head = " ".join(line.removeprefix("-- ") for line in (tmp_path / "single.sql").read_text().splitlines() if line.startswith("--"))
+    assert (
+        "It adds the probabilities of the labels and the decision as prediction, which is 0 or 1: probability_0 is that of 'spam'" in head
+    )
+    found = answered(tmp_path / "single.sql", pd.DataFrame(X.astype(np.float64), columns=["x0", "x1", "x2"]))
+    np.testing.assert_array_equal(found[["prediction"]], single.predict(X))
+
+
 def test_comments_cannot_be_left(tmp_path):
     y = np.where(X[:, 0] > 0, "a\n; DROP TABLE rows; --", "b")
     student = tl.SoftTree(max_leaf_nodes=3, random_state=0).fit(X, y)

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from tutelage.core.answers import AnswerForm
@@ -81,3 +84,17 @@ def test_weights_that_the_counts_leave_out_are_known():
     assert found.weighted
     assert Figures.from_json(found.to_json()).weighted
     assert not figures_of("answers", STUDENT, part(TEACHER, TRUTH), THREE).weighted
+
+
+def test_several_values_are_not_drawn_as_one_and_differ_in_units_of_each():
+    values = AnswerForm("values", "regression")
+    teacher = np.column_stack([[0.0, 1000.0, 2000.0], [0.0, 1.0, 2.0]])
+    student = teacher + np.array([[100.0, 0.0], [0.0, 0.5], [0.0, 0.0]])
+    of = replace(part(teacher, teacher, rows=pd.DataFrame({"a": [1, 2, 3]})), units=np.array([1000.0, 1.0]))
+    figures = figures_of("answers", student, of, values, show_rows=3)
+    assert figures.reliability == ()
+    assert figures.disagreement.in_spreads
+    assert figures.disagreement.spread is None
+    assert figures.disagreement.quantiles[-1] == (1.0, 0.5)
+    assert [row.row for row in figures.shown] == [1, 0]
+    assert Figures.from_json(figures.to_json()) == figures

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tutelage.core.answer_values.class_names import of_one_type
 from tutelage.core.answers import AnswerForm
 from tutelage.exporters.subject.threshold import rounded_up
 from tutelage.exporters.targets.onnx.graph import BOOL, DOUBLE, DTYPES, FLOAT, INT64, STRING, Graph, Value
@@ -51,16 +51,9 @@ def _deferred(graph: Graph, form: AnswerForm, answers: Value, threshold: float) 
 
 def _label_constant(classes: tuple[Any, ...]) -> tuple[NDArray[Any], int]:
     """Class names as an array that ONNX can hold, and its type."""
-    types = {type(label) for label in classes}
-    if types == {str}:
-        return np.array(classes, dtype=object), STRING
-    if types == {bool}:
-        return np.array(classes), BOOL
-    if types == {int} and all(-(2**63) <= label < 2**63 for label in classes):
-        return np.array(classes, dtype=np.int64), INT64
-    if types == {float}:
-        return np.array(classes, dtype=np.float64), DOUBLE
-    return np.array([json.dumps(label) for label in classes], dtype=object), STRING
+    names = of_one_type(classes)
+    kind = {str: STRING, bool: BOOL, int: INT64, float: DOUBLE}[type(names[0])]
+    return np.array(names, dtype=object if kind == STRING else DTYPES.get(kind)), kind
 
 
 def label_codes(form: AnswerForm, labels: NDArray[Any]) -> NDArray[np.int64]:

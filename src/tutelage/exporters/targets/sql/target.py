@@ -63,12 +63,16 @@ def _legend(program: Program) -> list[str]:
         return [
             "It adds the predicted value as prediction." if program.outputs == 1 else "It adds the predicted values as prediction_0, ..."
         ]
-    several = program.form.task == "multilabel"
+    several = len(prediction_names(program)) > 1
     names = range(program.outputs) if program.form.classes is None else program.form.classes
     each = ", ".join(f"probability_{place} is that of {one!r}" for place, one in enumerate(names))
     decided = "the decisions as prediction_0, ..., which are 0 or 1" if several else "the decision as prediction"
+    decided += ", which is 0 or 1" if program.form.task == "multilabel" and not several else ""
     deferred = [] if program.threshold is None else ["It adds deferred, which is 1 for rows that are left to the teacher and 0 for others."]
-    return [f"It adds the probabilities of the {'labels' if several else 'classes'} and {decided}: {each}.", *deferred]
+    return [
+        f"It adds the probabilities of the {'labels' if program.form.task == 'multilabel' else 'classes'} and {decided}: {each}.",
+        *deferred,
+    ]
 
 
 def _units(program: Program) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tutelage.data.transfer import Munge
 from tutelage.softlabels.querying import check_size, query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.folder import RunFolder
-from tutelage.workflow.distillation.given.part import Part, part_of
+from tutelage.workflow.distillation.given.part import Part, part_of, units_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Places, Split, weighed_like
 from tutelage.workflow.feature_guards import check_features
@@ -87,11 +87,14 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
     answers = _answers(problem, "given", problem.given, folder)
     notes = check_features(problem.given.rows, answers, problem.form, problem.asked_columns, problem.single_truth)
     given = part_of(problem.given, answers, problem.form, truth=problem.truths["given"], class_weights=weights)
+    units = units_of(given.take(split.development), problem.form)
+    given = replace(given, units=units)
     if problem.test is None:
         test = given.take(split.test)
     else:
         answers = _answers(problem, "test", problem.test, folder)
         test = part_of(problem.test, answers, problem.form, truth=problem.truths["test"], class_weights=weights)
+        test = replace(test, units=units)
     more = _more(problem, split, folder, seed=seed)
     if more is None:
         why = problem.cannot_make_rows

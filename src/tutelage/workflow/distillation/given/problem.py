@@ -305,6 +305,7 @@ def row_set(X: Any, y: Any = None, *, form: AnswerForm | None = None, weights: A
     held = tensor_array(held) if hasattr(held, "detach") else held  # rows that are made from others are arrays
     found = {"groups": None if groups is None else np.asarray(groups), "times": None if times is None else moments(times)}
     y = y if form is None else form.truth_by_name(y)
+    y = y.toarray() if hasattr(y, "toarray") else y  # labels as scikit-learn's indicators
     truth = None if y is None else np.asarray(y) if is_frame(y) else array_of(y, "the rows of y")
     if truth is not None and truth.ndim == 0:
         raise BadInput(f"y is {shown(y)}; expected the ground truth of each row, as an array or a column.")

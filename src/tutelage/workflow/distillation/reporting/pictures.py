@@ -35,13 +35,16 @@ def figures_of(
     """
     teacher = test.answers if form.task == "regression" else form.probabilities(test.answers)
     aligned = AlignedAnswers(form.task, form.classes, student, teacher, test.truth)
-    reliability = () if test.truth is None else (_reliability(aligned, name, "student"), _reliability(aligned, "teacher", "teacher"))
+    several = form.task == "regression" and student.shape[1] > 1  # of which one diagram would mix the units
+    reliability = (
+        () if test.truth is None or several else (_reliability(aligned, name, "student"), _reliability(aligned, "teacher", "teacher"))
+    )
     return Figures(
         name,
         reliability,
         _confusion(aligned) if form.task in ("binary", "multiclass") else None,
-        _of_values(aligned) if form.task == "regression" else _of_decisions(aligned),
-        shown_rows(test.rows, aligned, most=show_rows),
+        _of_values(aligned, test.units) if form.task == "regression" else _of_decisions(aligned),
+        shown_rows(test.rows, aligned, most=show_rows, units=test.units),
         loading,
         weighted=test.weights is not None,
         rows=row_kind(test.rows),
@@ -95,11 +98,14 @@ def _of_label(aligned: AlignedAnswers, place: int, differ: Any) -> ClassDisagree
     return ClassDisagreement(_names(aligned)[place], len(differ), int(differ[:, place].sum()))
 
 
-def _of_values(aligned: AlignedAnswers) -> Disagreement:
+def _of_values(aligned: AlignedAnswers, units: Floats | None) -> Disagreement:
+    """The largest difference of each row, of several values in units of their spread."""
     teacher = np.asarray(aligned.named("teacher"))
-    difference = np.abs(np.asarray(aligned.student) - teacher).max(axis=1)
+    difference = np.abs(np.asarray(aligned.student) - teacher)
+    difference = (difference if units is None else difference / units).max(axis=1)
     quantiles = tuple((share, float(np.quantile(difference, share))) for share in SHARES)
-    return Disagreement(len(difference), 0, {}, quantiles=quantiles, spread=float(teacher.std(axis=0).max()))
+    spread = float(teacher.std(axis=0).max()) if units is None else None
+    return Disagreement(len(difference), 0, {}, quantiles=quantiles, spread=spread, in_spreads=units is not None)
 
 
 def _names(aligned: AlignedAnswers) -> tuple[str, ...]:

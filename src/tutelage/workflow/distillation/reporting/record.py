@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from tutelage.checks.findings import Preflight
+from tutelage.core.arrays import Floats
 from tutelage.core.environment import environment
 from tutelage.core.records import Cost, Export
 from tutelage.losses.class_weights import weights_by_name
@@ -20,6 +23,7 @@ from tutelage.report.distillation.records import (
     CascadeResult,
     DistillationRecord,
     Look,
+    OutputResult,
 )
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
@@ -31,6 +35,7 @@ from tutelage.workflow.distillation.evidence.every_seed import Trials
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.given.answered import MADE, Answered
+from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
@@ -103,6 +108,7 @@ def record_of(
     """
     form, judge, tested = problem.form, evidence.judge, evidence.tested
     names = [one.arm.name for one in evidence.every]
+    outputs = output_results(tested.answers[evidence.shipped.arm.name], answered.test, judge, problem)
     of_teacher = full.validation.answers if form.task == "regression" else form.probabilities(full.validation.answers)
     found = DistillationRecord(
         title=problem.teacher_name,
@@ -124,16 +130,61 @@ def record_of(
         rows=_rows(problem, split, answered, full),
         findings=measured.checked.to_json(),
         exports=measured.exports,
-        notes=(*measured.notes, *_twins(evidence).values()),
+        notes=(*measured.notes, *_twins(evidence).values(), *_of_outputs(outputs, judge)),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
         seconds=measured.seconds,
         environment=environment(),
         provenance=provenance_of(problem),
         cascade=evidence.cascade,
+        outputs=outputs,
     )
     shipped = evidence.shipped
     return replace(found, answer=answer_of(found), advice=advice_of(found, shipped.trial, evidence.trials.get(shipped.arm.name, ())))
+
+
+def output_results(student: Floats, test: Part, judge: Judge, problem: Problem) -> tuple[OutputResult, ...]:
+    """R2 of each of several values; none for a single one, and for classes.
+
+    Args:
+        student: (rows, outputs) its answers to the test rows.
+        test: the test rows.
+        judge: says what answers are measured against.
+        problem: teacher and rows.
+    """
+    if test.units is None:
+        return ()
+    target = test.answers if test.truth is None or judge.against == "teacher" else test.truth
+    of_student, of_teacher = (_r_squared(answers, target, test.weights) for answers in (student, test.answers))
+    columns = tuple((problem.source or {}).get("truth") or ())
+    names = columns if len(columns) == len(of_student) else tuple(f"value_{place}" for place in range(len(of_student)))
+    known = judge.against == "truth"
+    return tuple(OutputResult(name, one, other if known else None) for name, one, other in zip(names, of_student, of_teacher, strict=True))
+
+
+def _r_squared(answers: Floats, target: Floats, weights: Floats | None) -> list[float | None]:
+    """R2 of each value; None for one that does not vary."""
+    centred = target - np.average(target, axis=0, weights=weights)
+    errors, varied = (np.average(one**2, axis=0, weights=weights).tolist() for one in (answers - target, centred))
+    return [1 - error / variance if variance > 0 else None for error, variance in zip(errors, varied, strict=True)]
+
+
+def _of_outputs(outputs: Sequence[OutputResult], judge: Judge) -> list[str]:
+    """What is said of several values: how they are measured, and how well each is predicted."""
+    if not outputs:
+        return []
+    each = ", ".join(
+        f"{one.name} {_share(one.student)}" + ("" if judge.against == "teacher" else f" (teacher {_share(one.teacher)})") for one in outputs
+    )
+    against = "the truth" if judge.against == "truth" else "the teacher's values"
+    return [
+        f"Squared errors are means over the {len(outputs)} values, each in units of its variance on the training rows, so that none "
+        f"decides by its unit. R2 of each against {against} on the test rows, first seed: {each}."
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _front(evidence: Evidence, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:

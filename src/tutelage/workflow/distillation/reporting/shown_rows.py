@@ -18,18 +18,20 @@ SMALLEST_SIDE, LARGEST_SIDE = 8, 64
 """Grey pictures are 8 pixels wide and high at least; of pictures larger than 64, every second pixel is shown, or fewer."""
 
 
-def shown_rows(rows: Any, aligned: AlignedAnswers, *, most: int) -> tuple[ShownRow, ...]:
+def shown_rows(rows: Any, aligned: AlignedAnswers, *, most: int, units: Any = None) -> tuple[ShownRow, ...]:
     """Rows on which student and teacher disagree, the largest difference first.
 
     Args:
         rows: as the student takes them: a frame, an array, a list of texts, or several inputs.
         aligned: the answers to them.
         most: number of rows at most.
+        units: (outputs,) of several values, in which their differences are compared.
     """
     if most == 0:
         return ()
     student, teacher = np.asarray(aligned.student), np.asarray(aligned.named("teacher"))
-    difference = np.abs(student - teacher).reshape(len(student), -1).max(axis=1)
+    difference = np.abs(student - teacher).reshape(len(student), -1)
+    difference = (difference if units is None else difference / units).max(axis=1)
     if aligned.task != "regression":
         differ = aligned.decided("student") != aligned.decided("teacher")
         difference = np.where(differ.reshape(len(differ), -1).any(axis=1), difference, -1.0)

@@ -74,7 +74,8 @@ class Judge:
             return 100 * (of_teacher[rate] - scores[rate])
         if self.against == "truth":
             return 100 * (scores["mse"] / of_teacher["mse"] - 1) if of_teacher["mse"] else float("inf")
-        spread = np.average((part.answers - np.average(part.answers, axis=0, weights=part.weights)) ** 2, axis=0, weights=part.weights)
+        values = part.answers if part.units is None else part.answers / part.units
+        spread = np.average((values - np.average(values, axis=0, weights=part.weights)) ** 2, axis=0, weights=part.weights)
         return 100 * scores["mse"] / float(spread.mean()) if spread.any() else float("inf")
 
     def shipped(self, student: Any) -> Any:

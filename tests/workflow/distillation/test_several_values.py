@@ -1,0 +1,51 @@
+"""Several values of different units: none decides by its unit, and each is reported."""
+
+import numpy as np
+import pytest
+
+import tutelage as tl
+from tutelage.core.answers import AnswerForm
+from tutelage.report.distillation.records import DistillationRecord
+from tutelage.workflow.distillation.given.part import Part, scores_of, units_of
+
+VALUES = AnswerForm("values", "regression")
+DRAW = np.random.default_rng(0)
+TRUTH = np.column_stack([1e5 * DRAW.normal(size=50), DRAW.normal(size=50)])
+
+
+def test_units_are_the_spread_of_the_truth_or_else_of_the_teachers_values():
+    rows = np.zeros((50, 1))
+    np.testing.assert_allclose(units_of(Part(rows, 2 * TRUTH, TRUTH), VALUES), TRUTH.std(axis=0))
+    np.testing.assert_allclose(units_of(Part(rows, 2 * TRUTH), VALUES), 2 * TRUTH.std(axis=0))
+    assert units_of(Part(rows, TRUTH[:, :1], TRUTH[:, :1]), VALUES) is None
+    assert units_of(Part(rows, TRUTH), AnswerForm("logits", "binary", ("a", "b"))) is None
+
+
+def test_squared_errors_are_measured_in_units_of_each_value():
+    part = Part(np.zeros((50, 1)), TRUTH, TRUTH, units=TRUTH.std(axis=0))
+    mean = np.broadcast_to(TRUTH.mean(axis=0), TRUTH.shape)
+    assert scores_of(mean, part, VALUES, "truth")["mse"].mean() == pytest.approx(1)
+    first_alone = np.column_stack([TRUTH[:, 0], mean[:, 1]])
+    assert scores_of(first_alone, part.take(np.arange(50)), VALUES, "teacher")["mse"].mean() == pytest.approx(0.5)
+
+
+@pytest.mark.slow
+def test_a_distillation_of_several_values_serves_each(untimed, unchecked, tmp_path):
+    X = DRAW.normal(size=(600, 3))
+    truth = np.column_stack([1e5 * np.sin(2 * X[:, 0]), X[:, 1]])
+    teacher = tl.as_teacher(
+        lambda rows: np.column_stack([1e5 * np.sin(2 * rows[:, 0]), rows[:, 1]]), kind="values", task="regression", version="1"
+    )
+    found = tl.distill(teacher, X, truth, students=["tree"], trials=1, seeds=2, into=tmp_path / "run")
+    (large, small) = found.record.outputs
+    assert (large.name, small.name) == ("value_0", "value_1")
+    assert min(large.student, small.student) > 0.8
+    assert large.teacher == small.teacher == 1
+    (note,) = [note for note in found.record.notes if note.startswith("Squared errors are means over the 2 values")]
+    assert f"value_1 {small.student:.3f} (teacher 1.000)" in note
+    assert found.record.arm(found.record.chosen).test["mse"][0] < 0.2
+    assert DistillationRecord.from_json(found.record.to_json()).outputs == found.record.outputs
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "R2 of each against the truth" in page
+    assert "differences are in standard deviations of each value" in page
+    assert "groups of about equal size" not in page

@@ -389,7 +389,7 @@ def _joined(folder: AnyPath, request: Request) -> Plan:
     if [pin.path for pin in pins] == list(() if request.rows.origin is None else request.rows.origin.paths):
         for pin in pins:
             pin.check()
-    made = _planned(folder, request, request.provenance(request.encoding_like(encoding)))
+    made = _planned(folder, request, request.provenance(request.encoding_like(encoding), stored.get("served")))
     differs = _difference(stored, made.to_json())
     if differs:
         raise LabelMismatch(f"{folder} holds the plan of another recording ({differs}). {ELSEWHERE}")

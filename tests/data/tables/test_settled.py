@@ -162,6 +162,12 @@ DECLARED = {
     "a gap comes first": ([None] * 5 + ["3"], "number", "float64"),
     "truth values after gaps": ([None] * 5 + ["true"], "boolean", "object"),
     "a moment comes last": (["2020-01-01"] * 5 + ["2020-01-01 10:00"], "date", "datetime64[us]"),
+    "large whole numbers beside a fraction": (["9007199254740993", "7", "1", "18446744073709551615", None, "0.5"], "number", "float64"),
+    "a sign beside more than 63 bits": (["-1", "1", "18446744073709551615", "3", "4", "5"], "number", "float64"),
+    "more than 63 bits": (["1", "2", "18446744073709551615", "3", "4", "5"], "number", "uint64"),
+    "whole numbers": (["1", "2", "-3", "9007199254740993", "4", "5"], "number", "int64"),
+    "large categories beside a fraction": (["9007199254740993", "7", "1", "2", None, "0.5"], "category", "category"),
+    "categories with a sign beside more than 63 bits": (["-1", "1", "18446744073709551615", "3", "4", "5"], "category", "category"),
     "categories that are no numbers": (["1.0"] * 5 + ["x"], "category", "category"),
     "categories that are numbers": (["1"] * 5 + ["1.5"], "category", "category"),
 }
@@ -177,6 +183,14 @@ def test_what_texts_of_parquet_files_stand_for_is_found_from_all_of_them(name, t
     in_parquet, in_csv = (_check_parts(file.rows()) for file in files)
     assert str(in_parquet["a"].dtype) == dtype
     assert in_parquet["a"].dropna().tolist() == in_csv["a"].dropna().tolist()
+
+
+def test_texts_of_parquet_files_of_which_no_type_holds_all_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.data.tables.pieces.READ_ROWS", 1)
+    days = ["0002-01-01 10:00", "2020-01-01 10:00:00.123456789"]
+    pq.write_table(pa.table({"day": days, "b": [1, 2]}), tmp_path / "rows.parquet", row_group_size=1)
+    with pytest.raises(BadInput, match=r"column 'day' of .*rows.parquet holds cells that do not fit into timestamp\[ns\].*declare another"):
+        TableFile.open(tmp_path / "rows.parquet", dtype={"day": "date"})
 
 
 def test_texts_of_parquet_files_that_stand_for_several_types_are_refused(tmp_path, monkeypatch):

@@ -15,6 +15,7 @@ from tutelage.core.errors import BadInput
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.table_file import TableFile
+from tutelage.data.tables.arrow_parts import of_arrow_dataset
 from tutelage.data.tables.settled import Settled, settle
 from tutelage.data.tables.sources import open_tables
 
@@ -133,6 +134,43 @@ def test_footers_tell_where_cells_are_missing_and_only_other_columns_are_read(tm
     assert found["whole"] == Settled()
     assert source.settled(["age", "colour"])["colour"].categories.to_pylist() == ["red", "blue", "green"]
     assert read.count("colour") == 1
+
+
+def test_footers_of_a_dataset_tell_where_cells_are_missing(tmp_path):
+    table = TABLE.drop_columns(["at"])
+    for place, year in enumerate([2024, 2025]):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(table.slice(10 * place, 10), tmp_path / f"year={year}" / "rows.parquet", row_group_size=4)
+    parts = of_arrow_dataset(pa.dataset.dataset(tmp_path, partitioning="hive"))
+    read = []
+    object.__setattr__(parts, "columns", lambda names, given=parts.columns: read.extend(names) or given(names))
+    found = parts.settled()
+    assert read == ["year"]
+    assert found.pop("year") == Settled()
+    assert found == settle([table.select(list(found))])
+    assert {"age", "small", "large", "unsigned", "flag", "price", "vast", "whole"} == {*found}
+
+
+def test_a_column_that_one_file_of_a_dataset_holds_otherwise_is_read(tmp_path):
+    for place, kind in enumerate([pa.int64(), pa.int32(), pa.null()]):
+        pq.write_table(pa.table({"a": pa.array([None] if place == 2 else [place], kind), "b": [1]}), tmp_path / f"{place}.parquet")
+    parts = of_arrow_dataset(pa.dataset.dataset(tmp_path))
+    read = []
+    object.__setattr__(parts, "columns", lambda names, given=parts.columns: read.extend(names) or given(names))
+    assert parts.settled() == {"a": Settled(gaps=True), "b": Settled()}
+    assert read == ["a"]
+
+
+def test_files_of_a_dataset_that_vanish_before_its_columns_are_settled_end_in_a_sentence(tmp_path):
+    for place in range(3):
+        pa.csv.write_csv(pa.table({"a": [place, place]}), tmp_path / f"{place}.csv")
+    rows = as_rows(pa.dataset.dataset(tmp_path, format="csv"))
+    (tmp_path / "2.csv").unlink()
+    with pytest.raises(BadInput, match=r"part 2 of the rows cannot be read .*; read them from files of one schema, that stay as they are"):
+        rows.part(0, 1)
+    pa.csv.write_csv(pa.table({"a": [1]}), tmp_path / "2.csv")
+    with pytest.raises(BadInput, match=r"part 2 of the rows has 1 rows, and had 2"):
+        rows.part(0, 1)
 
 
 def test_a_file_in_which_a_column_holds_nothing_says_so(tmp_path):

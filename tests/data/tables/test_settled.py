@@ -136,6 +136,15 @@ def test_footers_tell_where_cells_are_missing_and_only_other_columns_are_read(tm
     assert read.count("colour") == 1
 
 
+def test_what_footers_do_not_tell_is_read_some_rows_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.data.tables.sources.READ_ROWS", 8)
+    source, spans = open_tables([_in_parquet(TABLE.append_column("colour", COLOURS), tmp_path)]), []
+    original = source._pieces[0].read
+    object.__setattr__(source._pieces[0], "read", lambda names, start, stop: spans.append((start, stop)) or original(names, start, stop))
+    assert source.settled(["at", "colour"])["at"] == Settled(fractions=True)
+    assert spans == [(0, 8), (8, 16), (16, 20)]
+
+
 def test_footers_of_a_dataset_tell_where_cells_are_missing(tmp_path):
     table = TABLE.drop_columns(["at"])
     for place, year in enumerate([2024, 2025]):

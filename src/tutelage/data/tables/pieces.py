@@ -21,7 +21,7 @@ from tutelage.data.tables.settled import Settled, common_type
 OPENED_AT_ONCE = 16
 """Parquet files whose footers are read at the same time."""
 READ_ROWS = 1 << 16
-"""Rows of a column of texts that are read at a time to find what they stand for."""
+"""Rows of some columns that are read at a time to find what they hold."""
 
 
 @dataclass(frozen=True)

@@ -173,7 +173,6 @@ ASKED = {
     "a folder": lambda teacher, rows, into: record(teacher, rows, into, shard_rows=8),
     "in a plan": lambda teacher, rows, into: tl.plan(teacher, rows, into, shard_rows=8).label(2),
     "in memory": lambda teacher, rows, into: record(teacher, rows),
-    "a student": lambda teacher, rows, into: tl.SoftLogistic().fit(rows, teacher),
 }
 
 
@@ -191,6 +190,15 @@ def test_an_answer_that_is_refused_is_named_by_its_row_in_the_data(tmp_path, mon
     rows[3] = 20
     with pytest.raises(BadInput, match=r"first: row 3\)\.$"):  # the first part is counted as the data is
         ASKED[how](teacher, rows, tmp_path / "others") if how != "in a plan" else record(teacher, rows)
+
+
+def test_a_refused_answer_to_rows_that_a_student_selects_is_said_to_be_no_row_of_the_data(monkeypatch):
+    monkeypatch.setattr("tutelage.softlabels.querying.QUERY_ROWS", 8)
+    rows = np.repeat(np.arange(30.0)[:, None], 2, axis=1)
+    teacher = as_teacher(undecided, kind="logits", classes=["a", "b"], version="1")
+    student = tl.DistilledClassifier(teacher, tl.SoftLogistic())
+    with pytest.raises(BadInput, match=r"1 of 8 rows of logits hold NaN or inf \(first: row 2\)\.$"):  # the second of its parts
+        student.fit(rows, np.array(["a", "b"] * 15), sample_weight=np.arange(30) >= 10)
 
 
 def test_a_teacher_that_nothing_identifies_is_recorded_in_memory_and_refused_for_a_folder(tmp_path):

@@ -75,7 +75,7 @@ def answers_of_part(teacher: Teacher, part: Any, start: int, stop: int) -> Answe
 
 @contextmanager
 def counted_from(start: int) -> Iterator[None]:
-    """Say in errors of ours that name a row of a part which row of the data its first is."""
+    """Say in errors of ours that name a row of a part which row of the data its first is; for parts of all rows of the data alone."""
     try:
         yield
     except TutelageError as error:
@@ -121,10 +121,7 @@ def query(teacher: Teacher, X: Any) -> Floats:
     whole = isinstance(teacher, SoftLabels)
     check_size(rows.count, teacher.form)
     parts = rows.parts(rows.count) if whole else query_parts(rows, teacher.form, QUERY_ROWS)
-    answers = []
-    for start, stop, part in parts:
-        with counted_from(start):
-            answers.append(teacher.form.check(teacher.answer(part), stop - start))
+    answers = [teacher.form.check(teacher.answer(part), stop - start) for start, stop, part in parts]
     return np.concatenate(answers).astype(np.float64, copy=False)
 
 

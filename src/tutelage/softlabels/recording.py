@@ -30,7 +30,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.options import Dtype
 from tutelage.softlabels.querying import answers_of_part, query_parts
 from tutelage.softlabels.shards import MANIFEST, PLAN, Provenance, Shard, read_shard, shard_and_sha256, shard_of, shard_path, write_shard
-from tutelage.teachers.endpoints.chat_teacher import check_stored_apart, language_models
+from tutelage.teachers.endpoints.chat_teacher import check_stored_apart, language_models, served_by
 
 
 @overload
@@ -259,7 +259,7 @@ class _Recording:
                     answers = answers_of_part(teacher, part, start + first, start + last)
                     if provenance is None or index == first == 0:
                         request.check_unchanged()
-                    provenance = provenance or request.provenance(request.encoding_of(answers))
+                    provenance = provenance or request.provenance(request.encoding_of(answers), served_by(teacher))
                     request.check_served(provenance)
                     tally.flush()
                     if encoded:

@@ -15,6 +15,7 @@ from tutelage.core.errors import BadInput
 from tutelage.data.row_names import row_names
 from tutelage.data.rows import as_rows
 from tutelage.data.table_file import TableFile
+from tutelage.data.tables.arrow_parts import of_arrow_dataset
 from tutelage.data.tables.settled import Settled, settle
 from tutelage.data.tables.sources import open_tables
 
@@ -28,6 +29,7 @@ TABLE = pa.table(
         "unsigned": pa.array([2**63 + 1 if place == 2 else value for place, value in enumerate(WHOLE)], pa.uint64()),
         "flag": [None if place >= GAP else place % 2 == 0 for place in range(20)],
         "price": pa.array([None if value is None else Decimal(value) for value in WHOLE], pa.decimal128(9, 0)),
+        "vast": pa.array([Decimal(LARGE if place == 2 else value) if value is not None else None for place, value in enumerate(WHOLE)]),
         "cents": pa.array([None if value is None else Decimal(value) / 4 for value in WHOLE], pa.decimal128(9, 2)),
         "at": pa.array([time(1, 2, 3, 500 if place == 7 else 0) for place in range(20)], pa.time64("us")),
         "whole": range(20),
@@ -56,7 +58,7 @@ def _in_csv(table, folder):
 
 
 def _in_json(table, folder):
-    table.drop_columns(["price", "cents"]).to_pandas(date_as_object=True, integer_object_nulls=True).to_json(
+    table.drop_columns(["price", "vast", "cents"]).to_pandas(date_as_object=True, integer_object_nulls=True).to_json(
         folder / "rows.jsonl", orient="records", lines=True, default_handler=str
     )
     return folder / "rows.jsonl"
@@ -93,6 +95,8 @@ def test_cells_and_dtypes_do_not_depend_on_the_part_in_which_they_are_read(name,
     assert (str(whole["age"].dtype), str(whole["flag"].dtype), str(whole["whole"].dtype)) == ("float64", "object", "int64")
     assert str(whole["large"].dtype) == "Int64"
     assert whole["large"][2] == LARGE
+    if "vast" in whole:
+        assert whole["vast"][2] == LARGE
 
 
 @pytest.mark.parametrize("name", ["Arrow table", "Arrow batch", "Parquet", "Parquet without statistics", "files", "pyarrow Dataset"])
@@ -126,10 +130,56 @@ def test_footers_tell_where_cells_are_missing_and_only_other_columns_are_read(tm
     found = source.settled(source.names)
     assert set(read) == {"at", "colour"}
     assert found["age"] == Settled(gaps=True)
-    assert found["large"] == found["unsigned"] == Settled(gaps=True, large=True)
+    assert found["large"] == found["unsigned"] == found["vast"] == Settled(gaps=True, large=True)
     assert found["whole"] == Settled()
     assert source.settled(["age", "colour"])["colour"].categories.to_pylist() == ["red", "blue", "green"]
     assert read.count("colour") == 1
+
+
+def test_what_footers_do_not_tell_is_read_some_rows_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.data.tables.sources.READ_ROWS", 8)
+    source, spans = open_tables([_in_parquet(TABLE.append_column("colour", COLOURS), tmp_path)]), []
+    original = source._pieces[0].read
+    object.__setattr__(source._pieces[0], "read", lambda names, start, stop: spans.append((start, stop)) or original(names, start, stop))
+    assert source.settled(["at", "colour"])["at"] == Settled(fractions=True)
+    assert spans == [(0, 8), (8, 16), (16, 20)]
+
+
+def test_footers_of_a_dataset_tell_where_cells_are_missing(tmp_path):
+    table = TABLE.drop_columns(["at"])
+    for place, year in enumerate([2024, 2025]):
+        (tmp_path / f"year={year}").mkdir()
+        pq.write_table(table.slice(10 * place, 10), tmp_path / f"year={year}" / "rows.parquet", row_group_size=4)
+    parts = of_arrow_dataset(pa.dataset.dataset(tmp_path, partitioning="hive"))
+    read = []
+    object.__setattr__(parts, "columns", lambda names, given=parts.columns: read.extend(names) or given(names))
+    found = parts.settled()
+    assert read == ["year"]
+    assert found.pop("year") == Settled()
+    assert found == settle([table.select(list(found))])
+    assert {"age", "small", "large", "unsigned", "flag", "price", "vast", "whole"} == {*found}
+
+
+def test_a_column_that_one_file_of_a_dataset_holds_otherwise_is_read(tmp_path):
+    for place, kind in enumerate([pa.int64(), pa.int32(), pa.null()]):
+        pq.write_table(pa.table({"a": pa.array([None] if place == 2 else [place], kind), "b": [1]}), tmp_path / f"{place}.parquet")
+    parts = of_arrow_dataset(pa.dataset.dataset(tmp_path))
+    read = []
+    object.__setattr__(parts, "columns", lambda names, given=parts.columns: read.extend(names) or given(names))
+    assert parts.settled() == {"a": Settled(gaps=True), "b": Settled()}
+    assert read == ["a"]
+
+
+def test_files_of_a_dataset_that_vanish_before_its_columns_are_settled_end_in_a_sentence(tmp_path):
+    for place in range(3):
+        pa.csv.write_csv(pa.table({"a": [place, place]}), tmp_path / f"{place}.csv")
+    rows = as_rows(pa.dataset.dataset(tmp_path, format="csv"))
+    (tmp_path / "2.csv").unlink()
+    with pytest.raises(BadInput, match=r"part 2 of the rows cannot be read .*; read them from files of one schema, that stay as they are"):
+        rows.part(0, 1)
+    pa.csv.write_csv(pa.table({"a": [1]}), tmp_path / "2.csv")
+    with pytest.raises(BadInput, match=r"part 2 of the rows has 1 rows, and had 2"):
+        rows.part(0, 1)
 
 
 def test_a_file_in_which_a_column_holds_nothing_says_so(tmp_path):
@@ -159,6 +209,12 @@ DECLARED = {
     "a gap comes first": ([None] * 5 + ["3"], "number", "float64"),
     "truth values after gaps": ([None] * 5 + ["true"], "boolean", "object"),
     "a moment comes last": (["2020-01-01"] * 5 + ["2020-01-01 10:00"], "date", "datetime64[us]"),
+    "large whole numbers beside a fraction": (["9007199254740993", "7", "1", "18446744073709551615", None, "0.5"], "number", "float64"),
+    "a sign beside more than 63 bits": (["-1", "1", "18446744073709551615", "3", "4", "5"], "number", "float64"),
+    "more than 63 bits": (["1", "2", "18446744073709551615", "3", "4", "5"], "number", "uint64"),
+    "whole numbers": (["1", "2", "-3", "9007199254740993", "4", "5"], "number", "int64"),
+    "large categories beside a fraction": (["9007199254740993", "7", "1", "2", None, "0.5"], "category", "category"),
+    "categories with a sign beside more than 63 bits": (["-1", "1", "18446744073709551615", "3", "4", "5"], "category", "category"),
     "categories that are no numbers": (["1.0"] * 5 + ["x"], "category", "category"),
     "categories that are numbers": (["1"] * 5 + ["1.5"], "category", "category"),
 }
@@ -174,6 +230,14 @@ def test_what_texts_of_parquet_files_stand_for_is_found_from_all_of_them(name, t
     in_parquet, in_csv = (_check_parts(file.rows()) for file in files)
     assert str(in_parquet["a"].dtype) == dtype
     assert in_parquet["a"].dropna().tolist() == in_csv["a"].dropna().tolist()
+
+
+def test_texts_of_parquet_files_of_which_no_type_holds_all_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("tutelage.data.tables.pieces.READ_ROWS", 1)
+    days = ["0002-01-01 10:00", "2020-01-01 10:00:00.123456789"]
+    pq.write_table(pa.table({"day": days, "b": [1, 2]}), tmp_path / "rows.parquet", row_group_size=1)
+    with pytest.raises(BadInput, match=r"column 'day' of .*rows.parquet holds cells that do not fit into timestamp\[ns\].*declare another"):
+        TableFile.open(tmp_path / "rows.parquet", dtype={"day": "date"})
 
 
 def test_texts_of_parquet_files_that_stand_for_several_types_are_refused(tmp_path, monkeypatch):

@@ -114,11 +114,32 @@ def test_what_is_finished_is_finished_again_without_teacher_and_rows(tmp_path, k
     def never(*_):
         raise AssertionError("asked")
 
-    elsewhere = dataclasses.replace(plan.request.rows, part=never)
-    other = dataclasses.replace(plan, request=dataclasses.replace(plan.request, rows=elsewhere))
+    object.__setattr__(plan.request, "rows", dataclasses.replace(plan.request.rows, part=never))
     monkeypatch.setattr(type(teacher) if kind == "texts" else type(plan.request.teacher), "answer", never)
-    again = other.finish()
+    again = plan.finish()
     assert (again.data, again.sha256, again.provenance) == (before.data, before.sha256, before.provenance)
+
+
+def test_a_recording_of_files_that_another_process_finished_is_compared_with_their_rows(tmp_path):
+    FRAME.to_parquet(tmp_path / "rows.parquet")
+    (FRAME + 1).to_parquet(tmp_path / "others.parquet")
+    plan, again = (tl.plan(OF_FRAMES, tmp_path / "rows.parquet", tmp_path / "labels", shard_rows=30) for _ in range(2))
+    before = labelled(plan).finish()
+    assert again.finish().data == before.data
+    tl.record(OF_FRAMES, tmp_path / "others.parquet", tmp_path / "elsewhere", shard_rows=30)
+    shutil.rmtree(tmp_path / "labels")
+    shutil.copytree(tmp_path / "elsewhere", tmp_path / "labels")
+    with pytest.raises(LabelMismatch, match=rf"holds another recording \(data is [0-9a-f]{{8}}\.\.\. there, {before.data[:8]}\.\.\. here"):
+        plan.finish()
+    shutil.rmtree(tmp_path / "labels")
+    late = tl.plan(OF_FRAMES, tmp_path / "rows.parquet", tmp_path / "labels", shard_rows=30)
+    shutil.rmtree(tmp_path / "labels")
+    shutil.copytree(tmp_path / "elsewhere", tmp_path / "labels")
+    with pytest.raises(LabelMismatch, match="holds another recording"):
+        late.finish()
+    (FRAME + 2).to_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(BadInput, match="are not those that the plan was made for"):
+        dataclasses.replace(late).finish()
 
 
 @pytest.mark.parametrize("changed", ["shard_rows", "rows"])

@@ -132,6 +132,24 @@ def test_a_wrapped_language_model_that_is_served_in_another_version_is_refused(t
             tl.record(WRAPPED["both"](asker(endpoint)), TEXTS, tmp_path / "labels", shard_rows=2)
 
 
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_a_recording_of_a_wrapped_language_model_that_names_no_served_model_is_opened_and_resumed(wrapped, tmp_path, monkeypatch):
+    """Earlier versions named one of a bare language model alone."""
+    wrap = WRAPPED[wrapped]
+    with serving(lambda body: completion(body, "ham")) as endpoint:
+        teacher = wrap(asker(endpoint))
+        with monkeypatch.context() as earlier:
+            earlier.setattr("tutelage.softlabels.recording.served_by", lambda teacher: None)
+            recorded = tl.record(teacher, TEXTS, tmp_path / "labels", shard_rows=2)
+        assert recorded.provenance.served is None
+        assert len(tl.record(teacher, TEXTS, tmp_path / "labels", shard_rows=2)) == 4
+        (tmp_path / "labels" / "manifest.json").unlink()
+        (tmp_path / "labels" / "part-00001.parquet").unlink()
+        resumed = tl.record(teacher, TEXTS, tmp_path / "labels", shard_rows=2)
+        assert (resumed.provenance, resumed.sha256) == (recorded.provenance, recorded.sha256)
+        assert len(endpoint.bodies) == 4
+
+
 @pytest.mark.parametrize(
     "other",
     [

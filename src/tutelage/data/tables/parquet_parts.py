@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from threading import Lock
 from typing import Any
@@ -98,18 +98,8 @@ class ParquetParts:
         self._group_in_memory: tuple[int, Any] = (-1, None)
 
     def settled(self) -> dict[str, Settled]:
-        """What the footer says of whole numbers and truth values; columns of which it does not tell enough are left out."""
-        import pyarrow as pa
-
-        about, types = self._file.metadata, dict(zip(self.schema.names, self.schema.types, strict=True))
-        names = [name for name in unsettled(self.schema) if not (pa.types.is_dictionary(types[name]) or pa.types.is_time(types[name]))]
-        found: dict[str, Settled | None] = {name: Settled(self.count > 0) for name, kind in types.items() if pa.types.is_null(kind)}
-        for place in range(about.num_columns if names else 0):
-            leaf = about.schema.column(place)
-            if leaf.name == leaf.path and leaf.name in names:  # otherwise a part of a structure
-                of_groups = (about.row_group(index).column(place) for index in range(about.num_row_groups))
-                found[leaf.name] = _said_of(list(of_groups), types[leaf.name])
-        return {name: one for name, one in found.items() if one is not None}
+        """What the footer says of its columns."""
+        return settled_by(self._file.metadata, self.schema, range(self._file.num_row_groups))
 
     def close(self) -> None:
         """Close the file, and free what was read of it."""
@@ -140,6 +130,27 @@ class ParquetParts:
                 reason = f"it is damaged, or was changed after it was opened ({one_line(error)})"
                 raise BadInput(f"row group {index} of {self.path} cannot be read: {reason}. Restore the file.") from error
         return self._group_in_memory[1]
+
+
+def settled_by(about: Any, schema: Any, groups: Iterable[int]) -> dict[str, Settled]:
+    """What a footer says of whole numbers and truth values; columns of which it does not tell enough are left out.
+
+    Args:
+        about: the metadata of the file.
+        schema: the Arrow schema of the file.
+        groups: the row groups that are read.
+    """
+    import pyarrow as pa
+
+    types, read = dict(zip(schema.names, schema.types, strict=True)), [about.row_group(index) for index in groups]
+    names = [name for name in unsettled(schema) if not (pa.types.is_dictionary(types[name]) or pa.types.is_time(types[name]))]
+    filled = any(group.num_rows for group in read)
+    found: dict[str, Settled | None] = {name: Settled(filled) for name, kind in types.items() if pa.types.is_null(kind)}
+    for place in range(about.num_columns if names else 0):
+        leaf = about.schema.column(place)
+        if leaf.name == leaf.path and leaf.name in names:  # otherwise a part of a structure
+            found[leaf.name] = _said_of([group.column(place) for group in read], types[leaf.name])
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def _said_of(groups: Sequence[Any], kind: Any) -> Settled | None:

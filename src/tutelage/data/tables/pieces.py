@@ -21,7 +21,7 @@ from tutelage.data.tables.settled import Settled, common_type
 OPENED_AT_ONCE = 16
 """Parquet files whose footers are read at the same time."""
 READ_ROWS = 1 << 16
-"""Rows of a column of texts that are read at a time to find what they stand for."""
+"""Rows of some columns that are read at a time to find what they hold."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _parquet(path: AnyPath, declared: Mapping[str, ColumnType], readers: OpenFil
         texts = [name for name, kind in declared.items() if name in types and _is_read_from_texts(types[name], kind)]
         step = max(parts.grain, READ_ROWS)
         starts = range(0, parts.count, step)
-        found = {name: [read([name], start, min(start + step, parts.count)).schema.types[0] for start in starts] for name in texts}
+        found = {name: [_kind_of(read([name], start, min(start + step, parts.count)).column(0)) for start in starts] for name in texts}
         read_as |= {name: _kind_of_all(kinds, _where(path, name)) for name, kinds in found.items()}
         types |= {name: read([name], 0, 1).schema.types[0] for name in declared if name in types}
     index = (*(name for name in stored if isinstance(name, str)), *ranges)
@@ -202,6 +202,18 @@ def _is_read_from_texts(stored: Any, kind: ColumnType) -> bool:
     return type_of(stored.value_type if category else stored) == "text" and kind not in ("text", "any", *(["category"] if category else []))
 
 
+def _kind_of(column: Any) -> Any:
+    """The Arrow type of a part of a column; unsigned for whole numbers without a sign, which unsigned ones of 64 bits hold as well."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    category = pa.types.is_dictionary(column.type)
+    value = column.type.value_type if category else column.type
+    if not pa.types.is_int64(value) or pc.min(column.cast(value)).as_py() < 0:
+        return column.type
+    return pa.dictionary(pa.int32(), pa.uint32()) if category else pa.uint32()
+
+
 def _kind_of_all(kinds: Sequence[Any], where: str) -> Any:
     """The Arrow type of a column, from those of its parts.
 
@@ -210,14 +222,18 @@ def _kind_of_all(kinds: Sequence[Any], where: str) -> Any:
     """
     import pyarrow as pa
 
+    of_categories = any(map(pa.types.is_dictionary, kinds))
     values = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
     try:
         common = common_type(values)
     except pa.ArrowException as error:
-        if not any(map(pa.types.is_dictionary, kinds)):
+        if not of_categories:
             raise BadInput(f"{where} holds cells of different types ({one_line(error)}); declare another type for it.") from error
         common = pa.string()  # categories that are not all numbers, or not all dates, are texts
-    if pa.types.is_null(common) or not any(map(pa.types.is_dictionary, kinds)):
+    if {pa.int64(), pa.uint64()} <= {*values} and not any(map(pa.types.is_floating, values)):
+        common = pa.string() if of_categories else pa.float64()  # no whole numbers of 64 bits are both
+    common = pa.int64() if common == pa.uint32() else common
+    if pa.types.is_null(common) or not of_categories:
         return common
     return pa.dictionary(pa.int32(), pa.string() if any(type_of(kind) == "text" for kind in values) else common)
 
@@ -232,14 +248,26 @@ def _declared(path: AnyPath, table: Any, declared: Mapping[str, ColumnType], rea
 
 
 def _in_kind(column: Any, texts: Any, kind: Any, where: str) -> Any:
-    """Cells that were read from texts, in the type of all cells of their column."""
+    """Cells that were read from texts, in the type of all cells of their column; whole numbers among others are rounded, as in CSV.
+
+    Raises:
+        BadInput: that type does not hold them.
+    """
     import pyarrow as pa
 
-    if column.type == kind or not pa.types.is_dictionary(kind) or pa.types.is_null(column.type):
-        return column.cast(kind)
-    if type_of(kind.value_type) == "text":
+    category = pa.types.is_dictionary(kind) and not pa.types.is_null(column.type)
+    value = kind.value_type if category else kind
+    if column.type == kind:
+        return column
+    if category and type_of(value) == "text":
         return as_type(texts, "text", where).dictionary_encode()
-    return column.cast(column.type.value_type).cast(kind.value_type).dictionary_encode()
+    try:
+        cells = column.cast(column.type.value_type) if category else column
+        found = cells.cast(value, safe=not pa.types.is_floating(value))
+    except pa.ArrowException as error:
+        reason = f"holds cells that do not fit into {value}, the type of all together ({one_line(error)})"
+        raise BadInput(f"{where} {reason}; declare another type for it.") from error
+    return found.dictionary_encode() if category else found
 
 
 def _check_unique(path: AnyPath, names: Sequence[str]) -> None:

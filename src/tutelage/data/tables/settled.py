@@ -39,7 +39,8 @@ class Settled:
         if pa.types.is_dictionary(kind):
             for chunk in column.chunks:
                 categories = _united(categories, chunk.dictionary)
-        large = pa.types.is_integer(kind) and kind.bit_width == 64 and _is_large(column)
+        wide = kind.bit_width >= 64 if pa.types.is_integer(kind) else pa.types.is_decimal(kind)
+        large = wide and _is_large(column)
         return cls(column.null_count > 0, large, pa.types.is_time(kind) and _has_fractions(column), categories)
 
     def __or__(self, other: Settled) -> Settled:

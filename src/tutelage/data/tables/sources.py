@@ -16,7 +16,7 @@ from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.column_types import TYPES, ColumnType, Known, literals_in, recorded_type, type_of
 from tutelage.data.tables.found_files import PARQUET, FoundFiles, table_suffix
-from tutelage.data.tables.pieces import Piece, check_same, pieces_of
+from tutelage.data.tables.pieces import READ_ROWS, Piece, check_same, pieces_of
 from tutelage.data.tables.settled import Settled, common_type, settle, unsettled
 
 SEARCHED_ROWS = 1 << 20
@@ -125,7 +125,7 @@ class TableSource:
         """What those of these columns hold in all rows of which a part would not show it.
 
         Parquet files say in their footers where whole numbers and truth values are missing. Categories, and columns of which a footer
-        says nothing, are read once, some rows at a time.
+        says nothing, are read, some rows at a time, and what they hold is kept.
         """
         import pyarrow as pa
 
@@ -133,7 +133,7 @@ class TableSource:
         filled = [piece for piece in self._pieces if piece.count]
         unsaid = [name for name in left if any(name not in piece.settled for piece in filled)]
         self._settled.update({name: reduce(or_, (piece.settled[name] for piece in filled)) for name in left if name not in unsaid})
-        step = max(self.grain, SEARCHED_ROWS)
+        step = max(self.grain, READ_ROWS)
         starts = range(0, self.count if unsaid else 0, step)
         self._settled.update(settle(self.part(unsaid, start, min(start + step, self.count)) for start in starts))
         return {name: self._settled[name] for name in names if name in self._settled}

@@ -6,7 +6,7 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,8 @@ class Plan:
     provenance: Provenance
     pins: tuple[Pin, ...]
     data: str | None
+    _proven: list[str] = field(default_factory=list, init=False, repr=False)
+    """The hash of rows in files, once `finish` has proven or read them."""
 
     def __len__(self) -> int:
         return self.provenance.shards
@@ -153,7 +155,8 @@ class Plan:
         """Prove every shard, write the manifest, and remove the plan. The teacher is not asked.
 
         A shard that this plan labelled is proven by its checksums, any other by its rows as well. The same call again, or by several
-        processes at once, has the same result.
+        processes at once, has the same result. Where another process has finished, rows in files are read once, to compare them with
+        those of the recording.
 
         Args:
             advance: called after each shard, for a progress display.
@@ -163,7 +166,7 @@ class Plan:
 
         Raises:
             BadInput: shards are missing, or rows changed since the plan was made.
-            DamagedFile, LabelMismatch: a shard is damaged, or holds answers to other rows.
+            DamagedFile, LabelMismatch: a shard is damaged, or holds answers to other rows; or the finished recording is another one.
             CannotWrite: the folder cannot be written.
         """
         if (self.folder / MANIFEST).is_file():
@@ -181,6 +184,7 @@ class Plan:
         if self.data is not None and tally.names.value != self.data:
             raise LabelMismatch(f"{self.folder} holds answers to other rows than the plan was made for. {ELSEWHERE}")
         self._check_files()
+        self._proven[:] = [tally.names.value]
         try:
             finished = tally.finished(self.folder, self.provenance)
         except CannotWrite:
@@ -191,19 +195,28 @@ class Plan:
         return finished
 
     def _finished(self) -> LabelFolder:
-        """The recording that is finished; neither is the teacher asked nor a row read.
+        """The recording that is finished. The teacher is not asked, and rows are read only if they are in files, and by no call before.
 
         Raises:
-            LabelMismatch: it is another one.
+            LabelMismatch: it is another one. BadInput: rows that have to be read changed since the plan was made.
         """
         finished = open_labels(self.folder)
         differs = finished.provenance.difference(self.provenance)
-        if differs is None and self.data not in (None, finished.data):
-            differs = f"data is {finished.data[:8]}... there, {short(self.data)[:8]}... here"
+        if differs is None and (data := self._data()) != finished.data:
+            differs = f"data is {finished.data[:8]}... there, {data[:8]}... here"
         if differs is not None:
             raise LabelMismatch(f"{self.folder} holds another recording ({differs}). {ELSEWHERE}")
         self._remove()
         return finished
+
+    def _data(self) -> str:
+        """The hash of all rows."""
+        if self.data is not None:
+            return self.data
+        if not self._proven:
+            self._check_files()
+            self._proven[:] = [data_name(self.request.rows)]
+        return self._proven[0]
 
     def _answered(self, index: int, inputs: Any) -> Shard:
         start, stop = self.provenance.span(index)
@@ -389,7 +402,7 @@ def _joined(folder: AnyPath, request: Request) -> Plan:
     if [pin.path for pin in pins] == list(() if request.rows.origin is None else request.rows.origin.paths):
         for pin in pins:
             pin.check()
-    made = _planned(folder, request, request.provenance(request.encoding_like(encoding)))
+    made = _planned(folder, request, request.provenance(request.encoding_like(encoding), stored.get("served")))
     differs = _difference(stored, made.to_json())
     if differs:
         raise LabelMismatch(f"{folder} holds the plan of another recording ({differs}). {ELSEWHERE}")

@@ -72,19 +72,19 @@ class Request:
         """Number of shards."""
         return -(-self.rows.count // self.shard_rows)
 
-    def provenance(self, encoding: Encoding, recorded: str | None = None) -> Provenance:
+    def provenance(self, encoding: Encoding, served: str | None) -> Provenance:
         """The facts of the recording.
 
         Args:
             encoding: of the answers.
-            recorded: the model that an endpoint served for the answers that are recorded already.
+            served: the model that an endpoint served for them, or that is recorded already; earlier versions recorded none of a language
+                model that others wrap.
 
         Raises:
             BadInput: the encoding does not fit the answers. LabelMismatch: the endpoint serves another model now.
         """
         form = self.teacher.form
-        table, served = self.rows.schema, recorded or served_by(self.teacher)
-        found = Provenance(self.fingerprint, form, encoding.fitted_to(form), self.rows.count, self.shard_rows, table, served)
+        found = Provenance(self.fingerprint, form, encoding.fitted_to(form), self.rows.count, self.shard_rows, self.rows.schema, served)
         self.check_served(found)
         return found
 
@@ -132,7 +132,7 @@ class Request:
         count = min(self.rows.count, ROWS_QUERIED_AGAIN)
         answers = answers_of_part(self.teacher, self.rows.part(0, count), 0, count)
         self.check_unchanged()
-        return self.provenance(self.encoding_of(answers))
+        return self.provenance(self.encoding_of(answers), served_by(self.teacher))
 
     def encoding_of(self, answers: Answers) -> Encoding:
         """The encoding: as requested, otherwise that of the teacher's answers."""

@@ -370,3 +370,12 @@ def test_votes_for_a_class_that_is_named_none_count(tmp_path):
     (tmp_path / "log.csv").write_text("text,vote\ngood,None\nbad,Low\ngood,Low\n")
     labels = read_answers(tmp_path / "log.csv", answers="vote", kind="votes", content="text", classes=["Low", "None"])
     np.testing.assert_array_equal(labels.answer(["good", "bad"]), [[0.5, 0.5], [1, 0]])
+
+
+@pytest.mark.parametrize("numbers", [[0.9, 0.1], [[0.9], [0.1]]])
+def test_one_number_a_line_is_not_read_under_the_name_of_the_other_class(numbers):
+    log = pa.table({"text": ["x", "y"], "spam": numbers})
+    with pytest.raises(LabelMismatch, match=r"is named after the first\. Pass classes= with 'spam' last, or rename the column"):
+        read_answers(log, answers="spam", content="text", kind="probabilities", classes=["spam", "ham"])
+    labels = read_answers(log, answers="spam", content="text", kind="probabilities", classes=["ham", "spam"])
+    np.testing.assert_allclose(labels.answer(["x", "y"]), [[0.1, 0.9], [0.9, 0.1]])

@@ -116,3 +116,27 @@ def test_the_spread_of_a_value_that_does_not_vary_or_overflows_is_one():
     values = np.column_stack([[1.0, 3.0], [0.1, 0.1], [1e200, -1e200]])
     assert spread_of(values).tolist() == [1.0, 1.0, 1.0]
     assert spread_of(values[:, :1] * 4, np.array([1.0, 3.0])).tolist() == [np.sqrt(12.0)]
+
+
+class CubeRoot(DecisionTreeRegressor):
+    """A tree of the user's, whose leaves are cube roots."""
+
+    def fit(self, X, y, **options):
+        return super().fit(X, np.cbrt(y), **options)
+
+    def predict(self, X):
+        return super().predict(X) ** 3
+
+
+def test_trees_that_are_more_than_trees_or_have_settings_in_units_of_the_values_are_fitted_to_the_values():
+    values = np.column_stack([100 + X[:, 0], 50 + X[:, 1]])
+    form = AnswerForm("values", "regression")
+    np.testing.assert_allclose(fit_student(CubeRoot(random_state=0), form, X, values).predict(X), values)
+    for student in (DecisionTreeRegressor(min_impurity_decrease=0.1), DecisionTreeRegressor(ccp_alpha=0.1)):
+        ours, theirs = fit_student(student.set_params(random_state=0), form, X, values), student.fit(X, values)
+        np.testing.assert_array_equal(ours.predict(X), theirs.predict(X))
+    nested = fit_student(
+        make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=2))), form, X, values
+    )
+    scaled = fit_student(make_pipeline(StandardScaler(), DecisionTreeRegressor(max_depth=2)), form, X, values * [1, 1e6])
+    np.testing.assert_allclose(nested.predict(X), scaled.predict(X) / [1, 1e6])

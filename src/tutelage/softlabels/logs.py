@@ -273,7 +273,21 @@ def _numbers(
         if numbers.ndim == 1:
             held, named = "one number a line", "two classes, of whose second it is the number, or a single label with task='multilabel'"
         raise BadInput(f"column {answer_columns[0]!r} holds {held}; pass classes=, {named}.")
+    _check_second(answer_columns[0], numbers, classes, independent=independent)
     return numbers, tuple(classes)
+
+
+def _check_second(column: str, numbers: Floats, classes: Sequence[Any], *, independent: bool) -> None:
+    """Refuse one number a line, which is that of the second of two classes, under the name of the first.
+
+    Raises:
+        LabelMismatch: it has that name.
+    """
+    if numbers.size == len(numbers) and len(classes) == 2 and not independent and column == str(classes[0]):
+        raise LabelMismatch(
+            f"column {column!r} holds one number a line, which is that of the second of the classes {list_classes(tuple(classes))}, and is "
+            f"named after the first. Pass classes= with {column!r} last, or rename the column."
+        )
 
 
 def _of_exclusive_tokens(column: str) -> BadInput:

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.tree import BaseDecisionTree
+from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
@@ -172,14 +172,9 @@ def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | N
     """A student of values. One that splits by all of them at once is fitted to each in units of its spread: none decides by its unit."""
     if targets.shape[1] == 1:
         return fit_weighted(student, X, targets[:, 0], sample_weight)
-    last = student.steps[-1][1] if getattr(student, "steps", None) else student
-    splits_by_all = isinstance(last, BaseDecisionTree | RandomForestRegressor | ExtraTreesRegressor)
+    fit = _fit_standardised if _splits_by_all(_last_step(student)) else fit_weighted
     try:
-        return (
-            _fit_standardised(student, last, X, targets, sample_weight)
-            if splits_by_all
-            else fit_weighted(student, X, targets, sample_weight)
-        )
+        return fit(student, X, targets, sample_weight)
     except BadInput as error:
         cause = error.__cause__  # the regressor's own error
         if not isinstance(cause, ValueError) or isinstance(cause, BadInput) or get_tags(student).target_tags.multi_output:
@@ -191,13 +186,29 @@ def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | N
         ) from error
 
 
-def _fit_standardised(student: Any, last: Any, X: Any, targets: Floats, sample_weight: Floats | None) -> Any:
+def _last_step(student: Any) -> Any:
+    """The last step of a pipeline, also of one within another; any other student itself."""
+    while getattr(student, "steps", None):
+        student = student.steps[-1][1]
+    return student
+
+
+def _splits_by_all(student: Any) -> bool:
+    """Whether a student is a tree or a forest of scikit-learn, none of whose settings is in the unit of the values.
+
+    A class of the user's that is derived from one may do anything to the values.
+    """
+    exactly = type(student) in (DecisionTreeRegressor, ExtraTreeRegressor, RandomForestRegressor, ExtraTreesRegressor)
+    return exactly and not student.min_impurity_decrease and not student.ccp_alpha
+
+
+def _fit_standardised(student: Any, X: Any, targets: Floats, sample_weight: Floats | None) -> Any:
     """A tree or a forest, whose splits follow the standardised values; its leaves hold the values themselves."""
     units = spread_of(targets, sample_weight)
-    counts = last.criterion == "poisson"  # which takes no negative numbers
+    counts = _last_step(student).criterion == "poisson"  # which takes no negative numbers
     middle = np.zeros(len(units)) if counts else np.average(targets, axis=0, weights=sample_weight)
     fitted = fit_weighted(student, X, (targets - middle) / units, sample_weight)
-    last = fitted.steps[-1][1] if getattr(fitted, "steps", None) else fitted
+    last = _last_step(fitted)
     for tree in getattr(last, "estimators_", [last]):
         leaves = tree.tree_.value  # (nodes, outputs, 1), the memory of the tree
         leaves[...] = leaves * units[:, None] + middle[:, None]

@@ -11,6 +11,7 @@ from typing import Any, Self, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.metaestimators import available_if
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
@@ -20,7 +21,7 @@ from tutelage.core.answers import AnswerForm, label_array, of_classes
 from tutelage.core.arguments import choice, whole
 from tutelage.core.arrays import Floats, sigmoid, softmax
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.ragged import Ragged
@@ -274,17 +275,17 @@ class TorchStudent:
         check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
         return validation
 
+    @available_if(lambda self: self.form is None or self.form.task != "regression")  # type: ignore[untyped-decorator]
     def predict_proba(self, inputs: Any) -> Any:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel, the probability of each label.
 
-        With positions: `PositionAnswers`, the probabilities of each token or pixel that the attention mask leaves.
+        With positions: `PositionAnswers`, the probabilities of each token or pixel that the attention mask leaves. A student of values has
+        no such method: `predict` returns them.
 
         Raises:
             BadInput: rows that are not numbers, or sparse. ShapeError: rows of a width that the network does not take, or
-                another number of logits than classes. LabelMismatch: a student of values, which `predict` returns.
+                another number of logits than classes.
         """
-        if self.form is not None and self.form.task == "regression":
-            raise LabelMismatch("this student predicts values, which have no probabilities; call predict.")
         logits = self.outputs(inputs)
         if isinstance(logits, PositionAnswers):
             return logits.with_values(check_known(self._form_of_one.probabilities(logits.dense())))

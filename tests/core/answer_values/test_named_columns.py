@@ -92,3 +92,11 @@ def test_columns_of_a_range_that_starts_elsewhere_are_named_by_it():
     chosen = pd.DataFrame([[0.2, 0.5, 0.3]], columns=range(3, 0, -1))
     assert order_in_frame(chosen, [1, 2, 3], "it") == [2, 1, 0]
     assert order_in_frame(pd.DataFrame([[0.2, 0.5, 0.3]]).iloc[:, 1:], [1, 2], "it") == [0, 1]
+
+
+def test_columns_cut_out_of_numbered_ones_have_no_names():
+    numbered = pd.DataFrame(np.arange(12.0).reshape(2, 6))
+    assert order_in_frame(numbered.iloc[:, 4:6], ["a", "b"], "the columns") is None
+    np.testing.assert_array_equal(columns_like(numbered.iloc[:, 1:3], pd.DataFrame(np.ones((2, 2))), "y"), numbered.iloc[:, 1:3])
+    with pytest.raises(LabelMismatch):
+        order_in_frame(numbered.iloc[:, 1:3], [0, 1], "the columns")

@@ -24,6 +24,12 @@ def is_numbered(frame: Any) -> bool:
     return type(columns).__name__ == "RangeIndex" and (columns.start, columns.step) == (0, 1)
 
 
+def _is_cut_out(frame: Any) -> bool:
+    """Whether the columns of a frame are neighbours of one that pandas numbered, such as 4, 5: they have no names either."""
+    columns: Any = getattr(frame, "columns", None)
+    return type(columns).__name__ == "RangeIndex" and columns.step == 1
+
+
 def are_numbers(names: Sequence[Any]) -> bool:
     """Whether columns are named by their places alone, as pandas (0, 1), its CSV files ("0", "1") and polars (column_0) do.
 
@@ -70,7 +76,8 @@ def order_in_frame(frame: Any, classes: Sequence[Any], what: str) -> list[int] |
     if is_numbered(frame):
         return None
     order = order_by_name(names, classes, what=what, remedy=remedy)
-    return columns_in_order(names, classes, what=what, remedy=remedy) if order is None and not are_numbers(names) else order
+    unnamed = are_numbers(names) or _is_cut_out(frame)
+    return columns_in_order(names, classes, what=what, remedy=remedy) if order is None and not unnamed else order
 
 
 def columns_like(y: Any, first: Any, what: str) -> Any:
@@ -79,7 +86,7 @@ def columns_like(y: Any, first: Any, what: str) -> Any:
     Raises:
         LabelMismatch: a frame with some of the names, and others.
     """
-    if not (is_frame(y) and is_frame(first)):
+    if not (is_frame(y) and is_frame(first)) or (_is_cut_out(y) and is_numbered(first)):
         return y
     order = order_by_name(column_names(y), column_names(first), what=what, remedy="Rename them, or pass arrays.")
     return y if order is None else unmasked(y, what)[:, order]

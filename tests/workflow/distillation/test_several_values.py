@@ -5,7 +5,9 @@ import pytest
 
 import tutelage as tl
 from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput
 from tutelage.report.distillation.records import DistillationRecord
+from tutelage.workflow.distillation.folder import RunFolder
 from tutelage.workflow.distillation.given.part import Part, scores_of, units_of
 
 VALUES = AnswerForm("values", "regression")
@@ -49,3 +51,27 @@ def test_a_distillation_of_several_values_serves_each(untimed, unchecked, tmp_pa
     assert "R2 of each against the truth" in page
     assert "differences are in standard deviations of each value" in page
     assert "groups of about equal size" not in page
+
+
+def two_values(*, known, into):
+    X = np.random.default_rng(1).normal(size=(300, 3))
+    truth = np.column_stack([1e5 * np.sin(2 * X[:, 0]), X[:, 1]])
+    teacher = tl.as_teacher(
+        lambda rows: np.column_stack([1e5 * np.sin(2 * rows[:, 0]), rows[:, 1]]), kind="values", task="regression", version="1"
+    )
+    return tl.distill(teacher, X, truth if known else None, students=["tree"], trials=1, seeds=2, export=None, into=into).record
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known", [True, False])
+def test_a_folder_of_figures_in_other_units_is_not_gone_on_with_and_a_finished_one_is_returned(known, untimed, unchecked, tmp_path):
+    found = two_values(known=known, into=tmp_path / "run")
+    folder = RunFolder(tmp_path / "run")
+    made_from = folder.read("plan.json")["made_from"]
+    assert made_from.pop("errors") == "in units of each value's variance"
+    folder.write("plan.json", {"made_from": made_from})  # as versions wrote it that measured errors as they are
+    again = two_values(known=known, into=folder.path)
+    assert (again.arms, again.outputs, again.seconds) == (found.arms, found.outputs, found.seconds)
+    (folder.path / "results.json").unlink()
+    with pytest.raises(BadInput, match="begun by an earlier version of tutelage that measured the squared errors"):
+        two_values(known=known, into=folder.path)

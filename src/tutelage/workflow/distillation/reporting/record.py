@@ -35,7 +35,7 @@ from tutelage.workflow.distillation.evidence.every_seed import Trials
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.given.answered import MADE, Answered
-from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.given.part import Part, varies
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
@@ -156,7 +156,7 @@ def output_results(student: Floats, test: Part, judge: Judge, problem: Problem) 
         return ()
     target = test.answers if test.truth is None or judge.against == "teacher" else test.truth
     of_student, of_teacher = (_r_squared(answers, target, test.weights) for answers in (student, test.answers))
-    columns = tuple((problem.source or {}).get("truth") or ())
+    columns = tuple((problem.source or {}).get("truth") or problem.values)
     names = columns if len(columns) == len(of_student) else tuple(f"value_{place}" for place in range(len(of_student)))
     known = judge.against == "truth"
     return tuple(OutputResult(name, one, other if known else None) for name, one, other in zip(names, of_student, of_teacher, strict=True))
@@ -165,8 +165,9 @@ def output_results(student: Floats, test: Part, judge: Judge, problem: Problem) 
 def _r_squared(answers: Floats, target: Floats, weights: Floats | None) -> list[float | None]:
     """R2 of each value; None for one that does not vary."""
     centred = target - np.average(target, axis=0, weights=weights)
-    errors, varied = (np.average(one**2, axis=0, weights=weights).tolist() for one in (answers - target, centred))
-    return [1 - error / variance if variance > 0 else None for error, variance in zip(errors, varied, strict=True)]
+    errors, variances = (np.average(one**2, axis=0, weights=weights).tolist() for one in (answers - target, centred))
+    each = zip(errors, variances, varies(target), strict=True)
+    return [1 - error / variance if vary and variance > 0 else None for error, variance, vary in each]
 
 
 def _of_outputs(outputs: Sequence[OutputResult], judge: Judge) -> list[str]:

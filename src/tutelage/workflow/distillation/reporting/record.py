@@ -25,6 +25,7 @@ from tutelage.report.distillation.records import (
     Look,
     OutputResult,
 )
+from tutelage.report.distillation.sentences import outputs_note
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
@@ -130,7 +131,7 @@ def record_of(
         rows=_rows(problem, split, answered, full),
         findings=measured.checked.to_json(),
         exports=measured.exports,
-        notes=(*measured.notes, *_twins(evidence).values(), *_of_outputs(outputs, judge)),
+        notes=(*measured.notes, *_twins(evidence).values(), *outputs_note(outputs, judge.against)),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
         seconds=measured.seconds,
@@ -168,24 +169,6 @@ def _r_squared(answers: Floats, target: Floats, weights: Floats | None) -> list[
     errors, variances = (np.average(one**2, axis=0, weights=weights).tolist() for one in (answers - target, centred))
     each = zip(errors, variances, varies(target), strict=True)
     return [1 - error / variance if vary and variance > 0 else None for error, variance, vary in each]
-
-
-def _of_outputs(outputs: Sequence[OutputResult], judge: Judge) -> list[str]:
-    """What is said of several values: how they are measured, and how well each is predicted."""
-    if not outputs:
-        return []
-    each = ", ".join(
-        f"{one.name} {_share(one.student)}" + ("" if judge.against == "teacher" else f" (teacher {_share(one.teacher)})") for one in outputs
-    )
-    against = "the truth" if judge.against == "truth" else "the teacher's values"
-    return [
-        f"Squared errors are means over the {len(outputs)} values, each in units of its variance on the training rows, so that none "
-        f"decides by its unit. R2 of each against {against} on the test rows, first seed: {each}."
-    ]
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _front(evidence: Evidence, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:

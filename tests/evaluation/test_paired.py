@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.tree import DecisionTreeClassifier
 
@@ -167,3 +167,18 @@ def test_aligned_answers_in_another_order_decide_the_same():
     assert aligned.in_order_of(("c", "a", "d")) is aligned
     labels = AlignedAnswers("multilabel", ("a", "b"), p[:, :2], None, None, student_decisions=np.array([[1, 0], [0, 1]]))
     assert labels.in_order_of(("b", "a")).decided("student").tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_comparison_of_several_values_says_where_it_is_about_one():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(200, 3))
+    truth = np.column_stack([1000 * rows[:, 0], rows[:, 1]]) + rng.normal(size=(200, 2))
+    models = [LinearRegression().fit(rows[:count], truth[:count]) for count in (20, 50)]
+    found = compare(*models, rows[100:], truth[100:])
+    said = "The mean squared error is about value 0 (counted from 0) of 2, which has 100 % of their variance"
+    assert said in found.caution
+    assert found.caution in str(found)
+    of_teacher = compare(*models, rows[100:], truth[100:] / [1000, 1], teacher=models[0], against="teacher")
+    assert said in of_teacher.caution  # the target is the teacher, though the truth is of one unit
+    alike = [LinearRegression().fit(rows[:count], truth[:count] / [1000, 1]) for count in (20, 50)]
+    assert "about value" not in compare(*alike, rows[100:], truth[100:] / [1000, 1]).caution

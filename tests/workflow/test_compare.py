@@ -70,3 +70,20 @@ def test_the_teacher_is_asked_once_for_all_students(tmp_path):
     agreement = [np.mean(one.students[0].predict(test[[name]]) == np.where(test["a"] > 1, "y", "n")) for one, name in ((a, "a"), (b, "b"))]
     assert abs(found.difference) > 0.01
     assert found.difference == pytest.approx(np.subtract(*agreement))
+
+
+def test_a_comparison_of_several_values_says_where_it_is_about_one(tmp_path):
+    rows = pd.DataFrame({"a": RNG.normal(size=80), "b": RNG.normal(size=80)})
+    truth = pd.DataFrame({"price": 1000 * rows["a"], "weight": rows["b"]})
+    labels = record(
+        SoftLabels(truth.to_numpy(), AnswerForm("values", "regression"), row_names(rows), "somebody"), rows, tmp_path / "labels"
+    )
+    rows.join(truth).to_parquet(tmp_path / "rows.parquet")
+    file = TableFile.open(tmp_path / "rows.parquet", truth=["price", "weight"])
+    for name, count in (("small", 2), ("large", 20)):
+        train(TrainingSpec("tree", settings={"max_leaf_nodes": count}), labels, file, out=tmp_path / name, stages=Stages())
+    a, b = open_both(tmp_path / "small", tmp_path / "large")
+    rows.sample(40, random_state=0).assign(a=lambda some: some["a"] + 1).join(truth).to_csv(tmp_path / "test.csv", index=False)
+    found = compare_folders(a, b, rows_to_measure(a.record, tmp_path / "test.csv"))
+    assert found.metric == "mse"
+    assert "The mean squared error is about value 0 (counted from 0) of 2, which has 100 % of their variance" in found.caution

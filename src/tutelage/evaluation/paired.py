@@ -14,6 +14,7 @@ from tutelage.core.records import Comparison
 from tutelage.evaluation.evaluate import evaluate
 from tutelage.evaluation.evaluation import Evaluation
 from tutelage.evaluation.records import AlignedAnswers
+from tutelage.evaluation.scoring.notes import on_units
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_rows
 
@@ -100,7 +101,7 @@ def compare(
             f"({'Lower' if name in LOWER_IS_BETTER else 'Higher'} is better; another seed of either may give another answer.)"
         ),
         over=interval.over,
-        caution=interval.caution,
+        caution=" ".join(filter(None, [interval.caution, on_units(first, target) if name == "mse" else ""])),
     )
 
 

@@ -25,6 +25,7 @@ from tutelage.data.schema import Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
+from tutelage.evaluation.scoring.notes import on_units
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
 from tutelage.students.saved.save_load import loaded_student, needs_network
@@ -167,7 +168,7 @@ def compare_folders(
     asked, rows, truth = _asked(teacher, file, places)
     for student in (first, second) if not file.columns or file.inputs else ():
         student.check_scale(rows.part(0, rows.count), str(file.path))
-    (of_a, name), (of_b, _) = (
+    (of_a, name, units), (of_b, _, _) = (
         _scores(one.students[:count], asked, rows, _in_order_of(one.students[0], first, truth, teacher), target, metric) for one in (a, b)
     )
     names = (str(a.folder), str(b.folder))
@@ -192,7 +193,7 @@ def compare_folders(
         verdict=found,
         question=question,
         over=interval.over,
-        caution=interval.caution,
+        caution=" ".join(filter(None, [interval.caution, units])),
     )
 
 
@@ -232,16 +233,18 @@ def _in_order_of(student: Any, first: Any, truth: NDArray[Any] | None, teacher: 
 
 def _scores(
     students: Sequence[Any], teacher: Teacher | None, rows: Rows, truth: NDArray[Any] | None, target: Target, metric: str | None
-) -> tuple[Floats, str]:
-    """(seeds, rows) of the metric, and its name."""
-    found = []
+) -> tuple[Floats, str, str]:
+    """(seeds, rows) of the metric, its name, and what is to be said of several values in it."""
+    found, units = [], ""
     for student in students:
-        scores = row_scores(align(student, teacher, rows, truth), target, Settings())
+        aligned = align(student, teacher, rows, truth)
+        scores = row_scores(aligned, target, Settings())
         name = next(iter(scores)) if metric is None else metric
         if name not in scores:
             raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(scores)}.")
         found.append(np.asarray(scores[name].values, dtype=np.float64))
-    return np.stack(found), name
+        units = on_units(aligned, target) if name == "mse" else ""
+    return np.stack(found), name, units
 
 
 def _warn_of_rows_trained_on(one: Trained, file: TableFile, places: NDArray[np.intp] | None) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from tutelage.report.distillation.card import model_card
+from tutelage.report.distillation.records import OutputResult
 
 hub = pytest.importorskip("huggingface_hub")
 
@@ -90,3 +91,18 @@ def test_weights_of_classes_are_a_limitation_of_the_probabilities(binary, figure
     limitations = model_card(weighted, figures).split("## Limitations")[1].split("## ")[0]
     assert "multiplied by the weights of the classes (no 1, yes 12.5): they are not their frequencies." in limitations
     assert "multiplied by the weights" not in model_card(binary, figures)
+
+
+def test_the_error_of_several_values_is_published_in_its_units(every_kind):
+    record, figures = every_kind["values"]
+    text = model_card(replace(record, outputs=(OutputResult("price", 0.95, 0.96), OutputResult("fee_2", None, None))), figures)
+    card = read(text)
+    (result,) = card.data.eval_results
+    assert card.data.metrics == [result.metric_type] == ["standardised_mse"]
+    assert result.metric_name == "squared error, in units of each value's variance"
+    assert "first seed: squared error, in units of each value's variance 35.32." in text
+    assert "| arm | what | squared error, in units of each value's variance |" in text
+    assert "R2 of each against the truth on the test rows, first seed: price 0.950 (teacher 0.960), fee\\_2 - (teacher -)." in text
+    plain = model_card(record, figures)
+    assert read(plain).data.metrics == ["mse"]
+    assert "units of" not in plain

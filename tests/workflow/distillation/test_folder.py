@@ -49,3 +49,18 @@ def test_a_run_does_not_go_on_with_another_split_of_its_rows(tmp_path, stored):
         opened({"rows": 1, "split": "b"})
     with pytest.raises(BadInput, match="holds a run with other rows or another ground truth; pass what it was started with"):
         opened({"rows": 2, "split": "b"})
+
+
+def test_figures_in_units_of_the_variance_do_not_join_those_of_an_earlier_version(tmp_path):
+    def opened(**made_from):
+        with RunFolder(tmp_path / "run").opened({"rows": 1, **made_from}):
+            folder = RunFolder(tmp_path / "run")
+            folder.settle_units()
+            folder.write("work/trials/a.json", {})
+
+    opened()
+    opened()  # what was settled is no difference from what the run is made from
+    folder = RunFolder(tmp_path / "run")
+    folder.write("plan.json", {"made_from": {"rows": 1}})  # as that version wrote it
+    with pytest.raises(BadInput, match=r"begun by an earlier version .* several values as they are; .* Remove the folder, or name another"):
+        opened()

@@ -14,7 +14,7 @@ from tutelage.evaluation.intervals import effective_rows
 from tutelage.evaluation.metrics.agreement import as_distributions, decisions
 from tutelage.evaluation.metrics.top import blocks, probability_of
 from tutelage.evaluation.records import AlignedAnswers
-from tutelage.evaluation.scoring.row_scores import MOST_UNKNOWN, Settings
+from tutelage.evaluation.scoring.row_scores import MOST_UNKNOWN, Settings, Target
 from tutelage.evaluation.scoring.scores import Scores, left_out
 
 MOST_OF_THE_SCALE = 0.9
@@ -27,15 +27,15 @@ def notes_on(aligned: AlignedAnswers, by_group: Mapping[str, Scores], settings: 
     if aligned.weights is not None:
         effective = effective_rows(aligned.weights)
         found.append(f"Figures are weighted; the {aligned.rows:,} rows count as {effective:,.1f} in the intervals.")
-    found.append(_on_units(aligned))
+    found.append(on_units(aligned, "teacher" if aligned.truth is None else "truth"))
     if "against_truth" in by_group and aligned.task != "regression":
         found.append(left_out(aligned, by_group["against_truth"].auc))
     return tuple(note for note in found if note)
 
 
-def _on_units(aligned: AlignedAnswers) -> str:
-    """Which of several values the mean squared error is about, where it is about one of them."""
-    target = aligned.teacher if aligned.truth is None else aligned.truth
+def on_units(aligned: AlignedAnswers, against: Target) -> str:
+    """Which of several values the mean squared error is about, where it is about one of them; else ""."""
+    target = aligned.named(against)
     if aligned.task != "regression" or target.shape[1] < 2:
         return ""
     variance = np.asarray(target, dtype=np.float64).var(axis=0)

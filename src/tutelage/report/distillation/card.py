@@ -12,14 +12,16 @@ from tutelage.report.distillation.cascade import cascade_of
 from tutelage.report.distillation.figures import Figures
 from tutelage.report.distillation.limits import limit_text, limits_of
 from tutelage.report.distillation.records import DistillationRecord
-from tutelage.report.distillation.sentences import disagreement_of, probabilities_of
-from tutelage.report.distillation.view import view_of
+from tutelage.report.distillation.sentences import disagreement_of, outputs_note, probabilities_of
+from tutelage.report.distillation.view import View, view_of
 from tutelage.report.distillation.words import SHARES, figure
 
 TAGS = {"binary": "classification", "multiclass": "classification", "multilabel": "classification", "regression": "regression"}
 ROWS = {"table": "tabular-", "text": "text-", "picture": "image-", "inputs": ""}
 """What the names of tasks begin with."""
 METRICS = {"mse": "mse", "accuracy": "accuracy", "nll_nats": "log_loss", "brier": "brier_score"}
+IN_UNITS = "standardised_mse"
+"""The metric of several values, which is no squared error of theirs: each counts in units of its variance."""
 _MARKDOWN = re.compile(r"([\\`*_\[\]#|~$])")
 
 
@@ -37,12 +39,13 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
     hub = require("huggingface_hub")
     view, chosen = view_of(record, figures), record.arm(record.chosen)
     kind = f"{ROWS[figures.rows]}{TAGS[record.task]}"
+    metric = IN_UNITS if record.outputs else METRICS.get(record.metric, record.metric)
     result = hub.EvalResult(
         task_type=kind,
         dataset_type="own",
         dataset_name=_test_rows(record),
-        metric_type=METRICS.get(record.metric, record.metric),
-        metric_name=view.metric,
+        metric_type=metric,
+        metric_name=_metric_name(record, view),
         metric_value=chosen.test[record.metric][0],  # of the file, which is that of the first seed
     )
     data = hub.ModelCardData(
@@ -50,7 +53,7 @@ def model_card(record: DistillationRecord, figures: Figures, *, license_name: st
         library_name="tutelage",
         license=license_name,
         tags=[*(["knowledge-distillation"] if chosen.kind == "distilled" else []), kind],
-        metrics=[METRICS.get(record.metric, record.metric)],
+        metrics=[metric],
         eval_results=[result],
     )
     card = hub.ModelCard(f"---\n{data.to_yaml()}\n---\n\n{_body(record, figures)}")
@@ -61,6 +64,11 @@ def _name(record: DistillationRecord, teacher: str) -> str:
     """What the model is; one that learnt the ground truth alone is not distilled."""
     chosen = record.arm(record.chosen)
     return f"{chosen.student} distilled from {teacher}" if chosen.kind == "distilled" else f"{chosen.student} trained on the ground truth"
+
+
+def _metric_name(record: DistillationRecord, view: View) -> str:
+    """The figure that decided, in words, with the units of several values."""
+    return f"{view.metric}, in units of each value's variance" if record.outputs else view.metric
 
 
 def _test_rows(record: DistillationRecord) -> str:
@@ -76,9 +84,10 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
         for arm in view.arms
     ]
     questions = [(one["question"], one["difference"], one["verdict"]) for one in view.comparisons]
+    name = _metric_name(record, view)
     limits = map(limit_text, limits_of(record))
     first = figure(record.metric, record.arm(record.chosen).test[record.metric][0])
-    notes = f"{'' if record.metric in SHARES else ' Lower is better.'} The files hold the student of the first seed: {view.metric} {first}."
+    notes = f"{'' if record.metric in SHARES else ' Lower is better.'} The files hold the student of the first seed: {name} {first}."
     parts = [
         f"# {_text(_name(record, view.teacher_name))}",
         _text(record.answer),
@@ -86,7 +95,8 @@ def _body(record: DistillationRecord, figures: Figures) -> str:
         *(f"`{one.file}`\n\n```\n{printable(one.code)}\n```\n\n{_text(one.note)}" for one in figures.loading),
         "## Results",
         f"On {record.rows['test']:,} test rows that chose nothing; mean over {record.options['seeds']} seeds and 95 % interval.{notes}",
-        _table(("arm", "what", view.metric, view.fidelity_name, "size", "latency of one row"), arms),
+        *map(_text, outputs_note(record.outputs, record.against)),
+        _table(("arm", "what", name, view.fidelity_name, "size", "latency of one row"), arms),
         _table(("question", "difference (95 %)", "verdict"), questions),
         _text(view.verdict_note),
         *_cascade(record),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tutelage.core.records import Comparison, Interval
 from tutelage.report.distillation.figures import Disagreement, Figures
-from tutelage.report.distillation.records import PLAIN, UNTUNED, DistillationRecord
+from tutelage.report.distillation.records import PLAIN, UNTUNED, DistillationRecord, OutputResult
 from tutelage.report.distillation.words import SHARES, as_differences, figure, seeds_of, size_of, too_few_seeds
 from tutelage.report.words import counted, heading
 
@@ -160,3 +160,21 @@ def _disagreement(record: DistillationRecord, found: Disagreement) -> str:
     first = f"The chosen student (first seed) decides otherwise than the teacher on {counts}."
     outcomes = [f"{name} on {count:,}" for name, count in found.outcomes.items() if count]
     return f"{first} Of these, {', '.join(outcomes)}." if outcomes else first
+
+
+def outputs_note(outputs: Sequence[OutputResult], against: str) -> list[str]:
+    """What is said of several values: how their errors are measured, and how well each is predicted; nothing of a single one."""
+    if not outputs:
+        return []
+    each = ", ".join(
+        f"{one.name} {_share(one.student)}" + ("" if against == "teacher" else f" (teacher {_share(one.teacher)})") for one in outputs
+    )
+    target = "the truth" if against == "truth" else "the teacher's values"
+    return [
+        f"Squared errors are means over the {len(outputs)} values, each in units of its variance on the training rows, so that none "
+        f"decides by its unit. R2 of each against {target} on the test rows, first seed: {each}."
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

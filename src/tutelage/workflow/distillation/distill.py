@@ -10,9 +10,10 @@ from typing import Any
 
 from tutelage.checks.findings import Preflight
 from tutelage.core.answer_kinds import Task
-from tutelage.core.answer_values.named_columns import columns_like
+from tutelage.core.answer_values.named_columns import are_numbers, column_names, columns_like
 from tutelage.core.arguments import flag, number, one_of_type, seed_of, text, whole
 from tutelage.core.arguments import path as checked_path
+from tutelage.core.arrays import is_frame
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, LabelMismatch, shown
 from tutelage.core.file_systems.places import check_file_place
@@ -261,6 +262,7 @@ def distill(
         seen=in_columns(given, None if train is None else row_set(train), "train", teacher_too=True),
         unlabelled=found.unlabelled,
         class_weight=checked_class_weight(class_weight, opened.form, has_truth=y is not None),
+        values=tuple(map(str, column_names(y))) if is_frame(y) and not are_numbers(column_names(y)) else (),
     )
     plan = plan_of(
         task,

@@ -1,7 +1,8 @@
 """The folder of a distillation: what it is made from, what is done so far, and the results.
 
 run/
-    plan.json          what the run is made from; another call goes on only with the same
+    plan.json          what the run is made from; another call goes on only with the same. How the errors of several values are measured
+                       follows once the teacher is asked, which may be the first to tell how many there are
     work/              answers of the teacher, trials, students of each seed: what a stopped run resumes from
     split.parquet      which of the rows were for what, by their numbers and names
     students/          the students of every arm and seed
@@ -30,6 +31,9 @@ PLAN = "plan.json"
 VERSIONS = "work/versions.json"
 PREFLIGHT = "work/preflight.json"
 SPENT = "work/seconds.json"
+TRIALS = "work/trials"
+ERRORS = "errors"
+"""Where plan.json says how the errors of several values are measured."""
 SCHEMA = 1
 REMEDY = "Delete the folder, and run it again."
 
@@ -80,7 +84,7 @@ class RunFolder:
             self.write(PLAN, {"made_from": plan})
             return
         stored = self.read(PLAN)["made_from"]
-        changed = sorted(name for name in {*stored, *plan} if stored.get(name) != plan.get(name))
+        changed = sorted(name for name in {*stored, *plan} - {ERRORS} if stored.get(name) != plan.get(name))
         changed = [name for name in changed if name != "split"] or changed  # it follows from the others
         if changed == ["split"]:
             raise BadInput(
@@ -93,6 +97,23 @@ class RunFolder:
                 f"{self.path} holds a run with {' and '.join(dict.fromkeys(others))}; "
                 "pass what it was started with, choose another folder, or delete it."
             )
+
+    def settle_units(self) -> None:
+        """Store that the errors of several values are measured in units of the variance of each.
+
+        Raises:
+            BadInput: the folder holds figures of an earlier version, which measured them as they were.
+        """
+        stored = self.read(PLAN)["made_from"]
+        if ERRORS in stored:
+            return
+        if any((self.path / TRIALS).glob("*.json")):
+            raise BadInput(
+                f"{self.path} was begun by an earlier version of tutelage that measured the squared errors of several values as they are; "
+                "this one measures each in units of its variance, and figures of both would be compared as one. Remove the folder, or name "
+                "another."
+            )
+        self.write(PLAN, {"made_from": {**stored, ERRORS: "in units of each value's variance"}})
 
     def check_versions(self, versions: Mapping[str, str]) -> None:
         """Store the versions that the first part of the run is made with; the rest of it is made with the same.

@@ -104,14 +104,11 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
 
 
 def _identity(problem: Problem, plan: Plan, drawn: Split) -> dict[str, Any]:
-    truth = problem.truths["given"]
-    several = problem.form.task == "regression" and truth is not None and truth.shape[1] > 1
     sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
     return {
         "teacher": problem.teacher.fingerprint,
         **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
         "class_weight": problem.class_weight,
-        **({"errors": "in units of each value's variance"} if several else {}),
         **plan.identity(),
         "split": drawn.fingerprint(problem, seed=plan.seed),
     }

@@ -81,13 +81,15 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
         seed: of the rows that are made.
 
     Raises:
-        BadInput: a column of the rows is the ground truth.
+        BadInput: a column of the rows is the ground truth, or the folder holds errors of several values in other units.
     """
     weights = split.class_weights
     answers = _answers(problem, "given", problem.given, folder)
     notes = check_features(problem.given.rows, answers, problem.form, problem.asked_columns, problem.single_truth)
     given = part_of(problem.given, answers, problem.form, truth=problem.truths["given"], class_weights=weights)
     units = units_of(given.take(split.development), problem.form)
+    if units is not None:
+        folder.settle_units()
     given = replace(given, units=units)
     if problem.test is None:
         test = given.take(split.test)

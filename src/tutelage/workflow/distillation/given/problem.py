@@ -147,6 +147,7 @@ class Problem:
         unlabelled: what became of rows that came without ground truth; None if there were none.
         class_weight: what `checked_class_weight` returned: "balanced" or the weight of every class, which multiplies that of its rows; None
             if all classes weigh the same.
+        values: the names of several values in memory; empty if they have none.
     """
 
     teacher: Teacher
@@ -159,6 +160,7 @@ class Problem:
     seen: RowSet | None = None
     unlabelled: Unlabelled | None = None
     class_weight: ClassWeight = None
+    values: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> dict[str, Names]:

@@ -25,6 +25,7 @@ from tutelage.report.distillation.records import (
     Look,
     OutputResult,
 )
+from tutelage.report.distillation.sentences import outputs_note
 from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
@@ -35,7 +36,7 @@ from tutelage.workflow.distillation.evidence.every_seed import Trials
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.given.answered import MADE, Answered
-from tutelage.workflow.distillation.given.part import Part
+from tutelage.workflow.distillation.given.part import Part, varies
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
@@ -130,7 +131,7 @@ def record_of(
         rows=_rows(problem, split, answered, full),
         findings=measured.checked.to_json(),
         exports=measured.exports,
-        notes=(*measured.notes, *_twins(evidence).values(), *_of_outputs(outputs, judge)),
+        notes=(*measured.notes, *_twins(evidence).values(), *outputs_note(outputs, judge.against)),
         curve=evidence.curve,
         options={"trials": plan.trials, "seeds": plan.seeds, "seed": plan.seed, "rows_shown": plan.show_rows},
         seconds=measured.seconds,
@@ -156,7 +157,7 @@ def output_results(student: Floats, test: Part, judge: Judge, problem: Problem) 
         return ()
     target = test.answers if test.truth is None or judge.against == "teacher" else test.truth
     of_student, of_teacher = (_r_squared(answers, target, test.weights) for answers in (student, test.answers))
-    columns = tuple((problem.source or {}).get("truth") or ())
+    columns = tuple((problem.source or {}).get("truth") or problem.values)
     names = columns if len(columns) == len(of_student) else tuple(f"value_{place}" for place in range(len(of_student)))
     known = judge.against == "truth"
     return tuple(OutputResult(name, one, other if known else None) for name, one, other in zip(names, of_student, of_teacher, strict=True))
@@ -165,26 +166,9 @@ def output_results(student: Floats, test: Part, judge: Judge, problem: Problem) 
 def _r_squared(answers: Floats, target: Floats, weights: Floats | None) -> list[float | None]:
     """R2 of each value; None for one that does not vary."""
     centred = target - np.average(target, axis=0, weights=weights)
-    errors, varied = (np.average(one**2, axis=0, weights=weights).tolist() for one in (answers - target, centred))
-    return [1 - error / variance if variance > 0 else None for error, variance in zip(errors, varied, strict=True)]
-
-
-def _of_outputs(outputs: Sequence[OutputResult], judge: Judge) -> list[str]:
-    """What is said of several values: how they are measured, and how well each is predicted."""
-    if not outputs:
-        return []
-    each = ", ".join(
-        f"{one.name} {_share(one.student)}" + ("" if judge.against == "teacher" else f" (teacher {_share(one.teacher)})") for one in outputs
-    )
-    against = "the truth" if judge.against == "truth" else "the teacher's values"
-    return [
-        f"Squared errors are means over the {len(outputs)} values, each in units of its variance on the training rows, so that none "
-        f"decides by its unit. R2 of each against {against} on the test rows, first seed: {each}."
-    ]
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    errors, variances = (np.average(one**2, axis=0, weights=weights).tolist() for one in (answers - target, centred))
+    each = zip(errors, variances, varies(target), strict=True)
+    return [1 - error / variance if vary and variance > 0 else None for error, variance, vary in each]
 
 
 def _front(evidence: Evidence, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:

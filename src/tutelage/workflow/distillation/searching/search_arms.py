@@ -8,7 +8,7 @@ from typing import Any
 
 from tutelage.search.families import Family
 from tutelage.search.study import Trial
-from tutelage.workflow.distillation.folder import RunFolder, file_name
+from tutelage.workflow.distillation.folder import TRIALS, RunFolder, file_name
 from tutelage.workflow.distillation.searching.arms import Arm
 from tutelage.workflow.distillation.searching.search import FamilySearch
 from tutelage.workflow.distillation.searching.workplace import Training, Workplace
@@ -83,7 +83,7 @@ def _longest_first(search: FamilySearch) -> tuple[float, bool, bool]:
 
 
 def _file(search: FamilySearch, number: int) -> str:
-    return f"work/trials/{file_name(search.arm.name, search.family.name, number)}.json"
+    return f"{TRIALS}/{file_name(search.arm.name, search.family.name, number)}.json"
 
 
 def share_of(trials: int, families: int, place: int) -> int:

@@ -24,6 +24,9 @@ from tutelage.losses.targets import check_temperature
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.multilabel import PerLabel
 
+ROUNDING = 100
+"""Units in the last place by which the answers of a model to different rows may differ though they mean the same number."""
+
 
 def is_unfitted(teacher: Any) -> bool:
     """Whether this is a scikit-learn estimator that is not fitted yet."""
@@ -159,13 +162,21 @@ def fit_student(student: Any, form: AnswerForm, X: Any, targets: Floats, *, samp
     return fit_weighted(_soft_student(cloned, form), X, targets, sample_weight, classes=label_array(form.classes))
 
 
+def varies(values: Floats) -> NDArray[np.bool_]:
+    """(outputs,) whether each of several values differs between rows by more than rounding.
+
+    The deviation from a mean does not tell: the mean of many equal numbers is rounded itself.
+    """
+    largest = np.abs(values).max(axis=0, initial=0.0)
+    return np.asarray(np.ptp(values, axis=0) > ROUNDING * np.finfo(np.float64).eps * largest)
+
+
 def spread_of(values: Floats, weights: Floats | None = None) -> Floats:
     """(outputs,) the standard deviation of each of several values; 1 for one that does not vary."""
     with np.errstate(over="ignore", invalid="ignore"):  # values whose squares overflow keep their unit
         centred = values - np.average(values, axis=0, weights=weights)
         found = np.sqrt(np.average(centred**2, axis=0, weights=weights))
-    varies = np.isfinite(found) & (found > np.finfo(np.float64).eps * np.abs(values).max(axis=0, initial=0.0))
-    return np.where(varies, found, 1.0)
+    return np.where(np.isfinite(found) & varies(values), found, 1.0)
 
 
 def _fit_values(student: Any, X: Any, targets: Floats, sample_weight: Floats | None) -> Any:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
@@ -20,8 +19,6 @@ from tutelage.students.teaching import spread_of
 from tutelage.workflow.distillation.given.problem import RowSet
 
 Against = Literal["truth", "teacher"]
-ROUNDING = 100
-"""Units in the last place by which the answers of a model to different rows may differ though they mean the same number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +77,7 @@ def units_of(part: Part, form: AnswerForm) -> Floats | None:
     """
     if form.task != "regression" or part.answers.shape[1] < 2:
         return None
-    values = part.answers if part.truth is None else part.truth
-    return np.where(varies(values), spread_of(values, part.weights), 1.0)
-
-
-def varies(values: Floats) -> NDArray[np.bool_]:
-    """(outputs,) whether each of several values differs between rows by more than rounding.
-
-    The deviation from a mean does not tell: the mean of many equal numbers is rounded itself.
-    """
-    largest = np.abs(values).max(axis=0, initial=0.0)
-    return np.asarray(np.ptp(values, axis=0) > ROUNDING * np.finfo(np.float64).eps * largest)
+    return spread_of(part.answers if part.truth is None else part.truth, part.weights)
 
 
 def joined(rows: Sequence[Any]) -> Any:

@@ -30,13 +30,14 @@ from tutelage.report.distillation.words import answer_of
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import front
 from tutelage.students.saved.trained_folder import SPLIT
+from tutelage.students.teaching import varies
 from tutelage.workflow.distillation.evidence.choice import best_of
 from tutelage.workflow.distillation.evidence.conclusion import Tested, arm_result, questions, teacher_result
 from tutelage.workflow.distillation.evidence.every_seed import Trials
 from tutelage.workflow.distillation.evidence.finals import Finalists
 from tutelage.workflow.distillation.evidence.helping import advice_of
 from tutelage.workflow.distillation.given.answered import MADE, Answered
-from tutelage.workflow.distillation.given.part import Part, varies
+from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan

@@ -104,6 +104,7 @@ def test_what_a_network_refuses_is_no_number_in_8_bits(tmp_path):
 @pytest.mark.exhaustive
 def test_a_cell_that_a_network_fills_is_answered_in_8_bits_and_the_signs_of_infinity_are_apart(tmp_path):
     pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
+
     class Network(nn.Module):
         def __init__(self):
             super().__init__()

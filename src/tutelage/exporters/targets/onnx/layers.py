@@ -128,7 +128,7 @@ def reshape(graph: Graph, operation: op.Reshape, x: Value) -> Value:
     return Value(graph.node("Reshape", x.name, graph.places(-1, *operation.to)), x.kind, operation.to)
 
 
-_FINDERS: tuple[tuple[str, dict[str, int]], ...] = (("IsNaN", {}), ("IsInf", {"detect_negative": 0}), ("IsInf", {"detect_positive": 0}))
+_FINDERS: tuple[tuple[str, dict[str, Any]], ...] = (("IsNaN", {}), ("IsInf", {"detect_negative": 0}), ("IsInf", {"detect_positive": 0}))
 """The operator and its settings that find each number of `NOT_FINITE`."""
 
 

@@ -143,5 +143,4 @@ class Job:
             if len(rows) == 1:
                 return np.ones(1, dtype=bool)
             return np.concatenate([self._unanswered(rows[place : place + 1]) for place in range(len(rows))])
-        answered: Booleans = np.isfinite(values.reshape(len(rows), -1)).all(axis=1)
-        return ~answered
+        return np.asarray(~np.isfinite(values.reshape(len(rows), -1)).all(axis=1))

@@ -179,3 +179,17 @@ def test_an_id_beyond_the_vocabulary_is_a_mistake_of_the_request(tmp_path):
             assert refused.status_code == 422
             assert "cannot take these rows" in refused.json()["detail"]
         assert client.post("/v1/answers", json={"rows": [[1, 2, 3], [1, 2, 10]]}).status_code == 422
+
+
+def test_a_gap_that_an_operator_does_not_take_is_a_mistake_of_the_request(tmp_path):
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Binarizer
+
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    student = make_pipeline(Binarizer(), tl.SoftMLP(hidden_layer_sizes=(8,), epochs=3, random_state=0)).fit(rows, rows[:, 0] > 0)
+    tl.export(student, tmp_path / "student.onnx", check_on=rows, precision="int8", max_drop=100)
+    with TestClient(tl.serving.create_app(tmp_path / "student.onnx")) as client:
+        assert client.post("/v1/answer", json=[0.0, 1.0]).status_code == 200
+        refused = client.post("/v1/answer", json=[None, 1.0])
+        assert refused.status_code == 422
+        assert "cannot take these rows" in refused.json()["detail"]

@@ -182,7 +182,7 @@ class ServedFile:
         further = [*([LABEL] if gives_labels(self.session, self.form) else []), *([DEFERRED] if self.guarantee else [])]
         outputs = [self.session.get_outputs()[0].name, *further]
         most = 1 if self.row_by_row else None  # so that no client's answer depends on the rows of another
-        with _refused_as_bad_input():
+        with _refused_as_bad_input(rows):
             parts = [self.session.run(outputs, part) for part in parts_of(self._feeds(rows), len(rows), most=most)]
         values, *others = parts[0] if len(parts) == 1 else (np.concatenate(each) for each in zip(*parts, strict=True))
         given = dict(zip(further, map(np.asarray, others), strict=True))
@@ -209,11 +209,13 @@ class ServedFile:
 
 
 @contextmanager
-def _refused_as_bad_input() -> Iterator[None]:
+def _refused_as_bad_input(rows: CheckRows) -> Iterator[None]:
     """What onnxruntime says of numbers that a graph does not take, as a mistake of the client; its other errors stay what they are."""
+    runtime = require("onnxruntime.capi.onnxruntime_pybind11_state")
+    gaps = (runtime.Fail,) if not np.isfinite(rows.numbers).all() else ()  # an operator that takes none, such as Binarizer, fails
     try:
         yield
-    except require("onnxruntime.capi.onnxruntime_pybind11_state").InvalidArgument as error:
+    except (runtime.InvalidArgument, *gaps) as error:
         raise BadInput(f"the ONNX file cannot take these rows ({one_line(error)}).") from error
 
 

@@ -139,6 +139,14 @@ def test_categories_that_are_one_number_in_a_file_are_refused(step):
         program_of(*subject_of(student, rows))
 
 
+@pytest.mark.parametrize("step", [OneHotEncoder(min_frequency=5), OrdinalEncoder(min_frequency=5), TargetEncoder(cv=2, smooth=0.0)])
+def test_categories_that_are_one_number_in_a_file_and_one_to_the_student_are_written(step):
+    ids = np.concatenate([np.tile([2**60, 2**61], 50), 2**62 + np.arange(20)]).astype(np.int64)
+    rows = pd.DataFrame({"account": ids, "size": np.arange(120.0) % 7})
+    student = make_pipeline(columns((step, ["account"]), remainder="passthrough"), DecisionTreeClassifier()).fit(rows, ids == 2**60)
+    assert largest_difference(student, rows) < 1e-9
+
+
 def test_pandas_categories_that_are_one_number_in_a_file_are_refused_and_texts_are_not():
     rows = pd.DataFrame({"account": pd.Categorical(IDS), "size": np.arange(40.0)})
     with pytest.raises(BadInput, match=r"'account' has the categories .* make them texts"):

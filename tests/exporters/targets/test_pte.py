@@ -102,6 +102,31 @@ def test_what_a_network_refuses_is_no_number_in_8_bits(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
+def test_a_cell_that_a_network_fills_is_answered_in_8_bits_and_the_signs_of_infinity_are_apart(tmp_path):
+    pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 8), nn.Linear(8, 2)
+
+        def forward(self, rows):
+            rows = torch.cat([torch.nan_to_num(rows[:, :1]), torch.clamp(rows[:, 1:], max=3)], dim=1)
+            return self.second(torch.relu(self.first(rows)))
+
+    torch.manual_seed(0)
+    rows = RNG.normal(size=(100, 4)).astype(np.float32)
+    student = TorchStudent(Network()).fit(rows, y=rows[:, 0] > 0, epochs=1)
+    export(student, tmp_path / "student.pte", check_on=rows, precision="int8", max_drop=100)
+    odd = rows[:4].copy()
+    odd[[0, 1, 2, 3], [0, 1, 1, 1]] = np.nan, np.nan, np.inf, -np.inf
+    program = program_of(*subject_of(student, rows))
+    answers = pte.ExecuTorchRuntime("ExecuTorch").answers(tmp_path / "student.pte", program, CheckRows.of_numbers(odd)).values
+    assert np.isnan(answers).all(axis=1).tolist() == [False, True, False, True]
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_file_of_8_bits_is_judged_by_its_decisions_and_records_what_it_loses(tmp_path, monkeypatch):
     pytest.importorskip("executorch", reason="ExecuTorch is not installed: scripts/tools installs it")
     student, rows = small_convolution(), RNG.normal(size=(600, 1, 8, 8)).astype(np.float32)

@@ -38,3 +38,10 @@ def test_a_word_is_left_out_of_the_whole_text(text, more):
     for one in (found["found"][0], found["found"][100]):
         others = [word for place, word in enumerate(words) if place != one["place"]]
         assert one["answers"] == pytest.approx(text.student.predict_proba([" ".join(others)])[0].tolist(), abs=1e-9)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js runs the script")
+@pytest.mark.parametrize(("count", "tried"), [(2000, 200), (20_000, 20), (500_000, 1)])
+def test_fewer_words_of_a_very_long_text_are_tried(text, count, tried):
+    found = word_effects(text.playground, "plot " * count)
+    assert (len(found["words"]), len(found["found"]), found["rest"]) == (tried, tried, count - tried)

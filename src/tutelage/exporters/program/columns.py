@@ -194,23 +194,24 @@ def _category(program: Lowering, rows: Value, place: int, categories: Any, codes
     levels = tuple(str(level) if text else float(level) for level, _ in known if text == isinstance(level, str))
     if len(levels) != len(known):
         raise BadInput(f"column {column.name!r} has categories of several types, which cannot be exported; expected texts, or numbers.")
-    _check_levels(column.name, levels, [level for level, _ in known])
+    code_of = _codes_in_file(column.name, levels, known)
     fill = rows.fills[place]
     if fill is not None:
-        missing = dict(zip(levels, (code for _, code in known), strict=True)).get(fill, unseen)
-    return program.then(op.Category(text, program.place(rows.places[place]), levels, tuple(code for _, code in known), unseen, missing))
+        missing = code_of.get(fill, unseen)
+    return program.then(op.Category(text, program.place(rows.places[place]), tuple(code_of), tuple(code_of.values()), unseen, missing))
 
 
-def _check_levels(name: str | None, levels: Sequence[str | float], learnt: Sequence[Any]) -> None:
-    """Refuse categories of a column that a file takes as one: whole numbers beyond 2**53."""
-    first: dict[str | float, Any] = {}
-    for level, own in zip(levels, learnt, strict=True):
-        if level in first:
+def _codes_in_file(name: str | None, levels: Sequence[str | float], known: Sequence[tuple[Any, float]]) -> dict[str | float, float]:
+    """The code of each level as a file takes it: whole numbers beyond 2**53 may be one, and are refused if their codes differ."""
+    first: dict[str | float, tuple[Any, float]] = {}
+    for level, (own, code) in zip(levels, known, strict=True):
+        other, its_code = first.setdefault(level, (own, code))
+        if code != its_code:
             raise BadInput(
-                f"column {name!r} has the categories {first[level]} and {own}, which are one number in double precision, as a file takes "
+                f"column {name!r} has the categories {other} and {own}, which are one number in double precision, as a file takes "
                 "numbers; make them texts, in training and in check_on alike."
             )
-        first[level] = own
+    return {level: code for level, (_, code) in first.items()}
 
 
 COLUMNS: dict[type, Lower] = {

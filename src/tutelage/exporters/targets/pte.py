@@ -21,7 +21,7 @@ from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime, decisions
 from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.exporters.subject.student_answers import Answers
-from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.job import NOT_FINITE, Job
 from tutelage.exporters.targets.timed_process import PYTHON_LOOP
 
 MOST_ROWS = 256
@@ -98,19 +98,26 @@ def _without_numbers(network: Any, job: Job) -> Any:
     """The network with NaN for answers to rows that have numbers which the student refuses: int8 would make ordinary ones of them."""
     import torch
 
-    gaps, infinities = job.refuses(np.nan), job.refuses(np.inf)
-    if not (gaps or infinities):
+    refused = [(value, torch.from_numpy(job.refused_cells(value))[None]) for value in NOT_FINITE]
+    if not any(bool(where.any()) for _, where in refused):
         return network
+    everywhere = all(bool(where.all()) for _, where in refused)
 
     class Marked(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.network = network
+            for place, (_, where) in enumerate(() if everywhere else refused):
+                self.register_buffer(f"where_{place}", where)
 
         def forward(self, rows: Any) -> Any:
             marks = rows - rows  # NaN where a number is not finite, otherwise zero
-            if not (gaps and infinities):
-                marks = torch.where(torch.isnan(rows) if gaps else torch.isinf(rows), marks, torch.zeros_like(rows))
+            if not everywhere:
+                found = torch.zeros_like(rows, dtype=torch.bool)
+                for place, (value, _) in enumerate(refused):
+                    hits = torch.isnan(rows) if np.isnan(value) else rows == value
+                    found = found | (hits & getattr(self, f"where_{place}"))
+                marks = torch.where(found, marks, torch.zeros_like(rows))
             return self.network(rows) + marks.flatten(1).sum(1, keepdim=True)
 
     return Marked()

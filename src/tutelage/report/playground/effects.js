@@ -3,6 +3,8 @@ const POINTS = 25;
 const MOST_LEVELS = 60;
 const SHOWN_LEVELS = 6;
 const MOST_WORDS = 200;
+/** Words that are read in all, once for each that is left out. */
+const READ_WORDS = 400000;
 const BLOCKS = 7;
 /** Milliseconds of a slice of work, at least: a busy browser is never idle. */
 const SLICE = 5;
@@ -156,7 +158,7 @@ function levelBars({ column, cells, values, place }, row, low, high) {
 
 function* wordEffects(row, base) {
   const all = row[0].split(/\s+/u).filter((word) => word !== "");
-  const words = all.slice(0, MOST_WORDS);
+  const words = all.slice(0, Math.max(1, Math.min(MOST_WORDS, Math.floor(READ_WORDS / all.length))));
   const rest = all.length - words.length;
   const found = [];
   for (const [place, word] of words.entries()) {
@@ -176,7 +178,7 @@ function showWords(about, list, { words, rest, found, output }, { answers }) {
     (most === 0
       ? "No word changes it alone."
       : `How ${answerName(output)} changes if one word is left out. Blue words support it, orange ones speak against it.`) +
-    (rest > 0 ? ` The first ${MOST_WORDS} words were tried.` : "");
+    (rest > 0 ? ` Only the first ${words.length === 1 ? "word was" : `${words.length} words were`} tried.` : "");
   const effects = new Map(found.map((one) => [one.place, one.effect]));
   const text = words.flatMap((word, place) => {
     const effect = effects.get(place) ?? 0;

@@ -94,7 +94,7 @@ def test_a_text_is_no_number_and_an_empty_one_neither(declared):
 
 @pytest.mark.parametrize("declared", ["", "TEXT", "REAL", "INTEGER"])
 def test_a_text_is_no_truth_value(declared):
-    for cell in ("", "yes", "True", "f", "1abc", "x0", "a10", "0abc", "1 0"):
+    for cell in ("", "yes", "True", "f", "1abc", "x0", "a10", "0abc", "1 0", "2020-01-02", "1.0.0", "-"):
         assert unread([1, cell, None], "boolean", declared) == 1
     assert unread([0, 1, 0.0, 1.0, None, "true", "false", 0.5, 1e-320, "0", "1", "0.0", " 1 "], "boolean", declared) == 0
 

@@ -169,7 +169,8 @@ def test_truth_values_of_duckdb(tmp_path):
     export(student, tmp_path / "student.sql", check_on=frame)
     database = duckdb.connect()
     database.register("given", frame)
-    for kind in ("BOOLEAN", "INTEGER", "DOUBLE"):
-        database.execute(f"CREATE OR REPLACE TABLE rows AS SELECT CAST(new AS {kind}) AS new, size FROM given")  # noqa: S608
+    for kind in ("BOOLEAN", "INTEGER", "DOUBLE", "INTEGER AS VARCHAR"):
+        cell = "CAST(" * kind.count(" AS ") + f"CAST(new AS {kind.replace(' AS ', ') AS ')})"
+        database.execute(f"CREATE OR REPLACE TABLE rows AS SELECT {cell} AS new, size FROM given")  # noqa: S608
         found = database.execute((tmp_path / "student.sql").read_text()).df().sort_values("tutelage_row")
         np.testing.assert_allclose(found[["probability_0", "probability_1"]], student.predict_proba(frame))

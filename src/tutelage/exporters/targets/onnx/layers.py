@@ -10,6 +10,7 @@ import numpy as np
 
 from tutelage.core.arrays import Integers
 from tutelage.exporters.program import operations as op
+from tutelage.exporters.targets.job import Booleans
 from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, Graph, Value
 
 
@@ -127,21 +128,38 @@ def reshape(graph: Graph, operation: op.Reshape, x: Value) -> Value:
     return Value(graph.node("Reshape", x.name, graph.places(-1, *operation.to)), x.kind, operation.to)
 
 
-def without_numbers(graph: Graph, answers: Value, entering: Sequence[Value], refused: Sequence[str]) -> Value:
+_FINDERS: tuple[tuple[str, dict[str, Any]], ...] = (("IsNaN", {}), ("IsInf", {"detect_negative": 0}), ("IsInf", {"detect_positive": 0}))
+"""The operator and its settings that find each number of `NOT_FINITE`."""
+
+
+def without_numbers(graph: Graph, answers: Value, entering: Sequence[tuple[Value, Sequence[Booleans]]]) -> Value:
     """The answers, with NaN in rows that have numbers which the student refuses: in 8 bits, they would become ordinary ones.
 
     Args:
         graph: the graph so far.
         answers: (rows, outputs).
-        entering: what enters the first weighted sums.
-        refused: the operators that find such numbers, "IsNaN" or "IsInf".
+        entering: what enters the first weighted sums, and where each number of `NOT_FINITE` is refused in it.
     """
-    for x in (x for x in entering if x.kind in (FLOAT, DOUBLE)):
-        marks = graph.node("Sub", x.name, x.name)  # NaN where a number is not finite, otherwise zero
-        if len(refused) == 1:
-            found = graph.node(refused[0], x.name)
-            marks = graph.node("Where", found, graph.numbers(np.nan, x.kind), graph.numbers(0.0, x.kind))
+    for x, refused in entering:
+        if x.kind not in (FLOAT, DOUBLE):
+            continue
+        marks = _marks(graph, x, refused)
         marks = graph.reduced("ReduceSum", marks, *range(1, len(x.shape) + 1))
         total = graph.cast(Value(graph.node("Reshape", marks, graph.places(-1, 1)), x.kind, (1,)), answers.kind)
         answers = Value(graph.node("Add", answers.name, total.name), answers.kind, answers.shape)
     return answers
+
+
+def _marks(graph: Graph, x: Value, refused: Sequence[Booleans]) -> str:
+    """NaN where a number is refused, otherwise zero."""
+    if all(where.all() for where in refused):
+        return graph.node("Sub", x.name, x.name)
+    found: list[str] = []
+    for (operator, settings), where in zip(_FINDERS, refused, strict=True):
+        if where.any():
+            hits = graph.node(operator, x.name, **settings)
+            found.append(hits if where.all() else graph.node("And", hits, graph.constant(where[None])))
+    hits, *others = found
+    for other in others:
+        hits = graph.node("Or", hits, other)
+    return graph.node("Where", hits, graph.numbers(np.nan, x.kind), graph.numbers(0.0, x.kind))

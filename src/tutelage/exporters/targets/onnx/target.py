@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tutelage.core.arrays import Integers
 from tutelage.core.errors import BadInput, require, shown
 from tutelage.core.stored.checksums import onnx_with_checksum
 from tutelage.data.schema import Column, Schema, listed
 from tutelage.exporters.program import operations as op
 from tutelage.exporters.program.program import Program
 from tutelage.exporters.proof.compare import Runtime
-from tutelage.exporters.targets.job import Job
+from tutelage.exporters.targets.job import NOT_FINITE, Booleans, Job
 from tutelage.exporters.targets.onnx import columns, forest, functions, layers, parts, words
 from tutelage.exporters.targets.onnx.columns import Row
 from tutelage.exporters.targets.onnx.graph import DOUBLE, FLOAT, HALF, NEWEST, OLDEST, OPSET, Graph, Value
@@ -58,7 +60,7 @@ def write(job: Job, header: Sequence[str]) -> dict[str, bytes]:
 
 def _written(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     in_integers = job.settings.precision in ("int8", "int8-dynamic")
-    refused = _refused(job) if in_integers else ()
+    refused = _refused(job) if in_integers else {}
     model = model_of(job.program, job.settings.precision, job.settings.target_opset, refused)
     _check_empty_texts(job)
     if in_integers:
@@ -69,19 +71,47 @@ def _written(job: Job, header: Sequence[str]) -> dict[str, bytes]:
     return {f"{job.stem}.onnx": onnx_with_checksum(model)}
 
 
-def _refused(job: Job) -> tuple[str, ...]:
-    """The operators of ONNX that find the numbers which a student refuses, or answers with no number; integers would hide them."""
-    return tuple(operator for operator, cell in (("IsNaN", np.nan), ("IsInf", np.inf)) if job.refuses(cell))
+def _refused(job: Job) -> dict[int, tuple[Booleans, ...]]:
+    """Where integers would hide numbers that the student refuses, or answers with none.
+
+    Returns:
+        By step whose result enters the first weighted sums, for each number of `NOT_FINITE`: the numbers of the result in which it is
+        refused. Of the row itself these are the cells in which the student refuses it; of other results all, if it refuses a row of them.
+    """
+    found: dict[int, tuple[Booleans, ...]] = {}
+    for source in sorted(set(_before_weights(job.program))):
+        shape, cells = job.program.steps[source].shape, _cells_of(job.program, source)
+        if cells is None:
+            gaps, infinities = job.refuses(np.nan), job.refuses(np.inf) or job.refuses(-np.inf)
+            found[source] = tuple(np.full(shape, refused) for refused in (gaps, infinities, infinities))
+        else:
+            found[source] = tuple(job.refused_cells(value).reshape(-1)[cells].reshape(shape) for value in NOT_FINITE)
+    return {source: refused for source, refused in found.items() if any(each.any() for each in refused)}
 
 
-def model_of(program: Program, precision: str | None = None, target_opset: int | None = None, refused: Sequence[str] = ()) -> ModelProto:
+def _cells_of(program: Program, place: int) -> Integers | None:
+    """The positions of a step's numbers among those of the row; None if they are others."""
+    operation = program.steps[place].operation
+    if isinstance(operation, op.Reshape):
+        return _cells_of(program, program.steps[place].sources[0])
+    if not isinstance(operation, op.Numbers):
+        return None
+    return np.arange(int(np.prod(operation.row_shape))) if operation.places is None else np.array(operation.places, dtype=np.intp)
+
+
+def model_of(
+    program: Program,
+    precision: str | None = None,
+    target_opset: int | None = None,
+    refused: Mapping[int, Sequence[Booleans]] = MappingProxyType({}),
+) -> ModelProto:
     """A program as a model without a description.
 
     Args:
         program: what is written.
         precision: of its numbers.
         target_opset: version of the operators.
-        refused: operators that find numbers which the student does not answer: rows where they enter a weighted sum get NaN.
+        refused: as `_refused`: numbers that the student does not answer. Rows where they enter a weighted sum get NaN.
     """
     part_opsets = [parts.opset_of(step.operation) for step in program.steps if isinstance(step.operation, op.OnnxPart)]
     opset = max([OPSET, *part_opsets]) if target_opset is None else target_opset
@@ -97,10 +127,9 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
         taken=row.names,
     )
     values: list[Value] = []
-    entering = set(_before_weights(program)) if refused else set()
     for step in program.steps:
         operation, summing = step.operation, isinstance(step.operation, _SUMMING)
-        sources = [_apart(graph, values[each]) if summing and each in entering else values[each] for each in step.sources]
+        sources = [_apart(graph, values[each]) if summing and each in refused else values[each] for each in step.sources]
         if operation.reads_row:
             value = _READERS[type(operation)](graph, row, operation)
         elif isinstance(operation, op.OnnxPart):
@@ -111,7 +140,7 @@ def model_of(program: Program, precision: str | None = None, target_opset: int |
             value = _OPERATIONS[type(operation)](graph, operation, *sources)
         values.append(Value(value.name, value.kind, step.shape))
     inputs = {name: (one.kind, ["rows", *one.shape]) for name, one in row.inputs.items()}
-    answers = layers.without_numbers(graph, values[-1], [values[source] for source in sorted(entering)], refused)
+    answers = layers.without_numbers(graph, values[-1], [(values[source], each) for source, each in refused.items()])
     return graph.model(inputs, outputs_of(graph, program.form, answers, program.threshold))
 
 

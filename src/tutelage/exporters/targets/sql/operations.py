@@ -66,12 +66,10 @@ def read_row(statement: Statement, program: Program) -> Cells:
             continue
         value = double(cell)
         known = f"WHEN {value} <= {largest} OR -{value} < -{largest} THEN {value}"  # NaN is above infinity in a database that has it
-        if (
-            one.type == "boolean"
-        ):  # DuckDB compares none with a number, but takes one as 0 or 1 beside them; as a text it is 'true' or 'false'
+        if one.type == "boolean":  # as texts, which every database makes of every type: DuckDB's truth values are 'true' or 'false'
             stored = f"CAST({cell} AS TEXT)"
             numbers.append(f"CASE WHEN {stored} = 'true' THEN 1e0 {known} END")
-            wrong = f"COALESCE({cell}, 0) > {largest} AND {value} <= {largest} AND {stored} NOT IN ('true', 'false')"
+            wrong = f"{stored} NOT IN ('true', 'false') AND {value} <= {largest} AND {value} >= -{largest} AND {_is_no_number(stored)}"
         else:  # SQLite stores texts in any column: they are above all numbers, but zero or their first digits once cast
             numbers.append(f"CASE {known} END")
             wrong = f"{cell} > {largest} AND {value} <= {largest}"
@@ -79,6 +77,12 @@ def read_row(statement: Statement, program: Program) -> Cells:
     columns = statement.columns([*numbers, *texts, *([f"CASE {' '.join(unread)} ELSE 0 END"] if unread else [])])
     places = len(numbers), len(numbers) + len(texts)
     return Cells(columns[: places[0]], columns[places[0] : places[1]], columns[-1] if unread else "")
+
+
+def _is_no_number(text: str) -> str:
+    """Whether a text, which SQLite would cast by its first digits, is no number: a sign, digits with one point, and an exponent."""
+    digits = f"REPLACE(REPLACE({text}, 'e-', ''), 'e+', '')"
+    return f"(LTRIM({text}, ' +-.') = '' OR {text} LIKE '%.%.%' OR LTRIM(LTRIM(TRIM({digits}), '+-'), '0123456789.') <> '')"
 
 
 def result_of(operation: op.Operation, statement: Statement, row: Cells, sources: Sequence[Row]) -> Row:

@@ -200,6 +200,5 @@ def _answer_call(student: Any) -> Callable[[Any], Any]:
     """The method whose latency is measured: the one that returns answers."""
     if isinstance(student, Teacher):
         return student.answer
-    of_values = getattr(getattr(student, "form", None), "task", None) == "regression"
-    call: Callable[[Any], Any] = (None if of_values else getattr(student, "predict_proba", None)) or student.predict
+    call: Callable[[Any], Any] = getattr(student, "predict_proba", None) or student.predict
     return lambda rows: call(as_taken(student, rows))

@@ -232,17 +232,15 @@ def test_what_texts_of_parquet_files_stand_for_is_found_from_all_of_them(name, t
     assert in_parquet["a"].dropna().tolist() == in_csv["a"].dropna().tolist()
 
 
-def test_texts_of_parquet_files_of_which_no_type_holds_all_are_refused(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (["0002-01-01 10:00", "2020-01-01 10:00:00.123456789"], r"that do not fit into timestamp\[ns\].*declare another"),
+        (["2020-01-01 10:00", "2020-01-01 10:00Z"], r"of different types .*declare another type for it"),
+    ],
+)
+def test_texts_of_parquet_files_that_no_type_holds_are_refused(tmp_path, monkeypatch, days, said):
     monkeypatch.setattr("tutelage.data.tables.pieces.READ_ROWS", 1)
-    days = ["0002-01-01 10:00", "2020-01-01 10:00:00.123456789"]
     pq.write_table(pa.table({"day": days, "b": [1, 2]}), tmp_path / "rows.parquet", row_group_size=1)
-    with pytest.raises(BadInput, match=r"column 'day' of .*rows.parquet holds cells that do not fit into timestamp\[ns\].*declare another"):
-        TableFile.open(tmp_path / "rows.parquet", dtype={"day": "date"})
-
-
-def test_texts_of_parquet_files_that_stand_for_several_types_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("tutelage.data.tables.pieces.READ_ROWS", 1)
-    days = ["2020-01-01 10:00", "2020-01-01 10:00Z"]
-    pq.write_table(pa.table({"day": days, "b": [1, 2]}), tmp_path / "rows.parquet", row_group_size=1)
-    with pytest.raises(BadInput, match=r"column 'day' of .*rows.parquet holds cells of different types .*declare another type for it"):
+    with pytest.raises(BadInput, match=rf"column 'day' of .*rows.parquet holds cells {said}"):
         TableFile.open(tmp_path / "rows.parquet", dtype={"day": "date"})

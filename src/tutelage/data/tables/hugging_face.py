@@ -10,9 +10,8 @@ from typing import Any
 from tutelage.core.errors import FOREIGN, BadInput
 from tutelage.data.tables.arrow_parts import ArrowParts
 from tutelage.data.tables.origin import Origin
+from tutelage.data.tables.settled import READ_ROWS
 
-READ_ROWS = 1 << 16
-"""Rows of some columns that are read at a time."""
 SENT_BYTES = 1 << 16
 """A Dataset of more bytes, besides those in its files, is not sent to each process: its rows are."""
 

@@ -16,12 +16,10 @@ from tutelage.data.tables.column_types import ColumnType, Known, as_type, dates_
 from tutelage.data.tables.csv_text import Delimited, read_json_lines, read_texts
 from tutelage.data.tables.found_files import CSV, JSON_LINES, FoundFiles, table_suffix
 from tutelage.data.tables.parquet_parts import OpenFiles, ParquetParts
-from tutelage.data.tables.settled import Settled, common_type
+from tutelage.data.tables.settled import READ_ROWS, Settled, common_type
 
 OPENED_AT_ONCE = 16
 """Parquet files whose footers are read at the same time."""
-READ_ROWS = 1 << 16
-"""Rows of some columns that are read at a time to find what they hold."""
 
 
 @dataclass(frozen=True)

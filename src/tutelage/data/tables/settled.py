@@ -8,6 +8,9 @@ from typing import Any
 
 from tutelage.core.arrays import EXACT
 
+READ_ROWS = 1 << 16
+"""Rows of some columns that are read at a time to find what they hold."""
+
 
 @dataclass(frozen=True)
 class Settled:

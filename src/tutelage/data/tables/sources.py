@@ -16,8 +16,8 @@ from tutelage.core.errors import BadInput, ShapeError, did_you_mean, one_line
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.data.tables.column_types import TYPES, ColumnType, Known, literals_in, recorded_type, type_of
 from tutelage.data.tables.found_files import PARQUET, FoundFiles, table_suffix
-from tutelage.data.tables.pieces import READ_ROWS, Piece, check_same, pieces_of
-from tutelage.data.tables.settled import Settled, common_type, settle, unsettled
+from tutelage.data.tables.pieces import Piece, check_same, pieces_of
+from tutelage.data.tables.settled import READ_ROWS, Settled, common_type, settle, unsettled
 
 SEARCHED_ROWS = 1 << 20
 """The first rows of Parquet files, in which texts such as NA are looked for; other files are in memory, and searched as a whole."""

@@ -65,26 +65,6 @@ def test_a_gap_is_refused_in_the_columns_in_which_the_student_refuses_it(tmp_pat
     assert np.isnan(file.answer(with_cell(frame[:3].to_numpy(), 3, np.nan))).all(axis=1).tolist() == [True, False, False]
 
 
-@pytest.mark.parametrize("fills", [False, True])
-def test_a_torch_network_answers_gaps_in_8_bits_where_it_answers_them_itself(fills, tmp_path):
-    torch = pytest.importorskip("torch")
-
-    class Network(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.first, self.second = torch.nn.Linear(4, 8), torch.nn.Linear(8, 2)
-
-        def forward(self, rows):
-            rows = torch.nan_to_num(rows) if fills else rows
-            return self.second(torch.relu(self.first(rows)))
-
-    torch.manual_seed(0)
-    student = tl.TorchStudent(Network()).fit(X.astype(np.float32), y=Y, epochs=1)
-    file = written(student, X.astype(np.float32), tmp_path / "student.onnx", "int8")
-    answers = file.answer(with_cell(X[:3], 1, np.nan))
-    assert np.isfinite(answers).all(axis=1).tolist() == [fills, True, True]
-
-
 def of_layers(body):
     """A student that is a network of two layers, before which its rows are changed."""
     torch = pytest.importorskip("torch")
@@ -99,6 +79,14 @@ def of_layers(body):
 
     torch.manual_seed(0)
     return tl.TorchStudent(Network()).fit(X.astype(np.float32), y=Y, epochs=1)
+
+
+@pytest.mark.parametrize("fills", [False, True])
+def test_a_torch_network_answers_gaps_in_8_bits_where_it_answers_them_itself(fills, tmp_path):
+    student = of_layers(lambda torch, rows: torch.nan_to_num(rows) if fills else rows)
+    file = written(student, X.astype(np.float32), tmp_path / "student.onnx", "int8")
+    answers = file.answer(with_cell(X[:3], 1, np.nan))
+    assert np.isfinite(answers).all(axis=1).tolist() == [fills, True, True]
 
 
 def answers_of(student, rows):

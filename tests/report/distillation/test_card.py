@@ -99,9 +99,9 @@ def test_the_error_of_several_values_is_published_in_its_units(every_kind):
     card = read(text)
     (result,) = card.data.eval_results
     assert card.data.metrics == [result.metric_type] == ["standardised_mse"]
-    assert result.metric_name == "squared error, in units of each value's variance"
-    assert "first seed: squared error, in units of each value's variance 35.32." in text
-    assert "| arm | what | squared error, in units of each value's variance |" in text
+    assert result.metric_name == "standardised squared error, in units of each value's variance"
+    assert "first seed: standardised squared error, in units of each value's variance 35.32." in text
+    assert "| arm | what | standardised squared error, in units of each value's variance |" in text
     assert "R2 of each against the truth on the test rows, first seed: price 0.950 (teacher 0.960), fee\\_2 - (teacher -)." in text
     plain = model_card(record, figures)
     assert read(plain).data.metrics == ["mse"]

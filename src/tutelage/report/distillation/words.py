@@ -28,9 +28,10 @@ FIGURES = {
 
 
 def metric_name(record: DistillationRecord) -> str:
-    """The figure that decided, in words; it is weighted where rows are."""
+    """The figure that decided, in words; it is weighted where rows are, and standardised where it is that of several values."""
     weighted = bool(record.rows.get("weighted") or record.rows.get("class_weights"))
-    return name_of(record.metric, record.against, weighted=weighted)
+    name = name_of(record.metric, record.against, weighted=weighted)
+    return f"standardised {name}" if record.outputs else name
 
 
 def name_of(metric: str, against: str, *, weighted: bool) -> str:

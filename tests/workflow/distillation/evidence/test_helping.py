@@ -1,8 +1,7 @@
-from types import SimpleNamespace
-
 import pytest
 
 from tutelage.core.records import Comparison
+from tutelage.report.distillation.records import ArmResult, DistillationRecord
 from tutelage.search.advice import CurvePoint
 from tutelage.search.study import Trial
 from tutelage.workflow.distillation.evidence.helping import advice_of
@@ -14,22 +13,29 @@ def advice(*, chosen="answers", kind="distilled", drop=1.0, limits=None, excess=
     """What is said of a chosen student, by subject."""
 
     def arm(name, kind, accuracy):
-        made = SimpleNamespace(name=name, kind=kind, excess=excess or {}, drop=drop, size_bytes=1000, latency=None)
-        made.mean = lambda metric: accuracy
-        return made
+        scores = {"accuracy": (accuracy,)}
+        return ArmResult(name, "", kind, "tree", {}, (0,), 1, scores, scores, None, 1000, excess=excess or {}, drop=drop)
 
-    arms = {one.name: one for one in (arm(chosen, kind, 0.9), arm("answers, more rows", "distilled", 0.9), arm("teacher", "teacher", 0.9))}
-    record = SimpleNamespace(
+    record = DistillationRecord(
+        title="a teacher",
+        answer="",
+        task="binary",
+        classes=("no", "yes"),
         metric="accuracy",
         against="truth",
-        task="binary",
         chosen=chosen,
-        arms=tuple(arms.values()),
-        arm=arms.__getitem__,
+        reason="",
+        arms=(arm(chosen, kind, 0.9), arm("answers, more rows", "distilled", 0.9), arm("teacher", "teacher", 0.9)),
+        comparisons=(Comparison(chosen, "teacher", "accuracy", 0.0, (-0.001, 0.001), "no difference", "?", "test rows"),),
+        front=(),
         limits=limits or {},
         rows={"validation": 500, "more_are": more},
+        findings={},
+        exports=(),
+        options={},
+        seconds={},
+        environment={},
         curve=(CurvePoint(0, (0.7, 0.71)), CurvePoint(100, (0.8, 0.81)), CurvePoint(200, (0.9, 0.91))),
-        comparisons=(Comparison(chosen, "teacher", "accuracy", 0.0, (-0.001, 0.001), "no difference", "?", "test rows"),),
     )
     return {one.about: one for one in advice_of(record, TRIAL, [TRIAL])}
 

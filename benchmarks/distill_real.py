@@ -1,7 +1,7 @@
 """`tutelage distill` on six real data sets, one command each with its default settings: the table of verdicts and the time taken.
 
 The teacher learns from the training rows, and the command is given these rows with their ground truth, and test rows in a file of their
-own: the official ones, or a fifth of the rows.
+own: the official ones, or a fifth of the rows. With --unseen, half of the test rows are given to validate on: the teacher knows the others.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class Files:
     options: tuple[str, ...]
 
 
-def write_files(problem: Problem, folder: Path, *, rows: int | None) -> Files:
-    """Write the training and test rows, and the teacher that learnt from the training rows."""
+def write_files(problem: Problem, folder: Path, *, rows: int | None, unseen: bool = False) -> Files:
+    """Write the training and test rows, and rows to validate on if asked for, and the teacher that learnt from the training rows."""
     folder.mkdir(parents=True, exist_ok=True)
     texts = isinstance(problem.rows, list)
     table = pd.DataFrame({TEXT: problem.rows}) if texts else problem.rows.copy()
@@ -72,13 +72,20 @@ def write_files(problem: Problem, folder: Path, *, rows: int | None) -> Files:
         train, test = train_test_split(table, test_size=0.2, random_state=0, stratify=stratify)
     if rows is not None:
         train, test = train.sample(min(rows, len(train)), random_state=0), test.sample(min(rows, len(test)), random_state=0)
-    files = Files(folder / ("teacher.onnx" if "p783" in table else "teacher.pkl"), folder / "train.parquet", folder / "test.parquet", ())
+    options = ("--text", TEXT) if texts else ()
+    if unseen:
+        stratify = test[TRUTH] if problem.task == "classification" else None
+        validation, test = train_test_split(test, test_size=0.5, random_state=0, stratify=stratify)
+        validation.reset_index(drop=True).to_parquet(folder / "validation.parquet")
+        options = (*options, "--validation", str(folder / "validation.parquet"))
+    teacher = folder / ("teacher.onnx" if "p783" in table else "teacher.pkl")
+    files = Files(teacher, folder / "train.parquet", folder / "test.parquet", options)
     train.reset_index(drop=True).to_parquet(files.train)
     test.reset_index(drop=True).to_parquet(files.test)
     features = train[TEXT].tolist() if texts else train.drop(columns=TRUTH)
     if not files.teacher.exists():
         _write_teacher(files.teacher, features, train[TRUTH].to_numpy(), problem.task)
-    return Files(files.teacher, files.train, files.test, ("--text", TEXT) if texts else ())
+    return files
 
 
 def _write_teacher(path: Path, rows: Any, truth: Floats, task: str) -> None:
@@ -146,12 +153,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=list(DATA_SETS), choices=DATA_SETS, metavar="NAME", help=", ".join(DATA_SETS))
     parser.add_argument("--into", type=Path, required=True, help="folder for teachers, rows and runs")
     parser.add_argument("--rows", type=int, help="training rows at most, for a quick look; by default all")
+    parser.add_argument("--unseen", action="store_true", help="validate on half of the test rows, which the teacher has not seen")
     parser.add_argument("--options", default="", help="further options of the command, in one argument")
     given = parser.parse_args()
     table = []
     for name in given.names:
         folder = given.into / name
-        files = write_files(DATA_SETS[name](), folder, rows=given.rows)
+        files = write_files(DATA_SETS[name](), folder, rows=given.rows, unseen=given.unseen)
         print(f"{name}: teacher and rows are written.", flush=True)
         seconds, memory, found = distil(files, folder / "run", given.options.split())
         table.append(row_of(name, seconds, memory, found))

@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
-from tutelage.students.columns import check_scale, with_columns
+from tutelage.students.columns import Numbers, check_scale, with_columns
 
 FRAME = pd.DataFrame(
     {
@@ -35,6 +35,23 @@ def test_a_frame_with_categories_and_missing_values_works_for_both_kinds_of_stud
     assert tree["student"].n_features_in_ == 4
     # size, many; blue, red and missing for colour; round and infrequent for shape
     assert line["student"].n_features_in_ == 2 + 3 + 2
+
+
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_columns_of_numbers_are_read_at_once_as_each_alone(kind):
+    numbers = pd.DataFrame({"a": [1, -3], "b": [0.1, np.nan], "c": [True, False], "d": np.array([2, 2**31], dtype="uint32")})
+    numbers = numbers if kind == "pandas" else pl.from_pandas(numbers)
+    expected = [[1, 0.1, 1, 2], [-3, np.nan, 0, 2**31]]
+    found = Numbers().transform(numbers)
+    assert np.array_equal(found, expected, equal_nan=True)
+    assert found.flags.c_contiguous
+    mixed = numbers.assign(e=["1970-01-02", None]) if kind == "pandas" else numbers.with_columns(e=pl.Series(["1970-01-02", None]))
+    mixed = mixed.assign(e=pd.to_datetime(mixed["e"])) if kind == "pandas" else mixed.with_columns(pl.col("e").str.to_date())
+    assert np.array_equal(Numbers().transform(mixed), np.c_[expected, [1, np.nan]], equal_nan=True)
+    large = [[1.0, 1.0], [2.0, 1e39]]
+    frame = pd.DataFrame(large, columns=["a", "b"])
+    with pytest.raises(BadInput, match=r"column 'b' holds 1e\+39 in row 1"):
+        Numbers().transform(frame if kind == "pandas" else pl.from_pandas(frame))
 
 
 def test_unseen_categories_are_accepted():

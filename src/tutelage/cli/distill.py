@@ -62,6 +62,12 @@ def _students(text: str | None) -> list[Any] | None:
     help="What mistakes cost: balanced, or weights of classes such as fraud=10,ok=1, which multiply those of their rows.",
 )
 @click.option("--test", type=ROWS, help="Rows that choose nothing; a fifth of the data if not given.")
+@click.option(
+    "--validation",
+    type=ROWS,
+    help="Rows that settings and students are chosen on, best such as the teacher was not trained on; if not given, each seed draws its "
+    "own from the data.",
+)
 @click.option("--pool", type=ROWS, help="Rows without ground truth, which the teacher labels.")
 @click.option(
     "--unlabelled",
@@ -111,6 +117,7 @@ def distill(
     weight: str | None,
     class_weight: Any,
     test: AnyPath | None,
+    validation: AnyPath | None,
     pool: AnyPath | None,
     unlabelled: str | None,
     train: AnyPath | None,
@@ -158,6 +165,7 @@ def distill(
             file,
             cached_beside(source, teacher, out),
             test=test,
+            validation=validation,
             pool=pool,
             train=train,
             group=group,
@@ -193,7 +201,7 @@ def distill(
             error.add_note(f"what is finished is in {out}, and the same command goes on from there.")
         raise
     arguments = arguments_without(click.get_current_context(), "out", "dry-run")
-    write_reproduce(RunFolder(out), arguments, _inputs(file, Path(teacher), test, pool, train))
+    write_reproduce(RunFolder(out), arguments, _inputs(file, Path(teacher), test, validation, pool, train))
     for note in found.record.notes:
         show_warning(note)
     if as_json:

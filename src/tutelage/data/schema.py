@@ -177,11 +177,14 @@ class Schema:
         if not is_frame(rows):
             return rows
         selected = self.select(rows)
-        others = tuple(
-            column if _converts(column, dtype, selected, place) else replace(column, type="any", levels=None)
-            for place, (column, dtype) in enumerate(zip(self.columns, selected.dtypes, strict=True))
+        pairs = list(zip(self.columns, selected.dtypes, strict=True))
+        converts = [_converts(column, dtype, selected, place) for place, (column, dtype) in enumerate(pairs)]
+        if not any(column.type != "any" and other for column, other in zip(self.columns, converts, strict=True)):
+            return selected
+        others = (
+            column if other else replace(column, type="any", levels=None) for column, other in zip(self.columns, converts, strict=True)
         )
-        return selected if all(column.type == "any" for column in others) else replace(self, columns=others)._arranged(selected, exact=True)
+        return replace(self, columns=tuple(others))._arranged(selected, exact=True)
 
     def arrange(self, rows: Any) -> Any:
         """Rows as a pandas frame with the names, types and category levels of the model.

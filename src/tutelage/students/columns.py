@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Self
@@ -248,8 +249,24 @@ class Numbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             BadInput: a cell that is no number, or a number that single precision, in which trees compare, cannot hold.
         """
         frame = frame_of(X)
-        columns = [_within_float32(_numbers(frame[name], name), name) for name in frame.columns]
-        return np.column_stack(columns) if columns else np.empty((len(X), 0))
+        if not frame.columns:
+            return np.empty((len(X), 0))
+        numbers = _numbers_at_once(X, frame)
+        if numbers is None:
+            numbers = np.column_stack([_numbers(frame[name], name) for name in frame.columns])
+        return _within_float32(numbers, frame.columns)
+
+
+def _numbers_at_once(X: Any, frame: Any) -> NDArray[np.float64] | None:
+    """The cells of a frame of numbers alone, of which there may be thousands of columns; None where a column has to be looked at."""
+    import narwhals.stable.v2 as nw
+
+    if hasattr(X, "iloc"):
+        numpys = all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in X.dtypes)
+        return np.ascontiguousarray(X.to_numpy(dtype=np.float64)) if numpys else None
+    if not all(kind.is_numeric() or kind == nw.Boolean for kind in frame.schema.values()):
+        return None
+    return np.ascontiguousarray(frame.select(nw.all().cast(nw.Float64)).to_numpy())
 
 
 def _numbers(column: Any, name: str) -> NDArray[np.float64]:
@@ -263,11 +280,12 @@ def _numbers(column: Any, name: str) -> NDArray[np.float64]:
     return np.array([_number(cell, name) for cell in column.to_list()], dtype=np.float64)
 
 
-def _within_float32(values: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    large = np.flatnonzero(np.abs(values) > np.finfo(np.float32).max)
+def _within_float32(values: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+    large = np.argwhere(np.abs(values.T) > np.finfo(np.float32).max)  # by column
     if len(large):
+        column, row = large[0]
         raise BadInput(
-            f"column {name!r} holds {values[large[0]]:g} in row {large[0]}; expected numbers of at most 3.4e38. "
+            f"column {names[column]!r} holds {values[row, column]:g} in row {row}; expected numbers of at most 3.4e38. "
             "Replace it, or leave the cell empty."
         )
     return values

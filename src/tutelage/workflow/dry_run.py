@@ -27,9 +27,10 @@ from tutelage.workflow.distillation.evidence.curve import SHARES
 from tutelage.workflow.distillation.evidence.every_seed import CONTROLS
 from tutelage.workflow.distillation.given.answered import more_rows
 from tutelage.workflow.distillation.given.calibration import check_cascade
+from tutelage.workflow.distillation.given.draws import Places
 from tutelage.workflow.distillation.given.part import Part, part_of
-from tutelage.workflow.distillation.given.problem import Problem
-from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of, split
+from tutelage.workflow.distillation.given.problem import Problem, RowSet
+from tutelage.workflow.distillation.given.split import Split, not_validated, parts_of, split
 from tutelage.workflow.distillation.plan import Plan
 from tutelage.workflow.distillation.searching.arms import Arm, arms_of
 from tutelage.workflow.distillation.searching.judge import Judge
@@ -144,7 +145,7 @@ def _planned(problem: Problem, plan: Plan, found: Split, *, workers: int | None)
     arms = arms_with_students(plan, every, usable, problem)
     at_once = min(workers or 1, sum(map(len, arms.values())))
     recorded = problem.is_recorded
-    asked = 0 if recorded else problem.given.count + (0 if problem.test is None else problem.test.count) + more
+    asked = 0 if recorded else sum(one.count for one in (problem.given, problem.validation, problem.test) if one is not None) + more
     checked = 0 if recorded else _checked_rows(problem, found)
     seconds = {
         "teacher": asked * seconds_a_row,
@@ -205,6 +206,8 @@ def _learnt(problem: Problem, found: Split, validation: Places, more: int) -> in
     """About how many of the rows without ground truth each seed learns from: none of its validation rows, nor made from one of them."""
     if problem.pool is not None:
         return int(not_validated(problem, found, validation).sum())
+    if problem.validation is not None:
+        return more
     return round(more * (1 - len(validation) / len(found.development)) ** 2)  # a row is made from two
 
 
@@ -228,18 +231,18 @@ def _few(problem: Problem, found: Split, train: Places, validation: Places) -> t
     """A few rows to fit students to, and the seconds that the teacher takes for a row."""
     random = np.random.default_rng(0)
     trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
-    _answers(problem, trained[:2])  # what it does once
+    _answers(problem, problem.given, trained[:2])  # what it does once
     seconds = _seconds_a_row(problem, trained)
-    truth, weights = problem.truths["given"], found.class_weights
+    own = ("given", problem.given) if problem.validation is None else ("validation", problem.validation)
     parts = [
         part_of(
-            problem.given.take(places),
-            _answers(problem, places),
+            rows.take(places),
+            _answers(problem, rows, places),
             problem.form,
-            truth=None if truth is None else truth[places],
-            class_weights=weights,
+            truth=None if (truth := problem.truths[name]) is None else truth[places],
+            class_weights=found.class_weights,
         )
-        for places in (trained, validated)
+        for name, rows, places in (("given", problem.given, trained), (*own, validated))
     ]
     more = Part(parts[0].rows, parts[0].answers, weights=parts[0].weights)
     return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
@@ -250,16 +253,16 @@ def _seconds_a_row(problem: Problem, places: Places) -> float:
     counts, seconds = [min(count, len(places)) for count in ASKED_ROWS], []
     for count in counts:
         started = perf_counter()
-        _answers(problem, places[:count])
+        _answers(problem, problem.given, places[:count])
         seconds.append(perf_counter() - started)
     return seconds[0] / counts[0] if counts[0] == counts[1] else max(0.0, (seconds[1] - seconds[0]) / (counts[1] - counts[0]))
 
 
-def _answers(problem: Problem, places: Places) -> Floats:
+def _answers(problem: Problem, rows: RowSet, places: Places) -> Floats:
     """The teacher's answers to some rows; recorded ones are looked up with all rows, among which equal rows have a place."""
     if problem.is_recorded:
-        return query(problem.teacher, problem.given.asked)[places]
-    return query(problem.teacher, problem.given.take(places).asked)
+        return query(problem.teacher, rows.asked)[places]
+    return query(problem.teacher, rows.take(places).asked)
 
 
 def _times(plan: Plan, arms: Mapping[Arm, Sequence[Family]], few: Prepared, train: int, more: int) -> dict[str, float]:

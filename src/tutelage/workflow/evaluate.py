@@ -37,7 +37,7 @@ from tutelage.workflow.open_answers import (
 )
 from tutelage.workflow.predict import answer_columns
 
-DEVELOPMENT, CALIBRATION, POOL = "development", "calibration", "pool"
+DEVELOPMENT, VALIDATION, CALIBRATION, POOL = "development", "validation", "calibration", "pool"
 """The parts of the rows that students are trained and chosen on, and that the teacher labels for some."""
 
 

@@ -174,12 +174,13 @@ def _about_validation(record: DistillationRecord) -> list[str]:
     if (chosen <= alone) if record.metric in SHARES else (chosen >= alone):
         return []
     said = f"The validation rows had said the opposite ({figure(record.metric, chosen)} against {figure(record.metric, alone)})"
-    remembered = [one for one in record.findings["findings"] if one["check"] == "own-rows" and one["severity"] == "warning"]
-    if not remembered:
+    remembered = any(one["check"] == "own-rows" and one["severity"] == "warning" for one in record.findings["findings"])
+    if not remembered or record.rows.get("own_validation"):
         return [f"{said}: they differ from the test rows, or the teacher was trained on them."]
     return [
-        f"{said}: the teacher answers them as rows that it was trained on, and its students repeat what it remembers of them. Distil from "
-        "rows that it has not seen, or from teachers that were not trained on the row (DistilledClassifier with out_of_fold)."
+        f"{said}: the teacher answers them as rows that it was trained on, and its students repeat what it remembers of them. Choose on "
+        "rows that it has not seen (--validation), or distil from such rows, or from teachers that were not trained on the row "
+        "(DistilledClassifier with out_of_fold)."
     ]
 
 

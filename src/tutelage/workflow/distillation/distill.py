@@ -156,6 +156,7 @@ def distill(
     pool: Any = None,
     unlabelled: str | None = None,
     test: Any = None,
+    validation: Any = None,
     train: Any = None,
     limits: Limits | None = None,
     trials: int = TRIALS,
@@ -192,6 +193,9 @@ def distill(
             leaves them out; test rows are left out. By default they are refused.
         test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
             of X by default. X alone if no ground truth is known.
+        validation: rows that settings and students are chosen on, as for test, with times too where X has some; by default each seed
+            draws a fifth of X that is not tested on. Best rows that the teacher was not trained on: on its own rows, validation prefers
+            students that repeat what it remembers. Each seed then trains on its own 80 % of X.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
@@ -241,8 +245,15 @@ def distill(
     refuse_positions(opened.form)
     task = opened.form.task
     X_test, y_test, test_weights, test_groups = parts_given("test", test, ("y", "weights", "groups"))
+    X_validation, y_validation, *of_validation = parts_given("validation", validation, ("y", "weights", "groups", "times"))
     X_pool, pool_weights, pool_groups, pool_times = parts_given("pool", pool, ("weights", "groups", "times"))
-    y_test = y_test if task != "regression" else columns_like(y_test, y, "the columns of y of the test")
+    if task == "regression":
+        y_test = columns_like(y_test, y, "the columns of y of the test")
+        y_validation = columns_like(y_validation, y, "the columns of y of the validation")
+    chosen_on = None
+    if validation is not None:
+        parts = dict(zip(("weights", "groups", "times"), of_validation, strict=True))
+        chosen_on = row_set(X_validation, y_validation, form=opened.form, **parts)
     tested = None if test is None else row_set(X_test, y_test, form=opened.form, weights=test_weights, groups=test_groups)
     more = None if pool is None else row_set(X_pool, weights=pool_weights, groups=pool_groups, times=pool_times)
     given = row_set(X, y, form=opened.form, weights=sample_weight, groups=groups, times=times)
@@ -252,6 +263,7 @@ def distill(
         in_columns(given, more, "pool", teacher_too=True),
         opened.form,
         unlabelled=unlabelled,
+        validation=in_columns(given, chosen_on, "validation", teacher_too=True),
     )
     problem = Problem(
         opened,
@@ -263,6 +275,7 @@ def distill(
         unlabelled=found.unlabelled,
         class_weight=checked_class_weight(class_weight, opened.form, has_truth=y is not None),
         values=tuple(map(str, column_names(y))) if is_frame(y) and not are_numbers(column_names(y)) else (),
+        validation=found.validation,
     )
     plan = plan_of(
         task,

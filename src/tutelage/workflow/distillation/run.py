@@ -57,6 +57,10 @@ from tutelage.workflow.distillation.searching.usable import arms_with_students, 
 from tutelage.workflow.distillation.searching.workplace import Shared, Workplace, check_sendable, workplace
 from tutelage.workflow.reference import write_reference
 
+CHOOSE_ON_OTHERS = (
+    "Where students have to learn from these rows, choose them on rows that the teacher has not seen (validation=, --validation): on its "
+    "own rows, validation prefers students that repeat what it remembers."
+)
 TRAINING = ("tutelage", "numpy", "scipy", "scikit-learn", "optuna", "torch", "lightgbm")
 """Packages that draw settings and train students: another version may give other ones."""
 
@@ -105,9 +109,10 @@ def distillation(problem: Problem, plan: Plan, into: Path, stages: Stages, *, on
 
 def _identity(problem: Problem, plan: Plan, drawn: Split) -> dict[str, Any]:
     sets = {"rows": problem.given, "test_rows": problem.test, "pool": problem.pool, "training_rows": problem.seen}
+    own = {} if problem.validation is None else {"validation_rows": problem.validation}  # not of earlier versions
     return {
         "teacher": problem.teacher.fingerprint,
-        **{name: None if rows is None else rows.identity() for name, rows in sets.items()},
+        **{name: None if rows is None else rows.identity() for name, rows in {**sets, **own}.items()},
         "class_weight": problem.class_weight,
         **plan.identity(),
         "split": drawn.fingerprint(problem, seed=plan.seed),
@@ -217,7 +222,13 @@ def _checked(problem: Problem, drawn: Split, plan: Plan) -> Preflight:
 
 
 def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:
-    """A finding, where a leak is one in the columns that the teacher reads: the split has left out rows that are equal in the student's."""
+    """A finding as one of a distillation.
+
+    A leak is one in the columns that the teacher reads: the split has left out rows that are equal in the student's. Where the teacher was
+    trained on the rows, students can be chosen on others.
+    """
+    if finding.check == "own-rows" and finding.severity == "warning" and problem.validation is None:
+        return replace(finding, remedy=f"{finding.remedy} {CHOOSE_ON_OTHERS}")
     if finding.check != "leak" or finding.severity != "error" or problem.equal_by_chance:
         return finding
     shared, tested = finding.figure["shared rows"], finding.figure["test rows"]

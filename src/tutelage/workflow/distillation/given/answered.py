@@ -14,9 +14,10 @@ from tutelage.data.transfer import Munge
 from tutelage.softlabels.querying import check_size, query
 from tutelage.softlabels.recording import record
 from tutelage.workflow.distillation.folder import RunFolder
+from tutelage.workflow.distillation.given.draws import Places
 from tutelage.workflow.distillation.given.part import Part, part_of, units_of
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
-from tutelage.workflow.distillation.given.split import Places, Split, weighed_like
+from tutelage.workflow.distillation.given.split import Split, weighed_like
 from tutelage.workflow.feature_guards import check_features
 
 MADE_ROWS = 20_000
@@ -49,6 +50,7 @@ class Answered:
         more: rows without ground truth; None if there are none.
         notes: what the reader of the figures should know of them, as sentences.
         calibration: the rows on which the threshold of a cascade is calibrated; none without one.
+        validation: the rows that settings and students are chosen on; None where each seed draws its own from `given`.
     """
 
     given: Part
@@ -56,6 +58,7 @@ class Answered:
     more: MoreRows | None
     notes: tuple[str, ...] = ()
     calibration: Part | None = None
+    validation: Part | None = None
 
 
 def check_answerable(problem: Problem) -> None:
@@ -64,7 +67,7 @@ def check_answerable(problem: Problem) -> None:
     Raises:
         BadInput: too many classes. LabelMismatch: rows that were not recorded.
     """
-    for rows in (problem.given, problem.test, problem.pool):
+    for rows in (problem.given, problem.test, problem.validation, problem.pool):
         if rows is not None:
             check_size(as_rows(rows.asked).count, problem.form)
             if problem.is_recorded:
@@ -91,18 +94,19 @@ def answered_rows(problem: Problem, split: Split, folder: RunFolder, *, seed: in
     if units is not None:
         folder.settle_units()
     given = replace(given, units=units)
-    if problem.test is None:
-        test = given.take(split.test)
-    else:
-        answers = _answers(problem, "test", problem.test, folder)
-        test = part_of(problem.test, answers, problem.form, truth=problem.truths["test"], class_weights=weights)
-        test = replace(test, units=units)
+
+    def of(name: str, rows: RowSet) -> Part:
+        answers = _answers(problem, name, rows, folder)
+        return replace(part_of(rows, answers, problem.form, truth=problem.truths[name], class_weights=weights), units=units)
+
+    test = given.take(split.test) if problem.test is None else of("test", problem.test)
+    validation = None if problem.validation is None else of("validation", problem.validation)
     more = _more(problem, split, folder, seed=seed)
     if more is None:
         why = problem.cannot_make_rows
         notes.append(f"No rows were made for the teacher to label: {why}. Pass a pool of rows to see what more of them bring.")
     calibration = given.take(split.independent) if len(split.independent) else None
-    return Answered(given, test, more, tuple(notes), calibration)
+    return Answered(given, test, more, tuple(notes), calibration, validation)
 
 
 def more_rows(problem: Problem, split: Split) -> tuple[int, str]:

@@ -23,6 +23,7 @@ def problem_of_files(
     options: SourceOptions,
     *,
     test: AnyPath | None = None,
+    validation: AnyPath | None = None,
     pool: AnyPath | None = None,
     train: AnyPath | None = None,
     group: str | None = None,
@@ -37,6 +38,7 @@ def problem_of_files(
         file: the rows, with the roles of their columns.
         options: what the user declares about the teacher.
         test: a file of test rows.
+        validation: a file of rows that students are chosen on.
         pool: a file of rows without ground truth.
         train: a file of rows that the teacher was trained on.
         group: the column of rows that belong together; it is no feature. A pool may lack it.
@@ -64,19 +66,20 @@ def problem_of_files(
     def of(one: TableFile, role: str) -> RowSet:
         """The rows with what this set needs of them: a pool may lack the other columns, or have gaps in them."""
         rows, truth, weights = one.rows(), None, None
-        if role in ("given", "test"):
+        if role in ("given", "validation", "test"):
             truth, weights = one.truth_values(gaps=True), one.weights()
         elif role == "pool" and one.weight is not None and not one.is_empty(one.weight):
             weights = one.weights()
-        grouped = group is not None and (role in ("given", "test") or (role == "pool" and group in one.names))
+        grouped = group is not None and (role in ("given", "validation", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
-        timed = time is not None and (role == "given" or (role == "pool" and time in one.names and not one.is_empty(time)))
+        timed = time is not None and (role in ("given", "validation") or (role == "pool" and time in one.names and not one.is_empty(time)))
         times = moments(one.values(str(time))) if timed else None
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
 
     given = of(file, "given")
-    like = {"test": file, **dict.fromkeys(("pool", "train"), replace(file, truth=(), drop=(*file.drop, *file.truth)))}
-    others = {name: path for name, path in (("test", test), ("pool", pool), ("train", train)) if path is not None}
+    like = {"test": file, "validation": file, **dict.fromkeys(("pool", "train"), replace(file, truth=(), drop=(*file.drop, *file.truth)))}
+    paths = {"test": test, "validation": validation, "pool": pool, "train": train}
+    others = {name: path for name, path in paths.items() if path is not None}
     files = {name: in_columns_of(opened, like[name].sibling(path)) for name, path in others.items()}
     sets = {name: in_columns(given, of(one, name), str(one.path), teacher_too=False) for name, one in files.items()}
     found = labelled(
@@ -85,8 +88,9 @@ def problem_of_files(
         sets.get("pool"),
         opened.form,
         unlabelled=unlabelled,
-        what=(_column(file, file.path), _column(file, test)),
-        notes=(_note(file), _note(files.get("test", file))),
+        validation=sets.get("validation"),
+        what=(_column(file, file.path), _column(file, test), _column(file, validation)),
+        notes=(_note(file), _note(files.get("test", file)), _note(files.get("validation", file))),
     )
     return Problem(
         opened,
@@ -99,6 +103,7 @@ def problem_of_files(
         sets.get("train"),
         found.unlabelled,
         checked_class_weight(class_weight, opened.form, has_truth=found.given.truth is not None),
+        validation=found.validation,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,6 +36,8 @@ SAMPLE = 2000
 """Rows in which identifiers are searched."""
 REPEATED = 10
 """From so many rows for each distinct one, equal rows are taken for a chance of coarse columns, not for copies."""
+PARTS = (("truth", "the ground truth"), ("weights", "weights"), ("groups", "groups"), ("times", "times"))
+"""What rows may come with, and in words. The latest rows are tested on, so that test rows that are given need no times."""
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 """Years, months, days and moments, as texts."""
 
@@ -109,7 +111,7 @@ class Unlabelled:
         numbers: (rows,) their numbers among the given rows.
         names: (rows,) names of their content.
         of: number of given rows, with ground truth and without.
-        test: number of test rows without ground truth, which are left out.
+        test, validation: number of test and validation rows without ground truth, which are left out.
     """
 
     use: str
@@ -117,12 +119,14 @@ class Unlabelled:
     names: Names
     of: int
     test: int = 0
+    validation: int = 0
 
     @property
     def left_out(self) -> dict[str, int]:
         """The rows that are left out, as counts."""
         given = {"without ground truth": len(self.numbers)} if self.use == "drop" else {}
-        return {**given, **({"of the test, without ground truth": self.test} if self.test else {})}
+        others = {"test": self.test, "validation": self.validation}
+        return {**given, **{f"of the {name}, without ground truth": count for name, count in others.items() if count}}
 
     @property
     def note(self) -> str:
@@ -148,6 +152,7 @@ class Problem:
         class_weight: what `checked_class_weight` returned: "balanced" or the weight of every class, which multiplies that of its rows; None
             if all classes weigh the same.
         values: the names of several values in memory; empty if they have none.
+        validation: rows that settings and students are chosen on; None if each seed draws its own from `given`.
     """
 
     teacher: Teacher
@@ -161,19 +166,20 @@ class Problem:
     unlabelled: Unlabelled | None = None
     class_weight: ClassWeight = None
     values: tuple[str, ...] = ()
+    validation: RowSet | None = None
 
     @cached_property
     def names(self) -> dict[str, Names]:
         """(rows,) content names of the student's rows of each set that there is: rows that differ in identifiers alone are equal."""
         some = np.random.default_rng(0).permutation(self.given.count)[:SAMPLE]
         without = tuple(identifiers(taken(self.given.rows, np.sort(some))))
-        sets = {"given": self.given, "test": self.test, "pool": self.pool, "seen": self.seen}
+        sets = {"given": self.given, "test": self.test, "validation": self.validation, "pool": self.pool, "seen": self.seen}
         return {name: names_of(one.rows, without=without) for name, one in sets.items() if one is not None}
 
     @cached_property
     def truths(self) -> dict[str, Floats | None]:
-        """(rows, columns) the ground truth of "given" and "test" in the form of the answers; None where it is not known."""
-        sets = {"given": self.given, "test": self.test}
+        """(rows, columns) the ground truth of "given", "test" and "validation" in the form of the answers; None where it is not known."""
+        sets = {"given": self.given, "test": self.test, "validation": self.validation}
         return {
             name: None if one is None or one.truth is None else self.form.truth_as_answers(one.truth, one.count)
             for name, one in sets.items()
@@ -210,7 +216,7 @@ class Problem:
     @property
     def every_asked(self) -> list[Any]:
         """All rows that the teacher is asked, of every set, where they are texts."""
-        sets = [one.asked for one in (self.given, self.test, self.pool) if one is not None]
+        sets = [one.asked for one in (self.given, self.test, self.validation, self.pool) if one is not None]
         return [text for rows in sets for text in texts_of(rows.part(0, rows.count))]
 
     @property
@@ -255,19 +261,26 @@ class Problem:
         return as_rows(self.given.rows).schema if text is None else Schema((Column(text, "text"),))
 
     def __post_init__(self) -> None:
-        if self.test is not None and (self.test.truth is None) != (self.given.truth is None):
-            having, lacking = ("the rows", "the test rows") if self.has_truth else ("the test rows", "the rows")
-            raise BadInput(f"{having} come with the ground truth and {lacking} without; pass it for both, or for neither.")
-        if self.test is not None and (self.test.weights is None) != (self.given.weights is None):
-            having, lacking = ("the rows", "the test rows") if self.test.weights is None else ("the test rows", "the rows")
-            raise BadInput(f"{having} come with weights and {lacking} without; pass weights for both, or for neither.")
-        if self.test is not None and (self.test.groups is None) != (self.given.groups is None):
-            having, lacking = ("the rows", "the test rows") if self.test.groups is None else ("the test rows", "the rows")
-            raise BadInput(f"{having} come with groups and {lacking} without; pass groups for both, or for neither.")
+        for name, rows, parts in (("test", self.test, PARTS[:3]), ("validation", self.validation, PARTS)):
+            if rows is not None:
+                _check_parts(self.given, rows, f"the {name} rows", parts)
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
         refuse_named_classes(self.given.rows, self.form, self.asked_columns)
         _ = self.truths  # refuses classes unknown to the teacher, before it is asked
+
+
+def _check_parts(given: RowSet, other: RowSet, name: str, parts: Iterable[tuple[str, str]]) -> None:
+    """Refuse rows to test or validate on that come with other parts than the given ones.
+
+    Raises:
+        BadInput: they do.
+    """
+    for attribute, part in parts:
+        if (getattr(given, attribute) is None) != (getattr(other, attribute) is None):
+            having, lacking = (name, "the rows") if getattr(given, attribute) is None else ("the rows", name)
+            passed = "it" if attribute == "truth" else part
+            raise BadInput(f"{having} come with {part} and {lacking} without; pass {passed} for both, or for neither.")
 
 
 def refuse_positions(form: AnswerForm) -> None:

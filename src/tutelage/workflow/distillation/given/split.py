@@ -15,20 +15,18 @@ from tutelage.core.identity.hashing import content_hash
 from tutelage.data.row_names import Names
 from tutelage.losses.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.calibration import CALIBRATION_SHARE, calibration_notes, check_calibration, independent
+from tutelage.workflow.distillation.given.draws import Places, codes, drawn, latest
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
-from tutelage.workflow.distillation.given.strata import drawn_by_class
 
 TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.2
 """Of the rows that are neither tested nor calibrated on."""
-TIMED_SHARE = 0.8
-"""Of the rows before the validation rows, where times order them: each seed trains on its own draw, as random splits give it."""
+OWN_SHARE = 0.8
+"""Of the rows to train on, where all seeds have the same validation rows: each trains on its own draw, as random splits give it."""
 FEWEST = 20
 """Rows of the smallest part."""
 REMOVED_SHARE = 0.2
 """More rows than this left out of training are named in a note."""
-
-Places = NDArray[np.intp]
 
 
 def _none() -> Places:
@@ -45,6 +43,7 @@ class Split:
         calibration: places among the given rows that are held back to calibrate the threshold of a cascade; none without one.
         independent: those of them that the threshold is calibrated on: all, or one of each group.
         pool: places among the rows of the pool.
+        validation: places among the validation rows; none where each seed draws its own among those for development.
         removed: rows left out of training and validation, and why, as counts.
         repeated: number of test rows that repeat another test row; each counts, and intervals take them for rows of their own.
         seen: number of test rows that the teacher was trained on; None if its training rows are not known.
@@ -68,6 +67,7 @@ class Split:
     notes: tuple[str, ...] = ()
     calibration: Places = field(default_factory=_none)
     independent: Places = field(default_factory=_none)
+    validation: Places = field(default_factory=_none)
 
     def fingerprint(self, problem: Problem, *, seed: int) -> str:
         """What tells this split, and how its seeds draw from it, from that of another version of this package."""
@@ -94,24 +94,26 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
         test, development = np.arange(problem.test.count), np.arange(given.count)
         test_names, how = names["test"], "The test rows were given."
     else:
-        development, test, how = _drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
+        development, test, how = drawn(problem, np.arange(given.count), TEST_SHARE, seed=seed)
         test_names = names["given"][test]
     test_groups = None if given.groups is None else (given.groups[test] if problem.test is None else problem.test.groups)
     calibration = _none()
     if cascade is not None and len(development):
-        development, calibration, _ = _drawn(problem, development, CALIBRATION_SHARE, seed=seed, keep_one=False)
+        development, calibration, _ = drawn(problem, development, CALIBRATION_SHARE, seed=seed, keep_one=False)
     counted = independent(problem, calibration, seed=seed)
     if cascade is not None:
         check_calibration(problem, len(counted), cascade)
     removed = {} if problem.unlabelled is None else problem.unlabelled.left_out
     all_rows = len(development)
     development = _kept(problem, development, test_names, test_groups, calibration, removed)
-    pool = _pool(problem, development, test_names, test_groups, removed, calibration, seed=seed)
+    validation = _apart(problem, "validation", problem.validation, test_names, test_groups, calibration, removed)
+    development = _not_validated_on(problem, development, validation, removed)
+    pool = _pool(problem, development, validation, test_names, test_groups, removed, calibration, test, seed=seed)
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
     left_out = all_rows - len(development)
     notes = (
-        *_notes(problem, left_out=left_out, of=all_rows, equal="test rows" if cascade is None else "test or calibration rows"),
+        *_notes(problem, left_out=left_out, of=all_rows, cascade=cascade is not None),
         *calibration_notes(problem, len(calibration), counted),
     )
     truth = problem.truths["given"]
@@ -123,7 +125,9 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     )
     weights = row_weights(given.weights, class_weights, truth)
     own, how = problem.test is not None, how + _untested(problem, test)
-    found = Split(development, test, pool, removed, repeated, seen, own, how, weights, class_weights, notes, calibration, counted)
+    found = Split(
+        development, test, pool, removed, repeated, seen, own, how, weights, class_weights, notes, calibration, counted, validation
+    )
     _check_counts(problem, found, seed=seed)
     return found
 
@@ -152,46 +156,88 @@ def _kept(
     return places
 
 
+def _not_validated_on(problem: Problem, places: Places, validation: Places, removed: dict[str, int]) -> Places:
+    """The rows that may be trained on, where rows to validate on were given; those that may not are counted in `removed`."""
+    given, own = problem.given, problem.validation
+    if own is None:
+        return places
+    same = _equal(problem, problem.names["given"][places], problem.names["validation"][validation])
+    removed["equal to a validation row"] = int(same.sum())
+    places = places[~same]
+    if given.groups is not None and own.groups is not None:
+        shared = _shared(given.groups[places], own.groups[validation])
+        removed["in the group of a validation row"] = int(shared.sum())
+        places = places[~shared]
+    return places
+
+
+def _apart(
+    problem: Problem,
+    name: str,
+    rows: RowSet | None,
+    test_names: Names,
+    test_groups: NDArray[Any] | None,
+    calibration: Places,
+    removed: dict[str, int],
+) -> Places:
+    """Places among the rows of the pool, or of those given to validate on, that are apart from the rows to test and calibrate on.
+
+    The others are counted in `removed`.
+    """
+    given = problem.given
+    places = np.arange(0 if rows is None else rows.count)
+    if rows is None:
+        return places
+    in_test = _equal(problem, problem.names[name], test_names)
+    removed[f"of the {name}, equal to a test row"] = int(in_test.sum())
+    places = places[~in_test]
+    if rows.groups is not None:
+        shared = _shared(rows.groups[places], test_groups)
+        removed[f"of the {name}, in the group of a test row"] = int(shared.sum())
+        places = places[~shared]
+    if len(calibration):
+        held_back = _equal(problem, problem.names[name][places], problem.names["given"][calibration])
+        if rows.groups is not None and given.groups is not None:
+            held_back |= _shared(rows.groups[places], given.groups[calibration])
+        removed[f"of the {name}, equal to a calibration row or in its group"] = int(held_back.sum())
+        places = places[~held_back]
+    return places
+
+
 def _pool(
     problem: Problem,
     development: Places,
+    validation: Places,
     test_names: Names,
     test_groups: NDArray[Any] | None,
     removed: dict[str, int],
     calibration: Places,
+    test: Places,
     *,
     seed: int,
 ) -> Places:
     """Places among the rows of the pool that may be learnt from; those that may not are counted in `removed`.
 
     Where times order the rows, the teacher is not asked what comes later than the rows that students learn from: all seeds are validated
-    on the same latest rows, and those of the pool come before them.
+    on the same rows, and those of the pool come before them and before the test rows that are drawn.
     """
     given, pool = problem.given, problem.pool
-    places = np.arange(0 if pool is None else pool.count)
-    if pool is None:
-        return places
-    in_test = _equal(problem, problem.names["pool"], test_names)
-    removed["of the pool, equal to a test row"] = int(in_test.sum())
-    places = places[~in_test]
-    if pool.groups is not None:
-        shared = _shared(pool.groups[places], test_groups)
-        removed["of the pool, in the group of a test row"] = int(shared.sum())
-        places = places[~shared]
-    if len(calibration):
-        held_back = _equal(problem, problem.names["pool"][places], problem.names["given"][calibration])
-        if pool.groups is not None and given.groups is not None:
-            held_back |= _shared(pool.groups[places], given.groups[calibration])
-        removed["of the pool, equal to a calibration row or in its group"] = int(held_back.sum())
-        places = places[~held_back]
-    if pool.times is not None and given.times is not None and len(development):
-        validation = _drawn(problem, development, VALIDATION_SHARE, seed=seed)[1]
-        times = given.times[validation]
-        border = times.min() if given.groups is None else _latest(times, _codes(given.groups[validation])).min()
-        late = np.asarray(pool.times[places] >= border, dtype=bool)
+    places = _apart(problem, "pool", pool, test_names, test_groups, calibration, removed)
+    if pool is not None and pool.times is not None and given.times is not None and len(development):
+        if problem.validation is None:
+            borders = [_first_of(given, drawn(problem, development, VALIDATION_SHARE, seed=seed)[1])]
+        else:
+            borders = [_first_of(problem.validation, validation), *([_first_of(given, test)] if problem.test is None else [])]
+        late = pool.times[places] >= min(borders)
         removed["of the pool, not before the rows to validate and test on"] = int(late.sum())
         places = places[~late]
     return places
+
+
+def _first_of(rows: RowSet, places: Places) -> Any:
+    """When the first of some rows was seen; of rows in groups, when the first group ended."""
+    times = np.asarray(rows.times)[places]
+    return times.min() if rows.groups is None else latest(times, codes(rows.groups[places])).min()
 
 
 def _equal(problem: Problem, names: Names, others: Names) -> NDArray[np.bool_]:
@@ -204,7 +250,7 @@ def _shared(groups: NDArray[Any], others: NDArray[Any] | None) -> NDArray[np.boo
     return np.zeros(len(groups), dtype=bool) if others is None else np.isin(groups.astype(str), others.astype(str))
 
 
-def _notes(problem: Problem, *, left_out: int, of: int, equal: str) -> Iterator[str]:
+def _notes(problem: Problem, *, left_out: int, of: int, cascade: bool) -> Iterator[str]:
     if problem.unlabelled is not None and len(problem.unlabelled.numbers):
         yield problem.unlabelled.note
     if problem.equal_by_chance:
@@ -214,18 +260,23 @@ def _notes(problem: Problem, *, left_out: int, of: int, equal: str) -> Iterator[
             "will equal old ones. If they are copies of rows, drop them."
         )
     if left_out > REMOVED_SHARE * of:
+        own = problem.validation is not None
+        others = " or ".join(["test", *(["calibration"] if cascade else []), *(["validation"] if own else [])])
+        of_what, pass_other = ("training", "test and validation") if own else ("training and validation", "test")
         yield (
-            f"{left_out:,} of {of:,} rows were left out of training and validation, as they are equal to {equal} or in their groups: "
-            "students learn from fewer rows than they could. Drop repeated rows, or pass other test rows."
+            f"{left_out:,} of {of:,} rows were left out of {of_what}, as they are equal to {others} rows or in their groups: students "
+            f"learn from fewer rows than they could. Drop repeated rows, or pass other {pass_other} rows."
         )
     if problem.given.groups is not None and problem.pool is not None and problem.pool.groups is None:
         yield "The rows of the pool come without groups: some may belong to groups that are tested on."
     if problem.given.times is not None and problem.pool is not None and problem.pool.times is None:
         yield "The rows of the pool come without times: some may be later than rows that are validated and tested on."
-    if problem.given.times is not None:
+    if problem.validation is not None or problem.given.times is not None:
+        latest_rows = f"on the latest {VALIDATION_SHARE:.0%} of the rows not tested on", "of those before"
+        on, others = ("on the rows given for it", "of the others") if problem.validation is not None else latest_rows
         yield (
-            f"All seeds are validated on the latest {VALIDATION_SHARE:.0%} of the rows not tested on, and each is trained on its own "
-            f"{TIMED_SHARE:.0%} of those before: the spread over seeds is that of such draws."
+            f"All seeds are validated {on}, and each is trained on its own {OWN_SHARE:.0%} {others}: the spread over seeds is that of such "
+            "draws."
         )
 
 
@@ -245,6 +296,8 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
     tested = found.weights if test is None else row_weights(test.weights, found.class_weights, problem.truths["test"])
     _check_weights(tested, found.test, "test")
     _check_weights(found.weights, found.development, "train")
+    if problem.validation is not None:
+        _check_weights(_validation_weights(problem.validation, problem, found), found.validation, "validate")
     train, validation = parts_of(problem, found, seed=seed)
     if min(len(train), len(validation)) < FEWEST * VALIDATION_SHARE:
         counts = f"{len(train):,} rows to train on and {len(validation):,} to validate on"
@@ -263,24 +316,34 @@ def _check_weights(weights: Floats | None, places: Places, purpose: str) -> None
 
 
 def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Places]:
-    """Training and validation rows of one seed: places among the given rows, without equal rows on both sides.
+    """Training and validation rows of one seed, without equal rows on both sides: places among the given rows, or for validation among
+    the validation rows if there are any.
 
-    Where times order the rows, all seeds validate on the latest, and each trains on its own draw of those before.
+    Where times order the rows, all seeds validate on the latest, and each trains on its own draw of those before; likewise where the
+    validation rows were given.
 
     Raises:
         BadInput: all rows of a part weigh nothing.
     """
-    given = problem.given
-    train, validation, _ = _drawn(problem, found.development, VALIDATION_SHARE, seed=seed)
-    train = train[~_equal(problem, problem.names["given"][train], problem.names["given"][validation])]
-    if given.times is not None:
-        units = np.arange(len(train)) if given.groups is None else _codes(given.groups[train])
-        drawn = np.random.default_rng(seed).permutation(units.max(initial=-1) + 1)
-        train = train[np.isin(units, drawn[: max(1, round(TIMED_SHARE * len(drawn)))])]
-    for purpose, places in (("train", train), ("validate", validation)):
-        if found.weights is not None and len(places) and not found.weights[places].any():
+    given, own = problem.given, problem.validation
+    if own is None:
+        train, validation, _ = drawn(problem, found.development, VALIDATION_SHARE, seed=seed)
+    else:
+        train, validation = found.development, found.validation
+    train = train[~_equal(problem, problem.names["given"][train], _names_to_validate(problem)[validation])]
+    if given.times is not None or own is not None:
+        units = np.arange(len(train)) if given.groups is None else codes(given.groups[train])
+        order = np.random.default_rng(seed).permutation(units.max(initial=-1) + 1)
+        train = train[np.isin(units, order[: max(1, round(OWN_SHARE * len(order)))])]
+    validated = found.weights if own is None else _validation_weights(own, problem, found)
+    for purpose, places, weights in (("train", train, found.weights), ("validate", validation, validated)):
+        if weights is not None and len(places) and not weights[places].any():
             raise BadInput(f"all {len(places):,} rows to {purpose} on with seed {seed} weigh 0; leave out the rows that weigh nothing.")
     return train, validation
+
+
+def _validation_weights(own: RowSet, problem: Problem, found: Split) -> Floats | None:
+    return row_weights(own.weights, found.class_weights, problem.truths["validation"])
 
 
 def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
@@ -294,60 +357,16 @@ def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
 
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:
     """For each row of the pool in a split, whether it differs from all validation rows of one seed, and is in the group of none."""
-    names, given = problem.names, problem.given
-    out = _equal(problem, names["pool"][found.pool], names["given"][validation])
-    if problem.pool is not None and problem.pool.groups is not None and given.groups is not None:
-        out |= _shared(problem.pool.groups[found.pool], given.groups[validation])
+    rows = problem.given if problem.validation is None else problem.validation
+    out = _equal(problem, problem.names["pool"][found.pool], _names_to_validate(problem)[validation])
+    if problem.pool is not None and problem.pool.groups is not None and rows.groups is not None:
+        out |= _shared(problem.pool.groups[found.pool], rows.groups[validation])
     return ~out
 
 
-def _drawn(problem: Problem, places: Places, share: float, *, seed: int, keep_one: bool = True) -> tuple[Places, Places, str]:
-    """Some of the given rows in a larger and a smaller part, each in order, and how they were drawn.
-
-    Where they are drawn by class, one row of each at least stays in the larger part, so that it can be learnt, unless `keep_one` is False:
-    a rate is proven on a draw that leaves nothing out.
-    """
-    given, count = problem.given, len(places)
-    if given.times is not None:
-        times, how = given.times[places], ""
-        if given.groups is not None:
-            times, how = _latest(times, _codes(given.groups[places])), ", by the latest row of each group,"
-        border = np.sort(times, kind="stable")[min(round((1 - share) * count), count - 1)]  # rows of one moment stay together
-        late = times >= border
-        return places[~late], places[late], f"The latest {late.mean():.0%} of the rows{how} are for the test."
-    random = np.random.default_rng(seed)
-    if given.groups is not None:
-        codes = _codes(given.groups[places])
-        drawn = random.permutation(codes.max() + 1)[: max(1, round(share * (codes.max() + 1)))]
-        chosen = np.isin(codes, drawn)
-        return places[~chosen], places[chosen], f"{share:.0%} of the groups were drawn for the test."
-    classes = _strata(problem, places)
-    if classes is not None and count:
-        chosen = drawn_by_class(classes, share, random, keep_one=keep_one)
-        return places[~chosen], places[chosen], f"{chosen.mean():.0%} of the rows were drawn for the test, stratified by class."
-    chosen = random.permutation(count) < round(share * count)
-    return places[~chosen], places[chosen], f"{share:.0%} of the rows were drawn for the test."
-
-
-def _codes(groups: NDArray[Any]) -> Places:
-    """(rows,) the number of each row's group."""
-    return np.unique(groups.astype(str), return_inverse=True)[1]
-
-
-def _latest(times: NDArray[Any], codes: Places) -> NDArray[Any]:
-    """(rows,) for each row, the latest time of its group."""
-    order = np.argsort(times, kind="stable")
-    last = np.empty(codes.max(initial=-1) + 1, dtype=times.dtype)
-    last[codes[order]] = times[order]  # of repeated places, the last assigned value stays
-    return last[codes]
-
-
-def _strata(problem: Problem, places: Places) -> Places | None:
-    """Classes to stratify by; None for values and for several labels."""
-    truth = problem.given.truth
-    if truth is None or problem.form.task not in ("binary", "multiclass"):
-        return None
-    return np.unique(truth[places].astype(str), return_inverse=True)[1]
+def _names_to_validate(problem: Problem) -> Names:
+    """The content names of the rows among which validation rows have their places."""
+    return problem.names["given" if problem.validation is None else "validation"]
 
 
 def _untested(problem: Problem, test: Places) -> str:

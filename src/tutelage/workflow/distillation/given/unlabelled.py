@@ -27,7 +27,7 @@ class Labelled:
     """Sets of rows of which all that are trained, validated and tested on have a ground truth.
 
     Attributes:
-        given, test, pool: the sets.
+        given, test, validation, pool: the sets.
         unlabelled: what became of the others; None if there are none.
     """
 
@@ -35,6 +35,7 @@ class Labelled:
     test: RowSet | None
     pool: RowSet | None
     unlabelled: Unlabelled | None = None
+    validation: RowSet | None = None
 
 
 def labelled(
@@ -44,8 +45,9 @@ def labelled(
     form: AnswerForm,
     *,
     unlabelled: Any,
-    what: tuple[str, str] = ("y", "y of the test"),
-    notes: tuple[str, str] = ("", ""),
+    validation: RowSet | None = None,
+    what: tuple[str, str, str] = ("y", "y of the test", "y of the validation"),
+    notes: tuple[str, str, str] = ("", "", ""),
 ) -> Labelled:
     """Sets of rows without gaps in their ground truth.
 
@@ -55,8 +57,9 @@ def labelled(
         pool: rows without ground truth; None if there are none.
         form: of the teacher's answers.
         unlabelled: "pool" to let the teacher label such rows, as rows of the pool, "drop" to leave them out, None to refuse them. Test
-            rows are left out in both cases.
-        what: where the ground truth is from, of the rows and of the test rows, for messages.
+            rows are left out in both cases, and so are validation rows.
+        validation: rows that students are chosen on; None if they are drawn from the given ones.
+        what: where the ground truth is from, of the rows, the test rows and the validation rows, for messages.
         notes: what else is said of gaps in them.
 
     Raises:
@@ -66,10 +69,12 @@ def labelled(
     if given.truth is None:
         if use is not None:
             raise BadInput(f"unlabelled is {use!r}, and no ground truth is given; leave it out, or pass the ground truth.")
-        return Labelled(given, test, pool)
-    gaps = missing_truth(given.truth, form.classes)
-    test_gaps = np.zeros(0, dtype=bool) if test is None or test.truth is None else missing_truth(test.truth, form.classes)
-    for of, lacking, note in ((what[0], gaps, notes[0]), (what[1], test_gaps, notes[1])):
+        return Labelled(given, test, pool, None, validation)
+    every = [
+        np.zeros(0, dtype=bool) if one is None or one.truth is None else missing_truth(one.truth, form.classes)
+        for one in (given, test, validation)
+    ]
+    for of, lacking, note in zip(what, every, notes, strict=True):
         if lacking.any() and use is None:
             raise BadInput(
                 f"{of} lacks the ground truth of {lacking.sum():,} of {len(lacking):,} rows (first: row {int(lacking.argmax())}). Fill "
@@ -77,20 +82,23 @@ def labelled(
             )
         if len(lacking) and lacking.all():
             raise BadInput(f"{of} holds no ground truth at all; leave it out, or pass the column that has it.{note}")
-    if not gaps.any() and not test_gaps.any():
-        return Labelled(given, test, pool)
+    gaps, test_gaps, validation_gaps = every
+    if not any(map(np.any, every)):
+        return Labelled(given, test, pool, None, validation)
     without = np.flatnonzero(gaps)
     names = row_names(taken(given.rows, without)) if len(without) else np.zeros(0, dtype=np.uint64)
-    found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()))
+    found = Unlabelled(str(use), without, names, given.count, int(test_gaps.sum()), int(validation_gaps.sum()))
     if use == "pool" and len(without):
         pool = _followed(pool, replace(given.take(without), truth=None))
-    known = _known(given, gaps) if len(without) else given
-    tested = _known(test, test_gaps) if test is not None and test_gaps.any() else test
-    return Labelled(known, tested, pool, found)
+    tested = None if test is None else _known(test, test_gaps)
+    chosen_on = None if validation is None else _known(validation, validation_gaps)
+    return Labelled(_known(given, gaps), tested, pool, found, chosen_on)
 
 
 def _known(rows: RowSet, gaps: NDArray[np.bool_]) -> RowSet:
     """The rows with a ground truth, which has the type that it would have had without gaps."""
+    if not gaps.any():
+        return rows
     found = rows.take(np.flatnonzero(~gaps))
     return replace(found, truth=target_array(found.truth.tolist())) if found.truth is not None and found.truth.dtype.kind == "O" else found
 

@@ -26,7 +26,7 @@ from tutelage.workflow.distillation.folder import REMEDY, RunFolder
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 from tutelage.workflow.distillation.given.split import Split
 from tutelage.workflow.distillation.plan import Plan
-from tutelage.workflow.evaluate import CALIBRATION, DEVELOPMENT, POOL
+from tutelage.workflow.evaluate import CALIBRATION, DEVELOPMENT, POOL, VALIDATION
 from tutelage.workflow.train import file_entry, row_shape
 
 RESULTS, FIGURES, PLAYGROUND, PAGE = "results.json", "figures.json", "playground.json", "report.html"
@@ -58,7 +58,7 @@ def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Fin
         "environment": environment(),
         "columns": summarise_columns(_summarised(rows), names or (("text",) if isinstance(rows, list) else ())),
         "file": file_entry(path),
-        "trained_on": [DEVELOPMENT, POOL] if chosen.arm.more_rows else [DEVELOPMENT],
+        "trained_on": [DEVELOPMENT, *([VALIDATION] if len(split.validation) else []), *([POOL] if chosen.arm.more_rows else [])],
         "seeds": [{"name": name, "sha256": sha256_of(folder.path / name)} for name in chosen.files],
         "warnings": [],
         "seconds": dict(found.seconds),
@@ -70,18 +70,20 @@ def write_student(folder: RunFolder, problem: Problem, split: Split, chosen: Fin
 def write_split(folder: RunFolder, problem: Problem, split: Split) -> None:
     """Write split.parquet: for each row given its number, the name of its content, and what it was for.
 
-    Of each seed, the validation rows are drawn among the rows for development.
+    Of each seed, the validation rows are drawn among the rows for development, unless they were given.
     """
     given = np.full(problem.given.count, "left out", dtype=object)
     given[split.development] = DEVELOPMENT
     given[split.calibration] = CALIBRATION
-    sources = {"rows": problem.given, "test rows": problem.test}
     if problem.test is None:
         given[split.test] = "test"
+    validated = np.full(0 if problem.validation is None else problem.validation.count, "left out", dtype=object)
+    validated[split.validation] = VALIDATION
+    tested = np.full(len(split.test), "test", dtype=object)
+    sources = {"rows": (problem.given, given), "test rows": (problem.test, tested), "validation rows": (problem.validation, validated)}
     tables = [] if problem.pool is None else [_pool_table(problem, problem.pool, split)]
-    for source, rows in sources.items():
+    for source, (rows, part) in sources.items():
         if rows is not None:
-            part = given if source == "rows" else np.full(rows.count, "test", dtype=object)
             columns: dict[str, Any] = {
                 "source": np.full(rows.count, source, dtype=object),
                 "row": np.arange(rows.count) if rows.numbers is None else rows.numbers,

@@ -9,7 +9,7 @@ from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 def provenance_of(problem: Problem) -> dict[str, Any]:
     """The teacher with its fingerprint, and each set of rows with the name of its content, as plain JSON values."""
-    sets = {"data": problem.given, "test data": problem.test, "pool": problem.pool}
+    sets = {"data": problem.given, "validation data": problem.validation, "test data": problem.test, "pool": problem.pool}
     source = problem.source or {}
     return {
         "teacher": problem.teacher_name,

@@ -206,9 +206,10 @@ def _rows(problem: Problem, split: Split, answered: Answered, full: Prepared) ->
     """The number of rows of each part, and where they are from."""
     more = answered.more
     return {
-        "development": len(split.development),
+        "development": len(split.development) + len(split.validation),
         "train": full.train.count,
         "validation": full.validation.count,
+        "own_validation": problem.validation is not None,
         "test": answered.test.count,
         "calibration": 0 if answered.calibration is None else answered.calibration.count,
         "more": 0 if more is None else more.part.count,

@@ -14,9 +14,10 @@ from tutelage.core.answers import AnswerForm
 from tutelage.data.schema import Schema
 from tutelage.search.families import numbers_in_a_row
 from tutelage.workflow.distillation.given.answered import Answered
+from tutelage.workflow.distillation.given.draws import Places
 from tutelage.workflow.distillation.given.part import Part
 from tutelage.workflow.distillation.given.problem import Problem
-from tutelage.workflow.distillation.given.split import Places, Split, not_validated, parts_of
+from tutelage.workflow.distillation.given.split import Split, not_validated, parts_of
 from tutelage.workflow.distillation.plan import SEARCH_CELLS
 from tutelage.workflow.distillation.searching.training import Prepared
 from tutelage.workflow.distillation.searching.words import WordCounts
@@ -59,7 +60,8 @@ class Drawn:
     """Which rows are for one purpose, by their places.
 
     Attributes:
-        train, validation: among the given rows.
+        train: among the given rows.
+        validation: among those given to validate on, or else among the given rows.
         more: among the rows without ground truth; None if there are none.
     """
 
@@ -78,6 +80,7 @@ class DevelopmentRows:
         given: the given rows.
         more: rows without ground truth; None if there are none.
         draws: which of them are for what.
+        own: the rows given to validate on; None if validation rows are drawn from the given ones.
     """
 
     form: AnswerForm
@@ -85,6 +88,7 @@ class DevelopmentRows:
     given: Part
     more: Part | None
     draws: Mapping[Purpose, Drawn]
+    own: Part | None = None
     _last: dict[Purpose, Prepared] = field(default_factory=dict, repr=False)
     _lock: Any = field(default_factory=RLock, repr=False)
 
@@ -106,7 +110,7 @@ class DevelopmentRows:
         draws: dict[Purpose, Drawn] = {one: draw.of_seed(one) for one in range(seeds)}
         draws |= {SEARCHED: draw.for_search(), LOOKED_AT: draw.for_first_look()}
         more = None if answered.more is None else answered.more.part
-        return cls(problem.form, problem.schema, answered.given, more, draws)
+        return cls(problem.form, problem.schema, answered.given, more, draws, answered.validation)
 
     def more_learnt(self, seeds: Iterable[int] | None = None) -> tuple[int, ...]:
         """How many of the rows without ground truth each seed learns from: fewer than there are; all seeds if none are named."""
@@ -119,23 +123,33 @@ class DevelopmentRows:
             if purpose not in self._last:
                 self._last.clear()  # freed before the next are made
                 drawn = self.draws[purpose]
-                train, validation = self.given.take(drawn.train), self.given.take(drawn.validation)
+                train, validation = self.given.take(drawn.train), self._validated.take(drawn.validation)
                 more = None if self.more is None or drawn.more is None else self.more.take(drawn.more)
                 text = isinstance(train.rows, list)
                 prepared = Prepared(self.form, train, validation, more, self.schema, text)
                 if text and isinstance(purpose, int):  # a search takes few of the texts: to count all would take longer
                     counts, learnt = self._words
-                    places = {"train": np.searchsorted(learnt, drawn.train), "validation": np.searchsorted(learnt, drawn.validation)}
+                    validated = np.searchsorted(learnt, drawn.validation) if self.own is None else len(learnt) + drawn.validation
+                    places = {"train": np.searchsorted(learnt, drawn.train), "validation": validated}
                     prepared = replace(prepared, words=counts, places=places)
                 self._last[purpose] = prepared
             return self._last[purpose]
 
     @cached_property
     def _words(self) -> tuple[WordCounts, Places]:
-        """The words of the texts that any seed trains or validates on, and the places of these texts, ascending."""
+        """The words of the texts that any seed trains or validates on, and the places of these texts among the given ones, ascending.
+
+        Texts given to validate on follow them.
+        """
         drawn = [one for purpose, one in self.draws.items() if isinstance(purpose, int)]
-        learnt = np.unique(np.concatenate([places for one in drawn for places in (one.train, one.validation)]))
-        return WordCounts(self.given.take(learnt).rows), learnt
+        validated = [one.validation for one in drawn] if self.own is None else []
+        learnt = np.unique(np.concatenate([*(one.train for one in drawn), *validated]))
+        return WordCounts([*self.given.take(learnt).rows, *([] if self.own is None else self.own.rows)]), learnt
+
+    @property
+    def _validated(self) -> Part:
+        """The rows among which validation rows have their places."""
+        return self.given if self.own is None else self.own
 
     def __getstate__(self) -> dict[str, Any]:
         return {**{name: value for name, value in self.__dict__.items() if name != "_words"}, "_last": {}, "_lock": None}
@@ -176,7 +190,8 @@ class _Draw:
             return None
         if more.made_from is None:
             return np.flatnonzero(not_validated(self.problem, self.split, validation))
-        return np.flatnonzero(~np.isin(more.made_from, validation).any(axis=1))
+        own = self.problem.validation is not None  # of which no rows are made
+        return np.flatnonzero(~np.isin(more.made_from, np.arange(0) if own else validation).any(axis=1))
 
     def _some(self, places: Places, most: int) -> Places:
         return places[np.random.default_rng(self.seed).permutation(len(places))[:most]]

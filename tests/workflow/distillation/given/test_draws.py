@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tutelage.workflow.distillation.given.strata import drawn_by_class
+from tutelage.workflow.distillation.given.draws import drawn_by_class
 
 
 def drawn_of(sizes, seed=0, *, share=0.2, keep_one=True):

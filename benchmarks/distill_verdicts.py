@@ -76,7 +76,7 @@ def verdict_of(kind: str, seed: int, into: Path) -> str:
     skipped = Preflight((), "", 0, 0, 0)
     pooled = None if kind == "equal" else X[pool]
     with ExitStack() as patched:
-        for figure in ("size", "latency"):
+        for figure in ("file", "latency"):
             patched.enter_context(mock.patch.object(Judge, figure, return_value=None))
         if kind != "planted":
             patched.enter_context(mock.patch.object(distillation, "preflight", return_value=skipped))

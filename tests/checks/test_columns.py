@@ -61,6 +61,7 @@ def test_the_truth_as_a_feature_is_found(column, graded):
     assert not any(finding.check == "truth-as-feature" for finding in check_columns(sample(FRAME.assign(outcome=column), None)))
 
 
+@pytest.mark.exhaustive
 def test_a_test_row_under_another_identifier_is_a_leak():
     test = FRAME.iloc[:100].assign(id=[f"t{index}" for index in range(100)])
     found = preflight(FOREST, FRAME, Y, test=test)

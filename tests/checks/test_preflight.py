@@ -181,6 +181,7 @@ def test_a_teacher_that_is_right_by_construction_gives_no_error(kind, classes):
             assert {finding.check for finding in found.of("warning")} <= {"accuracy", "labels-known"}, str(found)
 
 
+@pytest.mark.exhaustive
 def test_the_columns_to_drop_may_come_from_a_generator():
     frame, labels = frame_of()
     teacher = CustomTeacher(lambda rows: np.zeros((len(rows), 2)), AnswerForm("logits", "binary", ("buy", "leave")))

@@ -41,6 +41,7 @@ def test_one_training_is_compared_over_rows(distilled, flowers, capsys):
     assert "over test rows" in found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")
 def test_rows_that_a_student_was_trained_on_are_counted(distilled, flowers, capsys):
     split = pd.read_parquet(f"{distilled[0]}/split.parquet")
@@ -53,6 +54,7 @@ def test_rows_that_a_student_was_trained_on_are_counted(distilled, flowers, caps
     assert f"{count} of these rows are among those on which the student was trained" in capsys.readouterr().err
 
 
+@pytest.mark.exhaustive
 def test_without_truth_they_are_compared_by_the_teacher(distilled, flowers, capsys, user_error, tmp_path):
     path = tmp_path / "new.csv"
     pd.read_csv(flowers.test).drop(columns="species").to_csv(path, index=False)
@@ -61,6 +63,7 @@ def test_without_truth_they_are_compared_by_the_teacher(distilled, flowers, caps
     assert "agreement against the teacher" in capsys.readouterr().out
 
 
+@pytest.mark.exhaustive
 def test_mistakes_are_one_sentence(distilled, flowers, user_error, tmp_path):
     compare = ("compare", *distilled, "--data", flowers.test)
     assert "metric is 'f1'; against the truth expected one of accuracy" in user_error(*compare, "--metric", "f1")

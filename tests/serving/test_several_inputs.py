@@ -111,6 +111,7 @@ def test_a_missing_input_and_the_number_of_the_row_are_named(client):
     assert "row 1 has 8 positions in 'input_ids' and 9" in client.post("/v1/answers", json={"rows": [ROWS[0], odd]}).json()["detail"]
 
 
+@pytest.mark.exhaustive
 def test_a_file_that_answers_each_token_is_refused(tmp_path):
     tagger = tl.TorchStudent(Classifier(positions=True), classes=("a", "b", "c"), positions="tokens")
     tl.export(tagger, tmp_path / "student.onnx", check_on=columns(ROWS))

@@ -85,6 +85,7 @@ def test_a_ratio_lies_between_those_of_the_ends_of_the_intervals():
     assert module._ratio(slow, fast) == pytest.approx((2, 18 / 11, 22 / 9))
 
 
+@pytest.mark.exhaustive
 def test_files_are_timed_by_several_processes_as_bench_times_them(monkeypatch):
     shares = []
     measure = Repeats.measure

@@ -62,6 +62,7 @@ def test_what_a_student_takes_in_every_column_is_not_named(tmp_path):
     assert not any("missing" in name for name in refused(student, FRAME, tmp_path / "tree.py"))
 
 
+@pytest.mark.exhaustive
 def test_a_column_whose_name_ends_a_comment_does_no_harm(tmp_path):
     frame = FRAME.rename(columns={"b": '*/ """ \n\\ \''})
     student = make_pipeline(FILLED, GradientBoostingClassifier(n_estimators=3)).fit(frame, FRAME["b"] > 0)

@@ -54,11 +54,13 @@ def test_a_planted_gain_is_found_and_stands_after_correction(planted):
     assert "It pays to distil" in planted.verdict
 
 
+@pytest.mark.exhaustive
 def test_a_good_teacher_that_has_not_seen_the_test_rows_is_not_called_out(planted):
     assert "trained on" not in planted.verdict
     assert {one.severity for one in planted.preflight.findings if one.check.endswith("memorised")} <= {"ok", "note"}
 
 
+@pytest.mark.exhaustive
 def test_the_curve_of_a_planted_gain_rises_and_the_advice_rests_on_it(planted):
     curve = planted.record.curve
     assert [point.rows for point in curve] == [0, 750, 1500, 3000]

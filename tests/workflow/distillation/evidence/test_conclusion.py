@@ -127,6 +127,7 @@ def test_the_difference_of_shares_lies_within_one_and_right_or_wrong_needs_no_ca
     assert few.compare(asked(("answers", "labels")), share=0.8)[0].ci95[1] <= 1
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("unchecked")
 def test_the_same_students_are_asked_about_once(half_moons, finished, tmp_path):
     found = half_moons.distill(tmp_path / "run", students=["logistic"])

@@ -144,3 +144,15 @@ def test_texts_are_encoded_as_those_that_are_drawn(unchecked, tmp_path):
 def test_many_rows_that_equal_them_are_named_in_a_note():
     note = split(problem(row_set(X[:150], Y[:150]), test=row_set(X + 9, Y)), seed=0).notes[0]
     assert note.startswith("150 of 400 rows were left out of training, as they are equal to test or validation rows")
+
+
+def test_rows_that_the_teacher_was_trained_on_are_counted_among_those_that_choose():
+    drawn = Problem(TEACHER, "a teacher", row_set(X, Y), test=row_set(X + 9, Y), seen=row_set(X[:300]))
+    assert (
+        split(drawn, seed=0)
+        .notes[0]
+        .startswith("The teacher was trained on 300 of the 400 rows that students learn from and are validated")
+    )
+    given = problem(seen=row_set(np.vstack([X, OWN[:7]])))
+    assert split(given, seed=0).notes[-1].startswith("The teacher was trained on 7 of the 100 rows to validate on: validation prefers")
+    assert len(split(problem(seen=row_set(X)), seed=0).notes) == 1

@@ -114,6 +114,7 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     left_out = all_rows - len(development)
     notes = (
         *_notes(problem, left_out=left_out, of=all_rows, cascade=cascade is not None),
+        *_seen(problem, development, validation),
         *calibration_notes(problem, len(calibration), counted),
     )
     truth = problem.truths["given"]
@@ -277,6 +278,19 @@ def _notes(problem: Problem, *, left_out: int, of: int, cascade: bool) -> Iterat
         yield (
             f"All seeds are validated {on}, and each is trained on its own {OWN_SHARE:.0%} {others}: the spread over seeds is that of such "
             "draws."
+        )
+
+
+def _seen(problem: Problem, development: Places, validation: Places) -> Iterator[str]:
+    """That the teacher was trained on rows that students are chosen on, where its training rows are known."""
+    own = problem.validation is not None
+    names = problem.names["validation"][validation] if own else problem.names["given"][development]
+    seen = int(np.isin(names, problem.names["seen"]).sum()) if problem.seen is not None else 0
+    if seen:
+        which = "rows to validate on" if own else "rows that students learn from and are validated on"
+        yield (
+            f"The teacher was trained on {seen:,} of the {len(names):,} {which}: validation prefers students that repeat what it remembers "
+            "of them. Choose students on rows that it has not seen (validation=, --validation)."
         )
 
 

@@ -2,7 +2,8 @@
 
 - planted: a good teacher, few labelled rows and a large pool. It should be found.
 - permuted: a teacher whose answers were exchanged between rows, with preflight left out, which refuses it. It should never be found.
-- equal: a teacher that answers the ground truth, so that both arms learn the same; at most 2.5 % of runs may say so.
+- equal: recorded answers that are the ground truth, so that both arms learn the same; at most 2.5 % of runs may say so. They are recorded,
+  as a teacher that is asked would also label rows made from others, which is more than the ground truth teaches.
 
 Each run draws other rows, and tries small trees in few trials with few seeds. Sizes and latencies are not measured.
 """
@@ -71,7 +72,7 @@ def verdict_of(kind: str, seed: int, into: Path) -> str:
         teacher = Exchanged(teacher.predict_proba(X[pool]), seed)
     if kind == "equal":
         known = np.r_[given, test]
-        teacher = Truth(X[known], y[known])
+        teacher = tl.record(Truth(X[known], y[known]), X[known])
     settings: dict[str, Any] = {"students": ["tree"], "trials": 4, "seeds": 5, "export": "py", "seed": seed, "into": into}
     skipped = Preflight((), "", 0, 0, 0)
     pooled = None if kind == "equal" else X[pool]

@@ -145,13 +145,16 @@ def check_answer_shift(transfer: SampleAnswers, test: SampleAnswers) -> Iterator
         yield Finding("answer-shift", "ok", figure, "the teacher's mean answers are the same on transfer and test rows.")
 
 
-def check_training_rows(transfer: SampleAnswers, test: SampleAnswers, seen: float | None) -> Iterator[Finding]:
+def check_training_rows(
+    transfer: SampleAnswers, test: SampleAnswers, seen: float | None, *, which: str = "transfer rows"
+) -> Iterator[Finding]:
     """Check whether the teacher is more confident on the transfer rows than on test rows, as on rows that it was trained on.
 
     Args:
         transfer: answers to transfer rows.
         test: answers to rows that the teacher was not trained on.
         seen: the share of the transfer rows that the teacher was trained on; None if unknown.
+        which: what the transfer rows are, for messages.
     """
     if not transfer.form.classes:
         return
@@ -163,9 +166,9 @@ def check_training_rows(transfer: SampleAnswers, test: SampleAnswers, seen: floa
         "confidence, test": float(on_test.mean()),
         "trained on": "unknown" if seen is None else seen,
     }
-    measured = f"the teacher's mean confidence is {on_transfer.mean():.3f} on transfer rows and {on_test.mean():.3f} on test rows"
+    measured = f"the teacher's mean confidence is {on_transfer.mean():.3f} on {which} and {on_test.mean():.3f} on test rows"
     if low > SHARPER and seen != 0.0:
-        cause = "as on rows that it was trained on" if seen is None else f"and it was trained on {seen:.0%} of the transfer rows"
+        cause = "as on rows that it was trained on" if seen is None else f"and it was trained on {seen:.0%} of the {which}"
         remedy = (
             "Use other transfer rows, or answers of teachers that were not trained on the row: DistilledClassifier(..., out_of_fold=5) "
             "fits an unfitted teacher by folds."
@@ -176,7 +179,7 @@ def check_training_rows(transfer: SampleAnswers, test: SampleAnswers, seen: floa
             "own-rows",
             "note",
             figure,
-            f"the teacher was trained on {seen:.0%} of the transfer rows, but is not more confident there; {measured}.",
+            f"the teacher was trained on {seen:.0%} of the {which}, but is not more confident there; {measured}.",
         )
     else:
         yield Finding("own-rows", "ok", figure, f"{measured}.")

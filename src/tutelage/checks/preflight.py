@@ -134,6 +134,26 @@ def preflight(
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 
+def check_validation_rows(teacher: Teacher, data: Any, test: Any, *, seed: int, rows: int = 2000) -> tuple[Finding, ...]:
+    """Whether a teacher answers rows to validate on as rows that it was trained on: on these, students that repeat its memory look best.
+
+    Args:
+        teacher: that is asked some of both.
+        data: rows to validate on.
+        test: rows to test on.
+        seed: of the random sample.
+        rows: the largest number of rows of each set.
+    """
+    on_data, on_test = (query_sample(teacher, draw(one, None, teacher.form, rows=rows, seed=seed)) for one in (data, test))
+    if not (isinstance(on_data, SampleAnswers) and isinstance(on_test, SampleAnswers)):
+        return ()
+    found = check_training_rows(on_data, on_test, None, which="validation rows")
+    remedy = (
+        "Choose students on rows that the teacher has not seen: on these, those that repeat what it remembers look better than they are."
+    )
+    return tuple(replace(one, check=f"validation-{one.check}", remedy=remedy if one.remedy else "") for one in found)
+
+
 def asks_made_rows(teacher: Teacher) -> bool:
     """Whether a teacher is queried with made rows if nothing else is said: not a function, whose calls may cost."""
     return not isinstance(teacher, FunctionTeacher)

@@ -221,10 +221,11 @@ def _weights(problem: Problem, found: Split) -> str:
 def _checked_rows(problem: Problem, found: Split) -> int:
     """About the number of rows that the checks ask the teacher."""
     sets = [min(CHECKED_ROWS, len(places)) for places in (found.development, found.test)]
+    of_validation = 0 if problem.validation is None else min(CHECKED_ROWS, len(found.validation)) + sets[1]
     again = 3 * min(determinism.ROWS, sets[0])
     makes = problem.has_truth and not (problem.is_text or problem.inputs) and asks_made_rows(problem.teacher)
     made = sum(memorised.NEAR * min(memorised.ROWS, count) for count in sets if count >= memorised.FEWEST_ROWS) if makes else 0
-    return sum(sets) + again + made
+    return sum(sets) + of_validation + again + made
 
 
 def _few(problem: Problem, found: Split, train: Places, validation: Places) -> tuple[Prepared, float]:

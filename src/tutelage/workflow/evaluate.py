@@ -262,7 +262,8 @@ def measure(
     known = rows_trained_on(record, as_read, folder)
     if known:
         which = "these are the rows" if known == rows.count else f"{known:,} of these rows are among those"
-        warnings.warn(f"{which} on which the student was trained; figures on other rows will be worse.", stacklevel=2)
+        chosen = " or chosen" if VALIDATION in record.get("trained_on", ()) else ""
+        warnings.warn(f"{which} on which the student was trained{chosen}; figures on other rows will be worse.", stacklevel=2)
     warn_of_calibration_rows(record, as_read, folder)
     warn_of_class_weights(record)
     size = record["file"]["size_bytes"]

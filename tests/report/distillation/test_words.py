@@ -154,7 +154,10 @@ def test_why_validation_chose_a_student_that_is_worse(binary, severity):
     own_rows = {"check": "own-rows", "severity": severity, "sentence": "its confidence is higher on transfer rows.", "remedy": ""}
     worse = made(binary, asked=[("answers", "labels", -0.1, "worse")], findings={"findings": (own_rows,)})
     assert ("Choose on rows that it has not seen (--validation)" in answer_of(worse)) == (severity == "warning")
-    assert "they differ from the test rows, or" in answer_of(replace(worse, rows={**worse.rows, "own_validation": True}))
+    own = replace(worse, rows={**worse.rows, "own_validation": True})
+    assert "they differ from the test rows, or" in answer_of(own)
+    of_own = {**own_rows, "check": "validation-own-rows"}
+    assert ("Choose on rows" in answer_of(replace(own, findings={"findings": (of_own,)}))) == (severity == "warning")
     assert "The validation rows had said the opposite (89.4 % against 87.2 %): " in answer_of(worse)
     arms = tuple(replace(arm, validation={"accuracy": (0.8,)}) if arm.name == "answers" else arm for arm in worse.arms)
     for other in (replace(worse, arms=arms), made(binary, asked=[("answers", "labels", -0.1, "no difference")])):

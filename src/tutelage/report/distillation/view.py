@@ -283,7 +283,7 @@ def _file_name(title: str) -> str:
 
 def _learnt(rows: Mapping[str, Any]) -> str:
     """How many of the rows that the teacher labelled the first seed learns from, if not all."""
-    learnt, of = rows.get("more_learnt", rows["more"]), "are or were made from its validation rows"
+    learnt, of = rows.get("more_learnt", rows["more"]), "are or were made from its validation rows, or are in their groups"
     return "" if learnt == rows["more"] else f", of which the first seed learns from {learnt:,}: the others {of}"
 
 

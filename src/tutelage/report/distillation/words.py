@@ -174,8 +174,8 @@ def _about_validation(record: DistillationRecord) -> list[str]:
     if (chosen <= alone) if record.metric in SHARES else (chosen >= alone):
         return []
     said = f"The validation rows had said the opposite ({figure(record.metric, chosen)} against {figure(record.metric, alone)})"
-    remembered = any(one["check"] == "own-rows" and one["severity"] == "warning" for one in record.findings["findings"])
-    if not remembered or record.rows.get("own_validation"):
+    check = "validation-own-rows" if record.rows.get("own_validation") else "own-rows"
+    if not any(one["check"] == check and one["severity"] == "warning" for one in record.findings["findings"]):
         return [f"{said}: they differ from the test rows, or the teacher was trained on them."]
     return [
         f"{said}: the teacher answers them as rows that it was trained on, and its students repeat what it remembers of them. Choose on "

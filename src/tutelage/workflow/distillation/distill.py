@@ -193,9 +193,9 @@ def distill(
             leaves them out; test rows are left out. By default they are refused.
         test: (X, y), (X, y, weights) or (X, y, weights, groups) of rows that choose nothing, with None for what there is not; a share
             of X by default. X alone if no ground truth is known.
-        validation: rows that settings and students are chosen on, as for test, with times too where X has some; by default each seed
-            draws a fifth of X that is not tested on. Best rows that the teacher was not trained on: on its own rows, validation prefers
-            students that repeat what it remembers. Each seed then trains on its own 80 % of X.
+        validation: rows that settings and students are chosen on, as for test; by default each seed draws a fifth of X that is not tested
+            on. Best rows that the teacher was not trained on: on its own rows, validation prefers students that repeat what it remembers.
+            Each seed then trains on its own 80 % of X.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.
@@ -204,8 +204,9 @@ def distill(
             several as the mean of each in units of its variance on the training rows.
         sample_weight: (rows,) weights of the rows of X.
         class_weight: a dict from classes to weights, 1 for the others, or "balanced", which lets all classes of the rows to train and
-            validate on weigh the same in total. They multiply the weights of the rows, in training and in every figure, so that the
-            figures say what mistakes cost; a row without ground truth has the mean under the teacher's probabilities.
+            validate on weigh the same in total, without rows given to validate on. They multiply the weights of the rows, in training and
+            in every figure, so that the figures say what mistakes cost; a row without ground truth has the mean under the teacher's
+            probabilities.
         groups: (rows,) of rows that belong together and stay on one side of the split.
         times: (rows,) when each row was seen; the latest are tested on, with groups those that end latest.
         export: formats of the student's files, "onnx" if not given; the first is measured against the limits.
@@ -245,15 +246,14 @@ def distill(
     refuse_positions(opened.form)
     task = opened.form.task
     X_test, y_test, test_weights, test_groups = parts_given("test", test, ("y", "weights", "groups"))
-    X_validation, y_validation, *of_validation = parts_given("validation", validation, ("y", "weights", "groups", "times"))
+    X_validation, y_validation, *of_validation = parts_given("validation", validation, ("y", "weights", "groups"))
     X_pool, pool_weights, pool_groups, pool_times = parts_given("pool", pool, ("weights", "groups", "times"))
     if task == "regression":
         y_test = columns_like(y_test, y, "the columns of y of the test")
         y_validation = columns_like(y_validation, y, "the columns of y of the validation")
     chosen_on = None
     if validation is not None:
-        parts = dict(zip(("weights", "groups", "times"), of_validation, strict=True))
-        chosen_on = row_set(X_validation, y_validation, form=opened.form, **parts)
+        chosen_on = row_set(X_validation, y_validation, form=opened.form, weights=of_validation[0], groups=of_validation[1])
     tested = None if test is None else row_set(X_test, y_test, form=opened.form, weights=test_weights, groups=test_groups)
     more = None if pool is None else row_set(X_pool, weights=pool_weights, groups=pool_groups, times=pool_times)
     given = row_set(X, y, form=opened.form, weights=sample_weight, groups=groups, times=times)

@@ -12,7 +12,7 @@ from typing import Any
 from sklearn.exceptions import ConvergenceWarning
 
 from tutelage.checks.findings import Finding, Preflight
-from tutelage.checks.preflight import preflight
+from tutelage.checks.preflight import check_validation_rows, preflight
 from tutelage.core.environment import environment
 from tutelage.core.errors import CannotWrite, TutelageError, require_extras
 from tutelage.core.records import Export, Latency
@@ -218,7 +218,11 @@ def _checked(problem: Problem, drawn: Split, plan: Plan) -> Preflight:
         test_truth = given.truth[drawn.test] if test is None else test.truth
     rows = taken(asked, places)
     found = preflight(problem.teacher, rows, truth, test=tested, test_labels=test_truth, seed=plan.seed)
-    return replace(found, findings=tuple(_of_the_teacher(one, problem) for one in found.findings))
+    findings = [_of_the_teacher(one, problem) for one in found.findings]
+    if problem.validation is not None:
+        validated = taken(problem.validation.asked.part(0, problem.validation.count), drawn.validation)
+        findings += check_validation_rows(problem.teacher, validated, tested, seed=plan.seed)
+    return replace(found, findings=tuple(findings))
 
 
 def _of_the_teacher(finding: Finding, problem: Problem) -> Finding:

@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import make_moons
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import tutelage as tl
+from tutelage.checks.preflight import check_validation_rows
 from tutelage.core.errors import BadInput
 from tutelage.data.rows import as_rows
 from tutelage.teachers.adapt import as_teacher
@@ -56,35 +58,39 @@ def test_those_that_equal_a_row_to_test_or_calibrate_on_are_left_out_and_rows_th
     found = split(some, seed=0)
     train, validation = parts_of(some, found, seed=0)
     assert (train.min() >= 50, len(train)) == (True, round(0.8 * 350))
-    assert not_validated(some, found, validation).tolist() == [True] * 100 + [False] * 100
+    assert found.pool.tolist() == list(range(100))
+    assert found.removed["of the pool, equal to a validation row"] == 100
+    assert not_validated(some, found, validation).all()
 
 
 def test_their_groups_are_apart_from_those_that_are_tested_on_and_learnt():
     groups = np.arange(400) // 4
     own = row_set(OWN, TRUE, groups=np.r_[groups, groups][:100] + 90)  # 90 to 114, of which 90 to 99 are among the others
-    given = problem(own, row_set(X, Y, groups=groups), pool=row_set(X + 5, groups=np.full(400, 114)))
+    given = problem(own, row_set(X, Y, groups=groups), pool=row_set(X + 5, groups=np.r_[np.full(390, 114), np.full(10, 500)]))
     found = split(given, seed=0)
     tested = set(groups[found.test])
     train, validation = parts_of(given, found, seed=0)
     assert found.removed["of the validation, in the group of a test row"] == 4 * len(tested & set(range(90, 100)))
     assert not set(own.groups[validation]) & (tested | set(groups[train]))
-    assert not not_validated(given, found, validation).any()
+    assert found.pool.tolist() == list(range(390, 400))
+    assert found.removed["of the pool, in the group of a validation row"] == 390
+    with pytest.raises(BadInput, match="no row of the pool is left"):
+        split(problem(pool=row_set(OWN)), seed=0)
 
 
-@pytest.mark.parametrize(("test", "first"), [(None, 320), (row_set(X + 9, Y), 500)], ids=["drawn", "given"])
-def test_rows_of_the_pool_come_before_them_and_before_test_rows_that_are_drawn(test, first):
+@pytest.mark.parametrize(("test", "first"), [(None, 320), (row_set(X + 9, Y), 600)], ids=["drawn", "given"])
+def test_with_times_rows_of_the_pool_come_before_test_rows_that_are_drawn(test, first):
     times = np.arange(400)
     pool = row_set(X + 5, times=times + 200)
-    given = problem(row_set(OWN, TRUE, times=np.arange(500, 600)), row_set(X, Y, times=times), pool=pool, test=test)
+    given = problem(given=row_set(X, Y, times=times), pool=pool, test=test)
     found = split(given, seed=0)
     assert pool.times[found.pool].tolist() == list(range(200, first))
-    assert found.removed["of the pool, not before the rows to validate and test on"] == 600 - first
     train, validation = parts_of(given, found, seed=0)
     assert len(validation) == 100
     assert test is not None or times[train].max() < times[found.test].min()
 
 
-@pytest.mark.parametrize("part", ["weights", "groups", "times"])
+@pytest.mark.parametrize("part", ["weights", "groups"])
 def test_they_come_with_what_the_other_rows_come_with(part):
     with pytest.raises(BadInput, match=f"the rows come with {part} and the validation rows without; pass {part} for both"):
         problem(given=row_set(X, Y, **{part: np.arange(400)}))
@@ -96,7 +102,7 @@ def test_those_that_weigh_nothing_and_too_few_are_refused():
     weighing = problem(row_set(OWN, TRUE, weights=np.where(np.arange(100) < 3, 1.0, 0.0)), row_set(X, Y, weights=np.ones(400)))
     with pytest.raises(BadInput, match="3 of the 100 rows to validate on have a weight above 0; expected 20"):
         split(weighing, seed=0)
-    with pytest.raises(BadInput, match="256 rows to train on and 2 to validate on"):
+    with pytest.raises(BadInput, match="there are 2 rows to validate on; expected 20 at least"):
         split(problem(row_set(OWN[:2], TRUE[:2])), seed=0)
 
 
@@ -128,6 +134,18 @@ def test_a_run_is_chosen_on_them(unchecked, tmp_path):
     student, record = open_trained(tmp_path / "run")
     assert student.predict(OWN).tolist() == first.tolist()
     assert [rows_trained_on(record, as_rows(rows), tmp_path / "run") for rows in (OWN, OWN + 9)] == [100, 0]
+
+
+@pytest.mark.parametrize(("knows", "severity"), [(True, "warning"), (False, "ok")])
+def test_a_teacher_that_was_trained_on_them_is_found(knows, severity):
+    random = np.random.default_rng(0)
+    rows, truth = random.normal(size=(900, 5)), random.integers(0, 2, 900)
+    learnt = slice(0, 300) if knows else slice(300, 600)
+    teacher = as_teacher(RandomForestClassifier(20, random_state=0).fit(rows[learnt], truth[learnt]))
+    found = check_validation_rows(teacher, rows[:300], rows[600:], seed=0)
+    assert [(one.check, one.severity) for one in found] == [("validation-own-rows", severity)]
+    assert "on validation rows and" in found[0].sentence
+    assert found[0].remedy.startswith("Choose students on rows that the teacher has not seen" if knows else "")
 
 
 def test_texts_are_encoded_as_those_that_are_drawn(unchecked, tmp_path):

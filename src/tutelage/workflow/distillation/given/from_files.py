@@ -72,7 +72,7 @@ def problem_of_files(
             weights = one.weights()
         grouped = group is not None and (role in ("given", "validation", "test") or (role == "pool" and group in one.names))
         groups = one.values(str(group)) if grouped else None
-        timed = time is not None and (role in ("given", "validation") or (role == "pool" and time in one.names and not one.is_empty(time)))
+        timed = time is not None and (role == "given" or (role == "pool" and time in one.names and not one.is_empty(time)))
         times = moments(one.values(str(time))) if timed else None
         return RowSet(rows.part(0, rows.count), one.rows_of(columns), truth, weights, groups, times)
 

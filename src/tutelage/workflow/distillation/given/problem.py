@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -36,8 +36,6 @@ SAMPLE = 2000
 """Rows in which identifiers are searched."""
 REPEATED = 10
 """From so many rows for each distinct one, equal rows are taken for a chance of coarse columns, not for copies."""
-PARTS = (("truth", "the ground truth"), ("weights", "weights"), ("groups", "groups"), ("times", "times"))
-"""What rows may come with, and in words. The latest rows are tested on, so that test rows that are given need no times."""
 ISO_8601 = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?)?)?")
 """Years, months, days and moments, as texts."""
 
@@ -261,22 +259,22 @@ class Problem:
         return as_rows(self.given.rows).schema if text is None else Schema((Column(text, "text"),))
 
     def __post_init__(self) -> None:
-        for name, rows, parts in (("test", self.test, PARTS[:3]), ("validation", self.validation, PARTS)):
+        for name, rows in (("test", self.test), ("validation", self.validation)):
             if rows is not None:
-                _check_parts(self.given, rows, f"the {name} rows", parts)
+                _check_parts(self.given, rows, f"the {name} rows")
         if self.pool is not None and self.pool.weights is not None and self.given.weights is None:
             raise BadInput("the pool comes with weights and the rows without; pass weights for both, or for the rows alone.")
         refuse_named_classes(self.given.rows, self.form, self.asked_columns)
         _ = self.truths  # refuses classes unknown to the teacher, before it is asked
 
 
-def _check_parts(given: RowSet, other: RowSet, name: str, parts: Iterable[tuple[str, str]]) -> None:
+def _check_parts(given: RowSet, other: RowSet, name: str) -> None:
     """Refuse rows to test or validate on that come with other parts than the given ones.
 
     Raises:
         BadInput: they do.
     """
-    for attribute, part in parts:
+    for attribute, part in (("truth", "the ground truth"), ("weights", "weights"), ("groups", "groups")):
         if (getattr(given, attribute) is None) != (getattr(other, attribute) is None):
             having, lacking = (name, "the rows") if getattr(given, attribute) is None else ("the rows", name)
             passed = "it" if attribute == "truth" else part

@@ -107,7 +107,7 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     all_rows = len(development)
     development = _kept(problem, development, test_names, test_groups, calibration, removed)
     validation = _apart(problem, "validation", problem.validation, test_names, test_groups, calibration, removed)
-    development = _not_validated_on(problem, development, validation, removed)
+    development = _not_validated_on(problem, "given", given, development, validation, removed)
     pool = _pool(problem, development, validation, test_names, test_groups, removed, calibration, test, seed=seed)
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
@@ -157,17 +157,18 @@ def _kept(
     return places
 
 
-def _not_validated_on(problem: Problem, places: Places, validation: Places, removed: dict[str, int]) -> Places:
-    """The rows that may be trained on, where rows to validate on were given; those that may not are counted in `removed`."""
-    given, own = problem.given, problem.validation
+def _not_validated_on(problem: Problem, name: str, rows: RowSet, places: Places, validation: Places, removed: dict[str, int]) -> Places:
+    """Those of some rows that may be learnt from where rows to validate on were given; the others are counted in `removed`."""
+    own = problem.validation
     if own is None:
         return places
-    same = _equal(problem, problem.names["given"][places], problem.names["validation"][validation])
-    removed["equal to a validation row"] = int(same.sum())
+    of = "" if name == "given" else f"of the {name}, "
+    same = _equal(problem, problem.names[name][places], problem.names["validation"][validation])
+    removed[f"{of}equal to a validation row"] = int(same.sum())
     places = places[~same]
-    if given.groups is not None and own.groups is not None:
-        shared = _shared(given.groups[places], own.groups[validation])
-        removed["in the group of a validation row"] = int(shared.sum())
+    if rows.groups is not None and own.groups is not None:
+        shared = _shared(rows.groups[places], own.groups[validation])
+        removed[f"{of}in the group of a validation row"] = int(shared.sum())
         places = places[~shared]
     return places
 
@@ -220,25 +221,21 @@ def _pool(
     """Places among the rows of the pool that may be learnt from; those that may not are counted in `removed`.
 
     Where times order the rows, the teacher is not asked what comes later than the rows that students learn from: all seeds are validated
-    on the same rows, and those of the pool come before them and before the test rows that are drawn.
+    on the same latest rows, and those of the pool come before them; before the test rows where others were given to validate on.
     """
     given, pool = problem.given, problem.pool
     places = _apart(problem, "pool", pool, test_names, test_groups, calibration, removed)
-    if pool is not None and pool.times is not None and given.times is not None and len(development):
-        if problem.validation is None:
-            borders = [_first_of(given, drawn(problem, development, VALIDATION_SHARE, seed=seed)[1])]
-        else:
-            borders = [_first_of(problem.validation, validation), *([_first_of(given, test)] if problem.test is None else [])]
-        late = pool.times[places] >= min(borders)
+    if pool is None:
+        return places
+    if problem.validation is not None:
+        places = _not_validated_on(problem, "pool", pool, places, validation, removed)
+    if pool.times is not None and given.times is not None and len(development) and None in (problem.validation, problem.test):
+        later = drawn(problem, development, VALIDATION_SHARE, seed=seed)[1] if problem.validation is None else test
+        times = given.times[later]
+        late = pool.times[places] >= (times.min() if given.groups is None else latest(times, codes(given.groups[later])).min())
         removed["of the pool, not before the rows to validate and test on"] = int(late.sum())
         places = places[~late]
     return places
-
-
-def _first_of(rows: RowSet, places: Places) -> Any:
-    """When the first of some rows was seen; of rows in groups, when the first group ended."""
-    times = np.asarray(rows.times)[places]
-    return times.min() if rows.groups is None else latest(times, codes(rows.groups[places])).min()
 
 
 def _equal(problem: Problem, names: Names, others: Names) -> NDArray[np.bool_]:
@@ -301,7 +298,8 @@ def _check_counts(problem: Problem, found: Split, *, seed: int) -> None:
         BadInput: too few rows to train, validate or test on.
     """
     why = f"{found.how} " + " ".join(f"{count:,} rows were left out: {name}." for name, count in found.removed.items() if count)
-    for name, places in (("train", found.development), ("test", found.test)):
+    validated = [] if problem.validation is None else [("validate", found.validation)]
+    for name, places in (("train", found.development), *validated, ("test", found.test)):
         if len(places) < FEWEST:
             raise BadInput(f"there are {len(places):,} rows to {name} on; expected {FEWEST} at least. {why.strip()} Pass more rows.")
     if problem.pool is not None and not len(found.pool):

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from io import BytesIO
@@ -51,6 +52,8 @@ from tutelage.softlabels.shards import LABELS_SCHEMA, MANIFEST, PLAN, Provenance
 SHARD_LIST = "shards.parquet"
 MANY_SHARDS = 1000
 """Shards whose hashes a manifest holds itself; of more it names a file that does."""
+READERS = 2
+"""Shards that are read at once where rows of several are asked for."""
 _AGAIN = "Delete it and record again: complete shards are reused."
 
 
@@ -175,21 +178,30 @@ class LabelFolder:
             raise contradiction(rows[different[0]], rows[different[0] + 1])
 
     def _answers_of(self, rows: NDArray[np.int64], names: Names) -> Answers:
-        """The answers to rows by their numbers; their shards are read one after the other, and the last stays for the next question."""
+        """The answers to rows by their numbers; few of their shards are in memory at once, and the last stays for the next question."""
         shard_of = rows // self.provenance.shard_rows
-        answers, places = [], []
-        for index in np.unique(shard_of).tolist():
-            if index not in self._last:
-                self._last.clear()  # freed before the next one is read
-                self._last[index] = self.part(index)
-            part, asked = self._last[index], np.flatnonzero(shard_of == index)
+        shards = np.unique(shard_of).tolist()
+        places = [np.flatnonzero(shard_of == index) for index in shards]
+        if not shards:
+            shards, places = [0], [np.zeros(0, np.intp)]
+        known = dict(self._last)
+        self._last.clear()  # freed as soon as it was read from
+
+        def of_shard(index: int, asked: NDArray[np.intp]) -> Answers:
+            part = known.pop(index) if index in known else self.part(index)
             inside = rows[asked] - self.provenance.span(index)[0]
             if not np.array_equal(part.names[inside], names[asked]):
                 raise DamagedFile(f"the index of the names in {self.path} does not match its shards. Delete names-*.npy there.")
-            answers.append(part.answers[inside])
-            places.append(asked)
-        if not answers:
-            answers, places = [self.part(0).answers[:0]], [np.zeros(0, np.intp)]
+            if index == shards[-1]:
+                self._last[index] = part
+            chosen: Answers = part.answers[inside]
+            return chosen
+
+        if len(shards) == 1:
+            answers = [of_shard(shards[0], places[0])]
+        else:
+            with ThreadPoolExecutor(READERS) as readers:
+                answers = list(readers.map(of_shard, shards, places))
         found: Answers = joined(answers)[np.argsort(np.concatenate(places))]
         return found
 

@@ -269,7 +269,7 @@ def _parsed(path: AnyPath, source: Path | BytesIO, index: int, provenance: Prove
     import pyarrow.parquet as pq
 
     with _reading(path):
-        file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=False)
+        file = pq.ParquetFile(source, page_checksum_verification=not proven, pre_buffer=False)
         cost, content = _belonging(path, index, provenance, file.schema_arrow)
     start, stop = provenance.span(index)
     with _reading(path):

@@ -37,7 +37,7 @@ print((after - before) // 1024, after // 1024)
 
 
 def peaks(folder: Path) -> list[int]:
-    """Megabytes that each worker took at most, as the teacher noted them."""
+    """Megabytes that each worker took at most when it asked the teacher, without the mapped pages of the file of rows."""
     found = sorted(int(path.read_text(encoding="utf-8")) // 1024 for path in folder.glob("peak-*"))
     for path in folder.glob("peak-*"):
         path.unlink()
@@ -63,7 +63,7 @@ def main() -> None:
             begin = time.perf_counter()
             tl.record(teacher, folder / "rows.npy", into, on=tl.Local(workers, threads=1))
             seconds[workers] = time.perf_counter() - begin
-            print(f"{workers} worker(s): {seconds[workers]:.1f} s; peak memory of each {peaks(folder)} MB")
+            print(f"{workers} worker(s): {seconds[workers]:.1f} s; memory of each, without mapped files, at most {peaks(folder)} MB")
         print(f"two workers are {seconds[1] / seconds[2]:.2f} times as fast as one; target at least 1.7")
         names = sorted(path.name for path in (folder / "labels-1").iterdir())
         same = all((folder / "labels-1" / name).read_bytes() == (folder / "labels-2" / name).read_bytes() for name in names)

@@ -24,5 +24,7 @@ def answer(rows: Any) -> Any:
     note = os.environ.get("TUTELAGE_PEAKS")
     if note is not None:
         status = Path("/proc/self/status").read_text(encoding="utf-8")
-        (Path(note) / f"peak-{os.getpid()}").write_text(status.split("VmHWM:")[1].split()[0], encoding="utf-8")
+        own, place = int(status.split("RssAnon:")[1].split()[0]), Path(note) / f"peak-{os.getpid()}"
+        most = max(own, int(place.read_text(encoding="utf-8")) if place.exists() else 0)
+        place.write_text(str(most), encoding="utf-8")
     return answers

@@ -63,5 +63,6 @@ def test_the_rows_that_a_seed_does_not_learn_from_are_not_counted_as_learnt(bina
 
     assert said(more_learnt=9600) == said() == "9,600 more"
     assert said(more_learnt=6200) == (
-        "9,600 more, of which the first seed learns from 6,200: the others are or were made from its validation rows, or are in their groups"
+        "9,600 more, of which the first seed learns from 6,200: the others are or were made from its validation rows, or are in their "
+        "groups"
     )

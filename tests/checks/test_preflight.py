@@ -82,6 +82,7 @@ def frame_of(count=200):
     return frame, labels
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_frames_with_categories_and_gaps_are_compared_with_a_baseline():
     frame, labels = frame_of()

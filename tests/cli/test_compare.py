@@ -125,7 +125,7 @@ def test_a_run_is_measured_on_the_rows_of_its_file_that_have_their_truth(flowers
     assert "holds no ground truth in 'species'; pass rows that have it" in user_error("evaluate", out, "--data", gaps)
 
 
-@pytest.mark.exhaustive(every=2)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("unlabelled", ["pool", "drop"])
 def test_rows_of_a_pool_that_were_learnt_from_are_counted(unlabelled, flowers, tmp_path):
     rows = pd.concat([pd.read_parquet(flowers.rows), pd.read_csv(flowers.test)], ignore_index=True)

@@ -37,6 +37,7 @@ def test_answers_of_a_language_model_are_not_stored_in_the_run_that_is_measured(
     assert f"--cache is {flowers.run}/answers, and {flowers.run}, a folder of results, lies around it" in found
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 def test_recordings_made_with_other_columns_are_found(flowers, here, capsys):
     command = ["record", flowers.teacher, "--data", flowers.test]

@@ -3,6 +3,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tutelage.cli import main
 from tutelage.students.saved.save_load import load_student
@@ -79,6 +80,7 @@ def test_an_exported_file_answers_in_the_place_of_the_student(flowers, here, use
     assert "teacher" not in said
 
 
+@pytest.mark.exhaustive
 def test_a_file_of_another_student_is_not_asked_in_its_place(flowers, here, user_error, capsys):
     for name, leaves in (("run", "6"), ("other", "3")):
         trained = ["train", "tree", "--labels", flowers.labels, "--data", flowers.rows, "--truth", "species", "--drop", "plant"]

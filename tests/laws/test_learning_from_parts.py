@@ -89,6 +89,7 @@ def test_files_teach_what_arrays_teach(recorded, tmp_path, kind):
     same(taught(tl.parts(tmp_path / f"rows.{kind}", recorded, TRUTH, window=60)), taught(tl.parts(ROWS, recorded, TRUTH, window=60)))
 
 
+@pytest.mark.exhaustive
 def test_most_probable_classes_values_and_validation_rows_come_along(tmp_path):
     data = tl.parts(ROWS, tl.record(teacher(), ROWS, tmp_path / "top", top_k=2, shard_rows=50))
     student = tl.TorchStudent(network()).fit(data, epochs=2, validation=(ROWS[:40], TRUTH[:40]))

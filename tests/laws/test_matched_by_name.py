@@ -172,6 +172,7 @@ def test_frames_of_soft_targets_are_matched_by_every_student(student):
             fitted.fit(X, turned, classes=["p", "u"])
 
 
+@pytest.mark.exhaustive
 def test_frames_of_answers_are_matched_to_the_classes():
     teachers = {
         "a function": tl.as_teacher(_turned, classes=["p", "q"], kind="probabilities"),

@@ -33,6 +33,7 @@ def covered(intervals, true):
     return np.mean([each.low <= true <= each.high for each in intervals])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("figure", "true"),
     [("accuracy", 0.8), ("nll_nats", -0.8 * np.log(0.7) - 0.2 * np.log(0.3)), ("f1", 0.8), ("auc", 0.8), ("exact_match", 0.8)],

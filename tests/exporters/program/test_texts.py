@@ -74,6 +74,7 @@ def test_each_vectorizer_becomes_one_operation(vectorizer, tmp_path):
     assert proof.decisions_changed == 0
 
 
+@pytest.mark.exhaustive
 def test_a_column_of_texts_beside_numbers(tmp_path):
     frame = pd.DataFrame({"stars": RANDOM.integers(0, 5, len(TEXTS)).astype(float), "note": TEXTS})
     columns = ColumnTransformer([("stars", "passthrough", ["stars"]), ("words", TfidfVectorizer(), "note")])

@@ -105,7 +105,7 @@ def test_a_row_of_the_page_is_taken_by_a_server_and_from_a_file(shown, tmp_path)
             assert (pd.Timestamp(row["when"]).tz_localize(None), pd.Timedelta(row["took"]), row["member"]) == tuple(expected.values())[:3]
 
 
-@pytest.mark.exhaustive(every=5)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", ["in line", "named", "HW", "CHW", "HWC"])
 def test_a_picture_of_the_page_is_taken_by_a_server(shown, tmp_path, kind):
     random = np.random.default_rng(0)

@@ -82,7 +82,7 @@ def test_no_sparse_rows_are_made_dense(kind):
         tracemalloc.stop()
 
 
-@pytest.mark.exhaustive(every=2)
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", TARGETS)
 def test_texts_are_learnt_saved_and_exported(kind, tmp_path):
     texts = [f"{'good' if place % 2 else 'bad'} word{place % 7} text" for place in range(80)]

@@ -94,6 +94,7 @@ class OfPictures(LogisticRegression):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
+@pytest.mark.exhaustive
 def test_pictures_keep_their_shape_and_type_from_teacher_to_file(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime")
     teacher = OfPictures(max_iter=500).fit(PICTURES[:100], BRIGHT[:100])

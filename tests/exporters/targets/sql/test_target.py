@@ -75,6 +75,7 @@ def test_categories_and_gaps_of_a_table(tmp_path):
         assert "missing values" not in record.proofs[0].refused
 
 
+@pytest.mark.exhaustive
 def test_several_values_and_labels(tmp_path):
     from sklearn.linear_model import Ridge
 

@@ -52,6 +52,7 @@ def test_a_student_without_a_file_is_left_out_where_the_file_is_limited(distille
         distilled({"own": Own()})
 
 
+@pytest.mark.exhaustive
 def test_there_is_always_a_plain_model_to_compare_with(distilled):
     found = distilled(["tree"])
     assert found.record.arm("plain model").student == "logistic"

@@ -1,7 +1,8 @@
 """`tutelage distill` on six real data sets, one command each with its default settings: the table of verdicts and the time taken.
 
 The teacher learns from the training rows, and the command is given these rows with their ground truth, and test rows in a file of their
-own: the official ones, or a fifth of the rows. With --unseen, half of the test rows are given to validate on: the teacher knows the others.
+own: the official ones, or a fifth of the rows. With --unseen, half of the test rows are given to validate on, as the teacher
+has learnt from the training rows.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def main() -> None:
     given = parser.parse_args()
     table = []
     for name in given.names:
-        folder = given.into / name
+        folder = given.into / (f"{name}-unseen" if given.unseen else name)
         files = write_files(DATA_SETS[name](), folder, rows=given.rows, unseen=given.unseen)
         print(f"{name}: teacher and rows are written.", flush=True)
         seconds, memory, found = distil(files, folder / "run", given.options.split())

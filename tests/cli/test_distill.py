@@ -9,6 +9,15 @@ def test_a_dry_run_counts_the_rows_of_a_cascade(flowers, here, capsys):
     assert "to calibrate on" not in capsys.readouterr().out
 
 
+def test_a_dry_run_counts_the_rows_given_to_validate_on(flowers, here, capsys, user_error):
+    common = ("distill", flowers.teacher, "--data", flowers.rows, "--truth", "species", "--drop", "plant", "--students", "tree")
+    assert main([*common, "--trials", "1", "--out", "run", "--dry-run", "--validation", flowers.test]) == 0
+    printed = capsys.readouterr().out
+    assert "64 to train on, 49 to validate on, 20 to test on" in printed
+    assert "All seeds are validated on the rows given for it" in printed
+    assert "no such file" in user_error(*common, "--out", "run", "--dry-run", "--validation", "nowhere.csv").lower()
+
+
 def test_a_rate_is_a_share(flowers, here, user_error):
     common = ("distill", flowers.teacher, "--data", flowers.rows, "--truth", "species", "--drop", "plant", "--out", "run")
     assert "0<x<1" in user_error(*common, "--cascade", "99")

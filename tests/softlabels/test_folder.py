@@ -28,6 +28,16 @@ def test_a_finished_folder_is_a_teacher_for_its_rows(folder):
         opened.answer(np.vstack([ROWS[0], ROWS[0] + 1]))
 
 
+def test_rows_of_many_shards_are_answered_in_their_order_and_one_shard_stays(folder):
+    opened = open_labels(folder.path)
+    for seed in range(3):
+        places = np.random.default_rng(seed).integers(0, 25, 200)
+        np.testing.assert_array_equal(opened.answer(ROWS[places]), ROWS[places])
+        assert list(opened._last) == [2]
+    np.testing.assert_array_equal(opened.answer(ROWS[[4, 2]]), ROWS[[4, 2]])
+    assert list(opened._last) == [0]
+
+
 def test_the_manifest_describes_teacher_rows_and_form(folder):
     manifest = json.loads((folder.path / MANIFEST).read_text())
     expected = {"teacher": "linear", "kind": "logits", "task": "multiclass", "classes": ["ä", 'b"', "c"], "temperature": 1.0, "rows": 25}

@@ -45,6 +45,11 @@ def test_columns_of_numbers_are_read_at_once_as_each_alone(kind):
     found = Numbers().transform(numbers)
     assert np.array_equal(found, expected, equal_nan=True)
     assert found.flags.c_contiguous
+    held = np.ones((3, 2))
+    frame = pd.DataFrame(held, columns=["a", "b"], copy=False)
+    copied = Numbers().transform(frame if kind == "pandas" else pl.from_pandas(frame))
+    assert copied.flags.writeable
+    assert not np.shares_memory(copied, held)
     mixed = numbers.assign(e=["1970-01-02", None]) if kind == "pandas" else numbers.with_columns(e=pl.Series(["1970-01-02", None]))
     mixed = mixed.assign(e=pd.to_datetime(mixed["e"])) if kind == "pandas" else mixed.with_columns(pl.col("e").str.to_date())
     assert np.array_equal(Numbers().transform(mixed), np.c_[expected, [1, np.nan]], equal_nan=True)

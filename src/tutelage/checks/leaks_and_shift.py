@@ -162,7 +162,7 @@ def check_training_rows(
     gain = float(on_transfer.mean() - on_test.mean())
     low = gain - 1.96 * _standard_error(on_transfer, on_test)
     figure = {
-        "confidence, transfer": float(on_transfer.mean()),
+        f"confidence, {which.removesuffix(' rows')}": float(on_transfer.mean()),
         "confidence, test": float(on_test.mean()),
         "trained on": "unknown" if seen is None else seen,
     }

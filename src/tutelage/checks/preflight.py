@@ -134,20 +134,23 @@ def preflight(
     return Preflight(tuple(findings), adapted.fingerprint, sample.count, sample.of_count, seed)
 
 
-def check_validation_rows(teacher: Teacher, data: Any, test: Any, *, seed: int, rows: int = 2000) -> tuple[Finding, ...]:
+def check_validation_rows(
+    teacher: Teacher, data: Any, test: Any, *, seen: float | None, seed: int, rows: int = 2000
+) -> tuple[Finding, ...]:
     """Whether a teacher answers rows to validate on as rows that it was trained on: on these, students that repeat its memory look best.
 
     Args:
         teacher: that is asked some of both.
         data: rows to validate on.
         test: rows to test on.
+        seen: the share of the rows to validate on that the teacher was trained on; None if it is not known.
         seed: of the random sample.
         rows: the largest number of rows of each set.
     """
     on_data, on_test = (query_sample(teacher, draw(one, None, teacher.form, rows=rows, seed=seed)) for one in (data, test))
     if not (isinstance(on_data, SampleAnswers) and isinstance(on_test, SampleAnswers)):
         return ()
-    found = check_training_rows(on_data, on_test, None, which="validation rows")
+    found = check_training_rows(on_data, on_test, seen, which="validation rows")
     remedy = (
         "Choose students on rows that the teacher has not seen: on these, those that repeat what it remembers look better than they are."
     )

@@ -184,8 +184,10 @@ class LabelFolder:
         places = [np.flatnonzero(shard_of == index) for index in shards]
         if not shards:
             shards, places = [0], [np.zeros(0, np.intp)]
-        known = dict(self._last)
-        self._last.clear()  # freed as soon as it was read from
+        last = dict(self._last)
+        known = {index: last.pop(index) for index in shards if index in last}
+        last.clear()  # freed before the next ones are read
+        self._last.clear()
 
         def of_shard(index: int, asked: NDArray[np.intp]) -> Answers:
             part = known.pop(index) if index in known else self.part(index)

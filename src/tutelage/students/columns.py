@@ -263,10 +263,10 @@ def _numbers_at_once(X: Any, frame: Any) -> NDArray[np.float64] | None:
 
     if hasattr(X, "iloc"):
         numpys = all(isinstance(kind, np.dtype) and kind.kind in "biuf" for kind in X.dtypes)
-        return np.ascontiguousarray(X.to_numpy(dtype=np.float64)) if numpys else None
+        return np.array(X.to_numpy(dtype=np.float64), order="C") if numpys else None  # a copy, which may be changed
     if not all(kind.is_numeric() or kind == nw.Boolean for kind in frame.schema.values()):
         return None
-    return np.ascontiguousarray(frame.select(nw.all().cast(nw.Float64)).to_numpy())
+    return np.array(frame.select(nw.all().cast(nw.Float64)).to_numpy(), order="C")
 
 
 def _numbers(column: Any, name: str) -> NDArray[np.float64]:

@@ -203,7 +203,10 @@ def duration(seconds: float) -> str:
 
 
 def _learnt(problem: Problem, found: Split, validation: Places, more: int) -> int:
-    """About how many of the rows without ground truth each seed learns from: none of its validation rows, nor made from one of them."""
+    """About how many of the rows without ground truth each seed learns from: none of its validation rows, nor made from one of them.
+
+    No rows are made from rows that were given to validate on.
+    """
     if problem.pool is not None:
         return int(not_validated(problem, found, validation).sum())
     if problem.validation is not None:
@@ -234,17 +237,14 @@ def _few(problem: Problem, found: Split, train: Places, validation: Places) -> t
     trained, validated = (np.sort(random.permutation(places)[:TIMED_ROWS]) for places in (train, validation))
     _answers(problem, problem.given, trained[:2])  # what it does once
     seconds = _seconds_a_row(problem, trained)
-    own = ("given", problem.given) if problem.validation is None else ("validation", problem.validation)
-    parts = [
-        part_of(
-            rows.take(places),
-            _answers(problem, rows, places),
-            problem.form,
-            truth=None if (truth := problem.truths[name]) is None else truth[places],
-            class_weights=found.class_weights,
-        )
-        for name, rows, places in (("given", problem.given, trained), (*own, validated))
-    ]
+
+    def of(name: str, rows: RowSet, places: Places) -> Part:
+        truth, answers = problem.truths[name], _answers(problem, rows, places)
+        known = None if truth is None else truth[places]
+        return part_of(rows.take(places), answers, problem.form, truth=known, class_weights=found.class_weights)
+
+    name, rows = ("given", problem.given) if problem.validation is None else ("validation", problem.validation)
+    parts = [of("given", problem.given, trained), of(name, rows, validated)]
     more = Part(parts[0].rows, parts[0].answers, weights=parts[0].weights)
     return Prepared(problem.form, parts[0], parts[1], more, problem.schema, isinstance(problem.given.rows, list)), seconds
 

@@ -195,7 +195,7 @@ def distill(
             of X by default. X alone if no ground truth is known.
         validation: rows that settings and students are chosen on, as for test; by default each seed draws a fifth of X that is not tested
             on. Best rows that the teacher was not trained on: on its own rows, validation prefers students that repeat what it remembers.
-            Each seed then trains on its own 80 % of X.
+            Each seed then trains on its own 80 % of the rows of X that are left to train on.
         train: rows that the teacher was trained on, to say how many of the test rows it has seen.
         limits: of the student's size, latency and drop against the teacher.
         trials: of each arm, shared among the students.

@@ -201,6 +201,8 @@ def _is_ours(folder: Path) -> bool:
 _OTHERS = {
     "rows": "other rows or another ground truth",
     "test_rows": "other test rows",
+    "validation_rows": "other rows to validate on",
+    "training_rows": "other rows that the teacher was trained on",
     "pool": "another pool",
     "students": "other students or settings that are searched",
     "class_weight": "other weights of classes",

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from tutelage.checks.findings import Finding, Preflight
@@ -221,7 +222,9 @@ def _checked(problem: Problem, drawn: Split, plan: Plan) -> Preflight:
     findings = [_of_the_teacher(one, problem) for one in found.findings]
     if problem.validation is not None:
         validated = taken(problem.validation.asked.part(0, problem.validation.count), drawn.validation)
-        findings += check_validation_rows(problem.teacher, validated, tested, seed=plan.seed)
+        names = problem.names["validation"][drawn.validation]
+        seen = None if problem.seen is None else float(np.isin(names, problem.names["seen"]).mean())
+        findings += check_validation_rows(problem.teacher, validated, tested, seen=seen, seed=plan.seed)
     return replace(found, findings=tuple(findings))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from tutelage.data.row_names import Names
 from tutelage.losses.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.calibration import CALIBRATION_SHARE, calibration_notes, check_calibration, independent
 from tutelage.workflow.distillation.given.draws import Places, codes, drawn, latest
+from tutelage.workflow.distillation.given.left_out import LeftOut, equal, shared
 from tutelage.workflow.distillation.given.problem import Problem, RowSet
 
 TEST_SHARE = 0.2
@@ -38,7 +38,8 @@ class Split:
     """Which rows are for what.
 
     Attributes:
-        development: places among the given rows that are trained and validated on.
+        development: places among the given rows that are trained and validated on; that are trained on, where others were given to
+            validate on.
         test: places among the given rows, or among the test rows if there are any.
         calibration: places among the given rows that are held back to calibrate the threshold of a cascade; none without one.
         independent: those of them that the threshold is calibrated on: all, or one of each group.
@@ -79,7 +80,8 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
 
     The rows to calibrate a cascade on are drawn from all that are not tested on, and keep their repeats and what equals a test row: only
     such a draw has the rate of the rows to come. Rows that are equal to a test row or a calibration row, or belong to the group of one, are
-    left out of training and validation. Where columns are so coarse that rows are equal by chance, equal rows stay.
+    left out of training and validation; where rows to validate on were given, those that are equal to one of them are left out of training.
+    Where columns are so coarse that rows are equal by chance, equal rows stay.
 
     Args:
         problem: teacher and rows.
@@ -104,16 +106,14 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     if cascade is not None:
         check_calibration(problem, len(counted), cascade)
     removed = {} if problem.unlabelled is None else problem.unlabelled.left_out
-    all_rows = len(development)
-    development = _kept(problem, development, test_names, test_groups, calibration, removed)
-    validation = _apart(problem, "validation", problem.validation, test_names, test_groups, calibration, removed)
-    development = _not_validated_on(problem, "given", given, development, validation, removed)
-    pool = _pool(problem, development, validation, test_names, test_groups, removed, calibration, test, seed=seed)
+    left_out, all_rows = LeftOut(problem, test_names, test_groups, calibration, removed), len(development)
+    validation = left_out.apart("validation", problem.validation)
+    development = left_out.learnable("given", given, left_out.kept(development), validation)
+    pool = _pool(left_out, development, validation, test, seed=seed)
     seen = int(np.isin(test_names, names["seen"]).sum()) if problem.seen is not None else None
     repeated = len(test) - len(np.unique(test_names))
-    left_out = all_rows - len(development)
     notes = (
-        *_notes(problem, left_out=left_out, of=all_rows, cascade=cascade is not None),
+        *_notes(problem, left_out=all_rows - len(development), of=all_rows, cascade=cascade is not None),
         *_seen(problem, development, validation),
         *calibration_notes(problem, len(calibration), counted),
     )
@@ -133,119 +133,31 @@ def split(problem: Problem, *, seed: int, cascade: float | None = None) -> Split
     return found
 
 
-def _kept(
-    problem: Problem,
-    places: Places,
-    test_names: Names,
-    test_groups: NDArray[Any] | None,
-    calibration: Places,
-    removed: dict[str, int],
-) -> Places:
-    """The rows that may be trained and validated on; those that may not are counted in `removed`."""
-    names, groups = problem.names["given"], problem.given.groups
-    leaked = _equal(problem, names[places], test_names)
-    removed["equal to a test row"] = int(leaked.sum())
-    places = places[~leaked]
-    if groups is not None and problem.test is not None:
-        shared = _shared(groups[places], test_groups)
-        removed["in the group of a test row"] = int(shared.sum())
-        places = places[~shared]
-    if len(calibration):
-        same = _equal(problem, names[places], names[calibration])
-        removed["equal to a calibration row"] = int(same.sum())
-        places = places[~same]
-    return places
-
-
-def _not_validated_on(problem: Problem, name: str, rows: RowSet, places: Places, validation: Places, removed: dict[str, int]) -> Places:
-    """Those of some rows that may be learnt from where rows to validate on were given; the others are counted in `removed`."""
-    own = problem.validation
-    if own is None:
-        return places
-    of = "" if name == "given" else f"of the {name}, "
-    same = _equal(problem, problem.names[name][places], problem.names["validation"][validation])
-    removed[f"{of}equal to a validation row"] = int(same.sum())
-    places = places[~same]
-    if rows.groups is not None and own.groups is not None:
-        shared = _shared(rows.groups[places], own.groups[validation])
-        removed[f"{of}in the group of a validation row"] = int(shared.sum())
-        places = places[~shared]
-    return places
-
-
-def _apart(
-    problem: Problem,
-    name: str,
-    rows: RowSet | None,
-    test_names: Names,
-    test_groups: NDArray[Any] | None,
-    calibration: Places,
-    removed: dict[str, int],
-) -> Places:
-    """Places among the rows of the pool, or of those given to validate on, that are apart from the rows to test and calibrate on.
-
-    The others are counted in `removed`.
-    """
-    given = problem.given
-    places = np.arange(0 if rows is None else rows.count)
-    if rows is None:
-        return places
-    in_test = _equal(problem, problem.names[name], test_names)
-    removed[f"of the {name}, equal to a test row"] = int(in_test.sum())
-    places = places[~in_test]
-    if rows.groups is not None:
-        shared = _shared(rows.groups[places], test_groups)
-        removed[f"of the {name}, in the group of a test row"] = int(shared.sum())
-        places = places[~shared]
-    if len(calibration):
-        held_back = _equal(problem, problem.names[name][places], problem.names["given"][calibration])
-        if rows.groups is not None and given.groups is not None:
-            held_back |= _shared(rows.groups[places], given.groups[calibration])
-        removed[f"of the {name}, equal to a calibration row or in its group"] = int(held_back.sum())
-        places = places[~held_back]
-    return places
-
-
-def _pool(
-    problem: Problem,
-    development: Places,
-    validation: Places,
-    test_names: Names,
-    test_groups: NDArray[Any] | None,
-    removed: dict[str, int],
-    calibration: Places,
-    test: Places,
-    *,
-    seed: int,
-) -> Places:
-    """Places among the rows of the pool that may be learnt from; those that may not are counted in `removed`.
+def _pool(left_out: LeftOut, development: Places, validation: Places, test: Places, *, seed: int) -> Places:
+    """Places among the rows of the pool that may be learnt from.
 
     Where times order the rows, the teacher is not asked what comes later than the rows that students learn from: all seeds are validated
-    on the same latest rows, and those of the pool come before them; before the test rows where others were given to validate on.
+    on the same latest rows, and those of the pool come before them; before the test rows where others were given to validate on. Rows
+    given to validate and test on have no times: then no row is too late.
     """
+    problem = left_out.problem
     given, pool = problem.given, problem.pool
-    places = _apart(problem, "pool", pool, test_names, test_groups, calibration, removed)
+    places = left_out.apart("pool", pool)
     if pool is None:
         return places
-    if problem.validation is not None:
-        places = _not_validated_on(problem, "pool", pool, places, validation, removed)
-    if pool.times is not None and given.times is not None and len(development) and None in (problem.validation, problem.test):
+    places = left_out.learnable("pool", pool, places, validation)
+    if pool.times is not None and given.times is not None and len(development) and not _all_given(problem):
         later = drawn(problem, development, VALIDATION_SHARE, seed=seed)[1] if problem.validation is None else test
         times = given.times[later]
         late = pool.times[places] >= (times.min() if given.groups is None else latest(times, codes(given.groups[later])).min())
-        removed["of the pool, not before the rows to validate and test on"] = int(late.sum())
+        left_out.counts["of the pool, not before the rows to validate and test on"] = int(late.sum())
         places = places[~late]
     return places
 
 
-def _equal(problem: Problem, names: Names, others: Names) -> NDArray[np.bool_]:
-    """For each row, whether it is left out because it equals one of others."""
-    return np.zeros(len(names), dtype=bool) if problem.equal_by_chance else np.isin(names, others)
-
-
-def _shared(groups: NDArray[Any], others: NDArray[Any] | None) -> NDArray[np.bool_]:
-    """For each row, whether its group is among others."""
-    return np.zeros(len(groups), dtype=bool) if others is None else np.isin(groups.astype(str), others.astype(str))
+def _all_given(problem: Problem) -> bool:
+    """Whether both the rows to validate on and those to test on were given."""
+    return problem.validation is not None and problem.test is not None
 
 
 def _notes(problem: Problem, *, left_out: int, of: int, cascade: bool) -> Iterator[str]:
@@ -267,7 +179,9 @@ def _notes(problem: Problem, *, left_out: int, of: int, cascade: bool) -> Iterat
         )
     if problem.given.groups is not None and problem.pool is not None and problem.pool.groups is None:
         yield "The rows of the pool come without groups: some may belong to groups that are tested on."
-    if problem.given.times is not None and problem.pool is not None and problem.pool.times is None:
+    if problem.given.times is not None and problem.pool is not None and _all_given(problem):
+        yield "The rows to validate and test on were given, without times: no row of the pool is left out for being later than they are."
+    elif problem.given.times is not None and problem.pool is not None and problem.pool.times is None:
         yield "The rows of the pool come without times: some may be later than rows that are validated and tested on."
     if problem.validation is not None or problem.given.times is not None:
         latest_rows = f"on the latest {VALIDATION_SHARE:.0%} of the rows not tested on", "of those before"
@@ -280,14 +194,17 @@ def _notes(problem: Problem, *, left_out: int, of: int, cascade: bool) -> Iterat
 
 def _seen(problem: Problem, development: Places, validation: Places) -> Iterator[str]:
     """That the teacher was trained on rows that students are chosen on, where its training rows are known."""
-    own = problem.validation is not None
-    names = problem.names["validation"][validation] if own else problem.names["given"][development]
-    seen = int(np.isin(names, problem.names["seen"]).sum()) if problem.seen is not None else 0
+    if problem.seen is None or problem.equal_by_chance:
+        return
+    given = problem.validation is not None
+    names = problem.names["validation"][validation] if given else problem.names["given"][development]
+    seen = int(np.isin(names, problem.names["seen"]).sum())
     if seen:
-        which = "rows to validate on" if own else "rows that students learn from and are validated on"
+        which = "rows to validate on" if given else "rows that students learn from and are validated on"
+        others = "other rows, which it has not seen" if given else "rows that it has not seen (validation=, --validation)"
         yield (
-            f"The teacher was trained on {seen:,} of the {len(names):,} {which}: validation prefers students that repeat what it remembers "
-            "of them. Choose students on rows that it has not seen (validation=, --validation)."
+            f"The teacher was trained on {seen:,} of the {len(names):,} {which}: validation may prefer students that repeat what it "
+            f"remembers of them. Choose students on {others}."
         )
 
 
@@ -342,7 +259,7 @@ def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Plac
         train, validation, _ = drawn(problem, found.development, VALIDATION_SHARE, seed=seed)
     else:
         train, validation = found.development, found.validation
-    train = train[~_equal(problem, problem.names["given"][train], _names_to_validate(problem)[validation])]
+    train = train[~equal(problem, problem.names["given"][train], _names_to_validate(problem)[validation])]
     if given.times is not None or own is not None:
         units = np.arange(len(train)) if given.groups is None else codes(given.groups[train])
         order = np.random.default_rng(seed).permutation(units.max(initial=-1) + 1)
@@ -359,7 +276,7 @@ def _validation_weights(own: RowSet, problem: Problem, found: Split) -> Floats |
 
 
 def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
-    """Rows without ground truth with weights of their own: where they come without, the mean of those to train and validate on."""
+    """Rows without ground truth with weights of their own: where they come without, the mean of those for development."""
     given = problem.given.weights
     if given is None:
         return rows
@@ -370,9 +287,9 @@ def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:
     """For each row of the pool in a split, whether it differs from all validation rows of one seed, and is in the group of none."""
     rows = problem.given if problem.validation is None else problem.validation
-    out = _equal(problem, problem.names["pool"][found.pool], _names_to_validate(problem)[validation])
+    out = equal(problem, problem.names["pool"][found.pool], _names_to_validate(problem)[validation])
     if problem.pool is not None and problem.pool.groups is not None and rows.groups is not None:
-        out |= _shared(problem.pool.groups[found.pool], rows.groups[validation])
+        out |= shared(problem.pool.groups[found.pool], rows.groups[validation])
     return ~out
 
 

@@ -190,8 +190,9 @@ class _Draw:
             return None
         if more.made_from is None:
             return np.flatnonzero(not_validated(self.problem, self.split, validation))
-        own = self.problem.validation is not None  # of which no rows are made
-        return np.flatnonzero(~np.isin(more.made_from, np.arange(0) if own else validation).any(axis=1))
+        if self.problem.validation is not None:  # of which no rows are made
+            return np.arange(len(more.made_from))
+        return np.flatnonzero(~np.isin(more.made_from, validation).any(axis=1))
 
     def _some(self, places: Places, most: int) -> Places:
         return places[np.random.default_rng(self.seed).permutation(len(places))[:most]]

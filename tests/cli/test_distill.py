@@ -15,7 +15,7 @@ def test_a_dry_run_counts_the_rows_given_to_validate_on(flowers, here, capsys, u
     printed = capsys.readouterr().out
     assert "64 to train on, 49 to validate on, 20 to test on" in printed
     assert "All seeds are validated on the rows given for it" in printed
-    assert "no such file" in user_error(*common, "--out", "run", "--dry-run", "--validation", "nowhere.csv").lower()
+    assert "there is no file nowhere.csv" in user_error(*common, "--out", "run", "--dry-run", "--validation", "nowhere.csv")
 
 
 def test_a_rate_is_a_share(flowers, here, user_error):

@@ -127,6 +127,7 @@ def test_a_run_is_chosen_on_them(unchecked, tmp_path):
         "development": 420,
         "own_validation": True,
     }
+    assert found.record.rows["more_learnt"] == found.record.rows["more"] > 0  # no row is made from one of them
     first = found.student.predict(OWN)
     assert found.chosen.validation["accuracy"][0] == pytest.approx((first == TRUE).mean())
     parts = pd.read_parquet(tmp_path / "run" / "split.parquet")

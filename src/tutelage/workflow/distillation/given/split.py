@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from tutelage.core.arrays import Floats
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.hashing import content_hash
-from tutelage.data.row_names import Names
 from tutelage.losses.class_weights import class_weights_of, row_weights
 from tutelage.workflow.distillation.given.calibration import CALIBRATION_SHARE, calibration_notes, check_calibration, independent
 from tutelage.workflow.distillation.given.draws import Places, codes, drawn, latest
@@ -257,9 +256,9 @@ def parts_of(problem: Problem, found: Split, *, seed: int) -> tuple[Places, Plac
     given, own = problem.given, problem.validation
     if own is None:
         train, validation, _ = drawn(problem, found.development, VALIDATION_SHARE, seed=seed)
-    else:
+        train = train[~equal(problem, problem.names["given"][train], problem.names["given"][validation])]
+    else:  # which are apart from the others since the split
         train, validation = found.development, found.validation
-    train = train[~equal(problem, problem.names["given"][train], _names_to_validate(problem)[validation])]
     if given.times is not None or own is not None:
         units = np.arange(len(train)) if given.groups is None else codes(given.groups[train])
         order = np.random.default_rng(seed).permutation(units.max(initial=-1) + 1)
@@ -285,17 +284,17 @@ def weighed_like(problem: Problem, rows: RowSet, found: Split) -> RowSet:
 
 
 def not_validated(problem: Problem, found: Split, validation: Places) -> NDArray[np.bool_]:
-    """For each row of the pool in a split, whether it differs from all validation rows of one seed, and is in the group of none."""
-    rows = problem.given if problem.validation is None else problem.validation
-    out = equal(problem, problem.names["pool"][found.pool], _names_to_validate(problem)[validation])
-    if problem.pool is not None and problem.pool.groups is not None and rows.groups is not None:
-        out |= shared(problem.pool.groups[found.pool], rows.groups[validation])
+    """For each row of the pool in a split, whether it differs from all validation rows of one seed, and is in the group of none.
+
+    Rows given to validate on are apart from all of them since the split.
+    """
+    names, given = problem.names, problem.given
+    if problem.validation is not None:
+        return np.ones(len(found.pool), dtype=bool)
+    out = equal(problem, names["pool"][found.pool], names["given"][validation])
+    if problem.pool is not None and problem.pool.groups is not None and given.groups is not None:
+        out |= shared(problem.pool.groups[found.pool], given.groups[validation])
     return ~out
-
-
-def _names_to_validate(problem: Problem) -> Names:
-    """The content names of the rows among which validation rows have their places."""
-    return problem.names["given" if problem.validation is None else "validation"]
 
 
 def _untested(problem: Problem, test: Places) -> str:

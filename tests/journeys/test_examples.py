@@ -168,6 +168,7 @@ def test_votes_of_your_own_are_taken_and_gold_that_was_voted_on_is_left_out(run_
             "pictures.py --quick",
             [r"^recogniser: student\.onnx .* 0 decisions", r"^detector: .*mean_iou", r"^detector: student\.onnx .* 0 decisions"],
         ),
+        ("language.py --quick", [r"^an epoch, .* / on recorded answers: \d", r"^recording the 16 most probable / a bare loop: \d"]),
     ],
 )
 def test_a_benchmark_runs_in_short(script, lines, run_script, tmp_path):

@@ -44,7 +44,8 @@ class BatchLoss:
         student_hidden: the outputs of the student's layers for the batch, as `capturing` records them.
         teacher_hidden: calls the teacher's network on a batch and returns the outputs of its layers; None if the objective reads none.
         precision: "bfloat16" runs the network under autocast.
-        weights: (rows,) how much the loss of each row counts, of mean 1, on the device; None if all count alike.
+        weights: (rows,) how much the loss of each row counts, in all its views, or (answers,) in each of them, of mean 1, on the device;
+            None if all count alike.
         weighs_positions: whether there is a weight for each position instead.
         learnt: takes out the answers to the positions that are learnt; None if an answer belongs to a row.
         current: the objective with the weights and temperatures of the current step; None if they do not change.
@@ -78,7 +79,7 @@ class BatchLoss:
         losses = (self.current or self.objective).weighted(signals)
         if self.weights is None:
             return losses
-        places = signals.index if self.weighs_positions and signals.index is not None else rows
+        places = signals.index if self.weighs_positions and signals.index is not None else rows % len(self.weights)
         weights = self.weights.index_select(0, places.to(self.weights.device))
         return {name: loss * weights for name, loss in losses.items()}
 
@@ -91,12 +92,12 @@ class BatchLoss:
         return self._signals(batch)[0]
 
     def _signals(self, batch: Batch) -> tuple[Signals, Tensor]:
-        """The signals of a batch, and the row in the data of each of its losses."""
+        """The signals of a batch, and for each of its losses the number of the teacher's answer to its row."""
         # No cache: inside another autocast block it would outlive the step, with weights that the step has changed.
         device = batch.device.type
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
             answers = called(self.network, self.output, batch)
-        rows, places = batch.rows, None
+        rows, places = batch.answer_rows, None
         student = _complete(self.student_hidden, self.objective.paths("student"), "student")
         if self.learnt is not None:
             batch, answers, places = self.learnt.of(batch, answers)

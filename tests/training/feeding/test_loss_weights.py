@@ -131,3 +131,20 @@ def test_class_weights_of_what_is_read_batch_by_batch_are_refused_and_weights_of
     weighted = list(zip(*data.tensors, torch.from_numpy(OWN), strict=True))
     with pytest.raises(BadInput, match=r"of 3 values.* The weights of rows are passed as sample_weight="):
         made.fit(DataLoader(weighted, batch_size=16), epochs=1)
+
+
+def test_each_view_of_a_row_weighs_by_the_teachers_answer_to_it_times_the_weight_of_the_row():
+    pictures = RNG.random((10, 1, 4, 4), dtype=np.float32)
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
+    with torch.no_grad():
+        network[1].weight.mul_(40)
+    teacher = tl.as_teacher(network, classes=["rare", "usual"])
+    views = tl.transfer.Views(pictures, tl.transfer.Affine(degrees=90, shift=2), count=2)
+    one = tl.losses.Objective((tl.losses.Term("one", lambda student, target: (student * 0).sum(-1) + 1, ("student", "teacher")),))
+    by_view = [teacher.form.probabilities(teacher.answer(views.view(view, np.arange(10)))) @ np.array([9.0, 1.0]) for view in range(2)]
+    for own in (None, OWN[:10]):
+        student = tl.TorchStudent(nn.Sequential(nn.Flatten(), nn.Linear(16, 2)), one)
+        student.fit(views, teacher, epochs=2, batch_size=10, class_weight={"rare": 9}, sample_weight=own)
+        expected = np.array(by_view) * (1 if own is None else own)
+        np.testing.assert_allclose(student.fit_.losses, expected.mean(axis=1) / expected.mean(), rtol=1e-5)

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,8 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.truth.position_truth import IGNORED
-from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
+from tutelage.data.views import Affine, Views
+from tutelage.losses.class_terms import hard_cross_entropy, kl_divergence, soft_cross_entropy
 from tutelage.losses.hidden_terms import attention_transfer, contrastive, cosine_distance, hint, similarity_preserving
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
@@ -226,3 +229,40 @@ def test_answers_of_another_size_are_refused():
         TorchStudent(smaller).fit(PICTURES, labels, epochs=1)
     with pytest.raises(ShapeError, match=r"expected \(batch, 2, height, width\)"):
         TorchStudent(nn.Sequential(nn.Flatten(), nn.Linear(30, 2))).fit(PICTURES, labels, epochs=1)
+
+
+class Noise:
+    """Moves no position."""
+
+    numbers = 4
+
+    def __call__(self, rows, numbers):
+        return np.asarray(rows + numbers[:, None, :], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("rows", "augment", "layer", "positions"),
+    [
+        (PICTURES, Affine(shift=2, degrees=90), nn.Conv2d(1, 3, 3, padding=1), "pixels"),
+        (PICTURES[:, 0, :, :4].copy(), Noise(), nn.Linear(4, 3), "tokens"),
+    ],
+)
+@pytest.mark.parametrize("recorded", [True, False])
+@pytest.mark.parametrize("more", [{"batch_size": 24}, {"batch_size": 5, "accumulate": 2, "class_weight": {"a": 4}}])
+def test_each_epoch_learns_the_answers_to_the_view_that_it_shows(rows, augment, layer, positions, recorded, more):
+    teacher = as_teacher(layer, classes=["a", "b", "c"], positions=positions)
+    views = Views(rows, augment, count=3, seed=1)
+    student = TorchStudent(copy.deepcopy(layer), kl_divergence())
+    student.fit(views, record(teacher, views) if recorded else teacher, epochs=3, lr=1e-12, sample_weight=np.arange(24), **more)
+    assert np.abs(student.fit_.losses).max() < 1e-6
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_positions_of_views_take_no_ground_truth_and_select_no_epoch(count):
+    views = Views(PICTURES, Affine(shift=2), count=3)
+    teacher = as_teacher(segmenter(0), classes=["back", "front"], positions="pixels")
+    labels, truth = record(teacher, views), np.full((24 * count, 6, 5), "back")
+    with pytest.raises(BadInput, match=r"y labels the pixels of the rows, and X is Views.*leave y out.*or pass a Dataset"):
+        TorchStudent(segmenter(1), soft_cross_entropy() + hard_cross_entropy()).fit(views, labels, truth, epochs=1)
+    with pytest.raises(BadInput, match="the validation rows are a Views; expected an array"):
+        TorchStudent(segmenter(1)).fit(PICTURES, teacher, validation=(views, None, labels), epochs=1)

@@ -21,7 +21,7 @@ from tutelage.losses.class_weights import checked_class_weight, weights_of_total
 from tutelage.training.feeding.positions import Layout
 
 LossWeights = Tensor | Ragged
-"""(rows,) weights, or those of the positions of each row, NaN where a position is not learnt; of mean 1."""
+"""(rows,) weights, or (answers,) of each view of a row, or those of the positions of each, NaN where one is not learnt; of mean 1."""
 
 
 def loss_weights(
@@ -55,16 +55,21 @@ def loss_weights(
     own = check_weights(sample_weight, rows)
     if class_weight is None and own is None:
         return None
-    each = own if own is None or layout is None else np.repeat(own, layout.counts)
+    each = own if own is None or layout is None else np.repeat(_of_views(own, len(layout.counts)), layout.counts)
     if class_weight is not None:
         of_class = _of_classes(class_weight, form, truth, answers, answer_form, each)
-        each = of_class if each is None else each * of_class
+        each = of_class if each is None else _of_views(each, len(of_class)) * of_class
     weights = np.asarray(each, dtype=np.float64)
     if layout is None:
         return of_mean_one(torch.from_numpy(weights))
     if layout.kept is not None:
         weights = np.where(layout.kept, weights, np.nan)
     return of_mean_one(Ragged(weights, layout.counts))
+
+
+def _of_views(own: Floats, count: int) -> Floats:
+    """The weights of rows for each of so many answers: those to `Views` are to all rows, one view after the other."""
+    return np.tile(own, count // len(own))
 
 
 def of_mean_one(weights: LossWeights, among: NDArray[np.int64] | None = None, losses: NDArray[np.int64] | None = None) -> LossWeights:

@@ -24,7 +24,7 @@ Weighed = Literal["alone", "counts", "classes"]
 
 @dataclass(frozen=True)
 class Layout:
-    """The positions of all rows that the attention mask leaves, one row after the other.
+    """The positions of all rows that the attention mask leaves, one row after the other; of `Views` those of every view.
 
     Attributes:
         counts: (rows,) how many positions each row has.
@@ -147,7 +147,7 @@ class LearntPositions:
         """The positions of all rows and the rows of a batch among them; of answers that were read with the batch, its own alone."""
         if isinstance(batch.recorded, PositionAnswers):
             return Layout(batch.recorded.counts, shapes=batch.recorded.shapes), torch.arange(len(batch.rows))
-        return self.layout, batch.rows
+        return self.layout, batch.answer_rows
 
     def _kept(self, labels: Tensor, places: NDArray[np.int64]) -> Tensor:
         """Which positions of a batch are learnt, by the ground truth in the batch, which may be drawn at random.

@@ -222,7 +222,7 @@ class TrainingData:
         Raises:
             BadInput: neither ground truth nor answers; or `Views` or a Dataset. LabelMismatch: answers for other classes.
         """
-        if isinstance(self.rows, StructuredRows) or form.positions is not None:
+        if isinstance(self.rows, StructuredRows) or (form.positions is not None and isinstance(self.rows, np.ndarray)):
             return self._validation_by_asking(form, network)
         if not isinstance(self.rows, np.ndarray):
             raise BadInput(

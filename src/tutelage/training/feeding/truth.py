@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from tutelage.core.answers import AnswerForm
+from tutelage.core.errors import BadInput
 from tutelage.data.rows import as_rows, is_hugging_face
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.loader_rows import is_loader
 from tutelage.data.truth.given_truth import by_position, given_truth, in_words
 from tutelage.data.truth.position_truth import truth_of_positions
+from tutelage.data.views import Views
 from tutelage.softlabels.streaming.part import Part
 from tutelage.training.feeding.read_parts import position_codes
 
@@ -56,11 +58,16 @@ def truth_of(X: Any, y: Any, form: AnswerForm, *, is_read: bool = True) -> Tenso
         is_read: whether anything reads the class of a row; if not, `labels` beside the inputs are left out, whatever they hold.
 
     Raises:
-        BadInput: both are given. LabelMismatch, ShapeError: as `truth_tensor`.
+        BadInput: both are given; y of the positions of `Views`. LabelMismatch, ShapeError: as `truth_tensor`.
     """
     found = given_truth(X, y, form)
     if found is None or (y is None and not is_read and form.positions is None):
         return None
+    if isinstance(X, Views) and form.positions is not None:
+        raise BadInput(
+            f"y labels the {form.positions} of the rows, and X is Views, which may move them; leave y out, and learn from a teacher that "
+            "answers each view, or pass a Dataset that augments inputs and labels alike."
+        )
     return truth_tensor(found, form, X.dataset if is_loader(X) else whole_structure(X))
 
 

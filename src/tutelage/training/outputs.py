@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
 from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
-from tutelage.core.position_answers import Answers, joined
+from tutelage.core.position_answers import Answers, PositionAnswers, joined
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
 from tutelage.data.structures.network_answers import answers_to
@@ -71,16 +70,18 @@ def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Cal
     return answers
 
 
-def check_known(answers: Floats) -> Floats:
-    """The answers, after checking that there is one for each row.
+def check_known(answers: Any) -> Any:
+    """The answers, after checking that there is one for each row, or for each of its positions.
 
     Raises:
         BadInput: a row whose numbers are missing or infinite, or overflow in the network.
     """
-    lost = np.asarray(~np.isfinite(answers).all(axis=tuple(range(1, answers.ndim))))
-    if lost.any():
+    values = answers.dense() if isinstance(answers, PositionAnswers) else answers
+    lost = np.flatnonzero(~np.isfinite(values).all(axis=tuple(range(1, values.ndim))))
+    if len(lost):
+        rows = np.unique(answers.row_of[lost]) if isinstance(answers, PositionAnswers) else lost
         raise BadInput(
-            f"the network's answers to {int(lost.sum())} of {len(lost)} rows are no numbers (first: row {int(np.flatnonzero(lost)[0])}): "
+            f"the network's answers to {len(rows)} of {len(answers)} rows are no numbers (first: row {rows[0]}): "
             "the rows hold NaN, inf or numbers that are too large for it."
         )
     return answers

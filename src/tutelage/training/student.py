@@ -275,7 +275,7 @@ class TorchStudent:
         check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
         return validation
 
-    @available_if(lambda self: self.form is None or self.form.task != "regression")  # type: ignore[untyped-decorator]
+    @available_if(lambda self: self._answers_classes)  # type: ignore[untyped-decorator]
     def predict_proba(self, inputs: Any) -> Any:
         """(rows, ...) -> (rows, classes) float32 probabilities at temperature 1; for multilabel, the probability of each label.
 
@@ -288,29 +288,38 @@ class TorchStudent:
         """
         logits = self.outputs(inputs)
         if isinstance(logits, PositionAnswers):
-            return logits.with_values(check_known(self._form_of_one.probabilities(logits.dense())))
+            return check_known(logits.with_values(self._form_of_one.probabilities(logits.dense())))
         return check_known(sigmoid(logits) if self.form is not None and self.form.task == "multilabel" else softmax(logits))
 
     def predict(self, inputs: Any) -> Any:
         """(rows, ...) -> (rows,) class names; for multilabel (rows, labels) of 0 and 1; for regression (rows,) or (rows, outputs) values.
 
-        With positions: a list with the class names of each row, (tokens,) or (height, width).
+        With positions: a list with the class names of each row, (tokens,) or (height, width), and so are values if there is one output;
+        for multilabel, and for more outputs, (tokens, columns) or (columns, height, width).
 
         Raises:
             BadInput, ShapeError: as `predict_proba`.
         """
-        if self.form is not None and self.form.task == "regression":
-            values = check_known(self.outputs(inputs))
-            return values[:, 0] if values.shape[1] == 1 else values
-        probabilities = self.predict_proba(inputs)
-        if isinstance(probabilities, PositionAnswers):
-            names = self.classes_[probabilities.dense().argmax(axis=1)]
-            return [
-                part.reshape(shape) for part, shape in zip(np.split(names, probabilities.offsets[1:-1]), probabilities.shapes, strict=True)
-            ]
+        answers = self.predict_proba(inputs) if self._answers_classes else check_known(self.outputs(inputs))
+        if not isinstance(answers, PositionAnswers):
+            return self._decided(answers)
+        decided = self._decided(answers.dense())
+        if decided.ndim == 1:
+            return [row.reshape(shape) for row, shape in zip(answers.with_values(decided[:, None]), answers.shapes, strict=True)]
+        return list(answers.with_values(decided))
+
+    @property
+    def _answers_classes(self) -> bool:
+        """Whether the answers are of classes or labels, and not values."""
+        return self.form is None or self.form.task != "regression"
+
+    def _decided(self, answers: Floats) -> NDArray[Any]:
+        """(answers,) class names, (answers, labels) of 0 and 1, or (answers,) or (answers, outputs) values."""
+        if not self._answers_classes:
+            return answers[:, 0] if answers.shape[1] == 1 else answers
         if self.form is not None and self.form.task == "multilabel":
-            return np.asarray(probabilities > 0.5, dtype=np.int64)
-        return np.asarray(self.classes_[probabilities.argmax(axis=1)])
+            return np.asarray(answers > 0.5, dtype=np.int64)
+        return np.asarray(self.classes_[answers.argmax(axis=1)])
 
     @property
     def _form_of_one(self) -> AnswerForm:

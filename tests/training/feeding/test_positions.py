@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.ragged import Ragged
@@ -266,3 +267,34 @@ def test_the_positions_of_views_take_no_ground_truth_and_select_no_epoch(count):
         TorchStudent(segmenter(1), soft_cross_entropy() + hard_cross_entropy()).fit(views, labels, truth, epochs=1)
     with pytest.raises(BadInput, match="the validation rows are a Views; expected an array"):
         TorchStudent(segmenter(1)).fit(PICTURES, teacher, validation=(views, None, labels), epochs=1)
+
+
+@pytest.mark.parametrize(("positions", "shape"), [("pixels", (6, 5)), ("tokens", (6,))])
+def test_labels_and_values_of_positions_are_predicted_as_they_are_answered(positions, shape):
+    pixels = positions == "pixels"
+    rows = PICTURES[:3] if pixels else PICTURES[:3, 0]
+
+    def network(columns):
+        torch.manual_seed(0)
+        return nn.Conv2d(1, columns, 3, padding=1) if pixels else nn.Linear(5, columns)
+
+    labels = TorchStudent(network(3), predict_batch_size=2)
+    labels.set_form(AnswerForm("logits", "multilabel", ("a", "b", "c"), positions))
+    with torch.no_grad():
+        answered = labels.network(torch.from_numpy(rows)).numpy()
+    expected = (answered > 0).astype(int)
+    assert len(set(expected.sum(axis=1 if pixels else 2).flat)) > 1
+    np.testing.assert_array_equal(labels.predict(rows), expected)
+    for outputs in (1, 2):
+        values = TorchStudent(network(outputs))
+        values.set_form(AnswerForm("values", "regression", (), positions))
+        with torch.no_grad():
+            answered = values.network(torch.from_numpy(rows)).numpy()
+        found = values.predict(rows)
+        assert len(found) == 3
+        np.testing.assert_allclose(found, answered.reshape(3, *shape) if outputs == 1 else answered, rtol=1e-5, atol=1e-6)
+    gap = rows.copy()
+    gap.reshape(3, -1)[2, 7] = np.nan
+    for student in (labels, values):
+        with pytest.raises(BadInput, match=r"to 1 of 3 rows are no numbers \(first: row 2\)"):
+            student.predict(gap)

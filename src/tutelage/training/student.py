@@ -37,7 +37,7 @@ from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed
-from tutelage.training.feeding.loader_feed import ItemList
+from tutelage.training.feeding.loader_feed import ItemList, LoaderFeed
 from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.row_answers import soft_labels_of
 from tutelage.training.feeding.sources import TrainingData, form_to_learn, training_data
@@ -179,7 +179,7 @@ class TorchStudent:
         answering = None if objective.reads_layers_only else teacher
         reads_truth = "labels" in objective.needs
         is_read = reads_truth or class_weight is not None or isinstance(validation, float | np.floating)
-        given = training_data(X, answering, truth_of(X, y, form, is_read=is_read)).with_positions_read(form, seed=settings.seed)
+        given = training_data(X, answering, truth_of(X, y, form, is_read=is_read)).with_positions_read(form, answering, seed=settings.seed)
         data, validation_data = split_validation(
             given.weighted(sample_weight, class_weight, form),
             validation,
@@ -253,7 +253,7 @@ class TorchStudent:
     def _first_batch(self, feed: Feed, settings: TrainingSettings) -> Batch:
         """A batch of two rows, after checking that the network returns valid answers for it."""
         with torch_runtime.seeded(settings.seed):
-            two = torch.arange(min(2, feed.rows))
+            two = feed.few(2) if isinstance(feed, LoaderFeed) else torch.arange(min(2, feed.rows))
             first = feed.first() if isinstance(feed, PartsFeed) else next(iter(feed.batches(1, [two])))
         with torch_runtime.evaluating(self.network):
             answers = called(self.network, self.output or answers_in, first)
@@ -304,9 +304,8 @@ class TorchStudent:
         if not isinstance(answers, PositionAnswers):
             return self._decided(answers)
         decided = self._decided(answers.dense())
-        if decided.ndim == 1:
-            return [row.reshape(shape) for row, shape in zip(answers.with_values(decided[:, None]), answers.shapes, strict=True)]
-        return list(answers.with_values(decided))
+        by_row: Any = answers.with_values(decided if decided.ndim > 1 else decided[:, None])
+        return [row if decided.ndim > 1 else row.reshape(shape) for row, shape in zip(by_row, answers.shapes, strict=True)]
 
     @property
     def _answers_classes(self) -> bool:

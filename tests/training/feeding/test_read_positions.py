@@ -5,7 +5,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import tutelage as tl
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, ShapeError
 
 RNG = np.random.default_rng(0)
 LENGTHS = RNG.integers(2, 9, 24)
@@ -161,3 +161,123 @@ def test_tokens_as_their_own_truth_are_refused_of_a_whole_dataset_and_may_be_cha
     with pytest.raises(BadInput, match="every label is the token at its own position"):
         fit(Items(items(np.array([6, 7, 8]))))
     assert np.isfinite(fit(DataLoader(Items(items(np.array([6, 7, 0]))), batch_size=2))).all()
+
+
+SIZES = [4] * 6 + [8] * 6
+PICTURES = [torch.from_numpy(RNG.random((1, size, size), dtype=np.float32)) for size in SIZES]
+MASKS = [torch.from_numpy(RNG.integers(0, 3, (size, size))) for size in SIZES]
+SEQUENCES = [torch.from_numpy(RNG.random((size, 1), dtype=np.float32)) for size in SIZES]
+
+
+class BySize:
+    """Batches of one size; it counts its epochs."""
+
+    epoch = 0
+
+    def __iter__(self):
+        self.epoch += 1
+        return iter([[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])
+
+    def __len__(self):
+        return 2
+
+
+def layer(positions, columns=3, seed=0):
+    torch.manual_seed(seed)
+    return nn.Conv2d(1, columns, 3, padding=1, stride=2) if positions == "pixels" else nn.Linear(1, columns)
+
+
+def after_a_step(network, losses):
+    """The weights after a step of rate 1 on the mean of all these losses."""
+    mean = torch.cat([loss.flatten() for loss in losses]).mean()
+    gradients = torch.autograd.grad(mean, list(network.parameters()))
+    return torch.cat([(value - slope).flatten() for value, slope in zip(network.parameters(), gradients, strict=True)]).detach()
+
+
+def learnt(network, loader, objective, labels=None, positions="pixels", **more):
+    student = tl.TorchStudent(network, objective, classes=[0, 1, 2], positions=positions)
+    student.fit(loader, labels, epochs=1, optimizer=lambda weights: torch.optim.SGD(weights, 1.0), **more)
+    return torch.cat([value.flatten() for value in network.parameters()]).detach()
+
+
+@pytest.mark.parametrize(("rows", "positions"), [(PICTURES, "pixels"), (SEQUENCES, "tokens")])
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_a_step_of_rows_of_several_sizes_is_the_mean_over_what_the_teacher_answers(rows, positions, one_by_one):
+    network, of_teacher = layer(positions), layer(positions, seed=1)
+    axis, losses = 1 if positions == "pixels" else -1, []
+    for row in rows:
+        target = of_teacher(row[None]).detach().softmax(axis)
+        losses.append((target * (target.log() - network(row[None]).log_softmax(axis))).sum(axis))
+    expected, sampler = after_a_step(network, losses), BySize()
+    loader = DataLoader(Items(rows), batch_size=1) if one_by_one else DataLoader(Items(rows), batch_sampler=sampler)
+    teacher = tl.as_teacher(of_teacher, classes=[0, 1, 2], positions=positions)
+    found = learnt(network, loader, tl.losses.kl_divergence(), teacher, positions, accumulate=12 if one_by_one else 2)
+    torch.testing.assert_close(found, expected)
+    assert sampler.epoch == (0 if one_by_one else 1)
+
+
+def test_rows_of_several_sizes_are_read_in_batches_of_the_sampler():
+    network, pairs = nn.Conv2d(1, 3, 3, padding=1), list(zip(PICTURES, MASKS, strict=True))
+    losses = [nn.functional.cross_entropy(network(picture[None]), mask[None], reduction="none") for picture, mask in pairs]
+    expected = after_a_step(network, losses)
+    torch.testing.assert_close(learnt(network, DataLoader(Items(pairs), batch_sampler=BySize()), HARD, accumulate=2), expected)
+    whole = nn.Sequential(nn.Conv2d(1, 3, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    labelled = [(picture, place % 3) for place, picture in enumerate(PICTURES)]
+    student = tl.TorchStudent(whole, HARD, classes=[0, 1, 2]).fit(DataLoader(Items(labelled), batch_size=1), epochs=1)
+    assert np.isfinite(student.fit_.losses).all()
+
+
+def widened(items):
+    """Pictures padded to the widest of their batch, and their masks with -100."""
+    widest = max(picture.shape[-1] for picture, _ in items)
+
+    def wide(value, fill):
+        return nn.functional.pad(value, (0, widest - value.shape[-1]) * 2, value=fill)
+
+    return torch.stack([wide(picture, 0) for picture, _ in items]), torch.stack([wide(mask, -100) for _, mask in items])
+
+
+@pytest.mark.parametrize("more", [{}, {"accumulate": 3}, {"accumulate": 3, "sample_weight": np.linspace(0.1, 2, 12)}])
+def test_pictures_that_a_collate_function_pads_are_learnt_where_their_labels_count(more):
+    torch.manual_seed(0)
+    network, weights = nn.Conv2d(1, 3, 1), torch.tensor(more.get("sample_weight", np.ones(12)), dtype=torch.float32)
+    weights = weights / np.average(weights, weights=np.square(SIZES))
+    expected = after_a_step(
+        network,
+        [
+            weight * nn.functional.cross_entropy(network(picture[None]), mask[None], reduction="none")
+            for picture, mask, weight in zip(PICTURES, MASKS, weights, strict=True)
+        ],
+    )
+    items = Items(list(zip(PICTURES, MASKS, strict=True)))
+    loader = DataLoader(items, batch_size=12 // more.get("accumulate", 1), shuffle=True, collate_fn=widened)
+    torch.testing.assert_close(learnt(network, loader, HARD, **more), expected)
+
+
+def test_labels_that_do_not_fit_the_rows_of_a_batch_are_refused():
+    network = tl.TorchStudent(nn.Linear(1, 3), HARD, classes=[0, 1, 2], positions="tokens")
+    tags = [torch.zeros(length, dtype=torch.int64) for length in (3, 5)]
+
+    def together(items):
+        return torch.stack([row for row, _ in items]), [tag for _, tag in items]
+
+    with pytest.raises(ShapeError, match="a batch of the Dataset has 3 and 5 labels of rows that were put together"):
+        network.fit(DataLoader(Items([(SEQUENCES[0], tag) for tag in tags]), batch_size=2, collate_fn=together), epochs=1)
+
+
+def test_sizes_drawn_at_random_are_refused_where_batches_were_weighed_before():
+    teacher = tl.as_teacher(layer("pixels"), classes=[0, 1, 2], positions="pixels")
+
+    def cropped(items):
+        side = int(np.random.randint(3, 8))  # noqa: NPY002 - as collate functions do
+        return torch.stack([item[:, :side, :side] for item in items])
+
+    def fit(**more):
+        data = DataLoader(Items(PICTURES[6:]), batch_size=2, shuffle=True, collate_fn=cropped)
+        return tl.TorchStudent(layer("pixels", seed=1), SOFT).fit(data, teacher, epochs=5, **more).fit_.losses
+
+    assert np.isfinite(fit()).all()
+    with pytest.raises(BadInput, match=r"positions that count, and had .*; positions drawn at random take steps of one batch"):
+        fit(accumulate=3)
+    with pytest.raises(BadInput, match=r"other positions than when it was read before the training.*take no sample_weight"):
+        fit(sample_weight=np.ones(6))

@@ -25,7 +25,7 @@ class Batch:
         inputs: (batch, ...), on the device and in the dtype of the network; a dict or a tuple of such tensors for several inputs.
         rows: (batch,) int64 on the CPU: the row numbers in the data, below `Feed.rows`.
         labels: (batch, ...) the ground truth that a Dataset pairs with its inputs, as the losses take it, or (positions,) that of every
-            position; None if the feed has none.
+            position, such as (batch, height, width); None if the feed has none.
         answers: (batch,) int64 on the CPU: the number of the teacher's answer to each row; None if it is the row number, as it is
             without `Views`.
         originals: (batch, ...) the inputs as they are in the data, in another dtype than the network's; None if they are `inputs`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import random
 from collections.abc import Callable, Generator, Iterator
@@ -17,7 +18,7 @@ from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, o
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
-from tutelage.data.torch_data.loader_rows import BATCH, collate_of
+from tutelage.data.torch_data.loader_rows import BATCH, collate_of, collated
 from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
@@ -70,21 +71,49 @@ class LoaderFeed:
 
     def first(self) -> tuple[Inputs, Any]:
         """The inputs of a first batch of at most two rows, and what the Dataset pairs with them, or None."""
-        rows = torch.arange(min(2, self.rows))
+        rows = self.few(2)
         with own_draws():
             item = next(iter(self._items(1, [rows])))
         return self._batch(rows, item).inputs, self._pair(item)[1]
 
+    def few(self, most: int) -> Tensor:
+        """The numbers of a few rows that share a batch."""
+        return self._together(1)[0][:most]
+
+    def _together(self, epoch: int) -> list[Tensor]:
+        """The numbers of all rows, those together that may share a batch: those of the user's own batches or sampler, then any others.
+
+        A copy is drawn from, since a sampler may count the epochs for which it was asked.
+        """
+        if self._own_batches is not None:
+            parts = [rows for rows in self._drawn(copy.copy(self._own_batches), epoch) if len(rows)]
+        else:
+            sampler, size = self._sampler, BATCH if self.loader is None else self.loader.batch_sampler.batch_size  # type: ignore[union-attr]
+            usual = sampler is None or type(sampler) in (RandomSampler, SequentialSampler)
+            parts = list(torch.split(torch.arange(self.rows) if usual else self._order(copy.copy(sampler), epoch), size))
+        others = torch.ones(self.rows, dtype=torch.bool)
+        for rows in parts:
+            others[rows] = False
+        return [*parts, *others.nonzero()]
+
+    @property
+    def of_one_size(self) -> bool:
+        """Whether all rows are of one size for certain: any two of them may be put into a batch, in which rows are not padded."""
+        if self.loader is None:
+            return True
+        drawn = self._own_batches is None and self.loader.batch_sampler.batch_size != 1  # type: ignore[union-attr]
+        return drawn and type(self._sampler) is RandomSampler and collate_of(self.loader) is collated
+
     def _pair(self, item: Any) -> tuple[Any, Any]:
         return inputs_and_truth(item, axes=1, by_position=self.by_position)
 
-    def read(self) -> Generator[tuple[Any, Any]]:
-        """The inputs of all rows, and what the Dataset pairs with them, in the order of its items, a batch at a time."""
-        parts = list(torch.split(torch.arange(self.rows), (self.loader and self.loader.batch_size) or BATCH))
+    def read(self) -> Generator[tuple[Tensor, Any, Any]]:
+        """The numbers and inputs of all rows, and what the Dataset pairs with them: a batch at a time, of rows that may share one."""
+        parts = self._together(0)
         with own_draws():
-            for item in self._items(0, parts):
+            for rows, item in zip(parts, self._items(0, parts), strict=True):
                 inputs, truth = self._pair(item)
-                yield StructuredRows.of(inputs) if is_structure(inputs) else inputs, truth
+                yield rows, StructuredRows.of(inputs) if is_structure(inputs) else inputs, truth
 
     @property
     def rows(self) -> int:
@@ -100,21 +129,29 @@ class LoaderFeed:
 
     def plan(self, epoch: int, batching: Batching) -> list[list[Tensor]]:
         """See `Feed`; the order is that of the DataLoader's sampler."""
-        sampler = self._own_batches
-        if sampler is not None:
-            with own_draws(), own_torch_draws():
-                _seed_draws("batches", self.seed, epoch)
-                drawn = [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
+        if self._own_batches is not None:
+            drawn = self._drawn(self._own_batches, epoch)
             return [drawn[start : start + batching.accumulate] for start in range(0, len(drawn), batching.accumulate)]
         if self.loader is None:
             return batching.cut(torch.randperm(self.rows))
-        return batching.cut(self._order(self.loader.batch_sampler.sampler, epoch))  # type: ignore[union-attr]
+        return batching.cut(self._order(self._sampler, epoch))
 
     @property
     def _own_batches(self) -> Any:
         """The batch sampler of the user's own; None if there is none."""
         sampler = None if self.loader is None else self.loader.batch_sampler
         return None if sampler is None or type(sampler) is BatchSampler else sampler
+
+    @property
+    def _sampler(self) -> Any:
+        """What puts the rows of a DataLoader in order; None without one, or with batches of the user's own."""
+        return None if self.loader is None else getattr(self.loader.batch_sampler, "sampler", None)
+
+    def _drawn(self, sampler: Any, epoch: int) -> list[Tensor]:
+        """The rows of each batch of an epoch, by a batch sampler of the user's own."""
+        with own_draws(), own_torch_draws():
+            _seed_draws("batches", self.seed, epoch)
+            return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
 
     def _order(self, sampler: Any, epoch: int) -> Tensor:
         if type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == self.rows:

@@ -81,11 +81,7 @@ class Layout:
             expected = self.shapes[rows]
             wrong = np.flatnonzero((expected != shapes).any(axis=1))
             if len(wrong):
-                (height, width), found = expected[wrong[0]].tolist(), tuple(shapes[wrong[0]].tolist())
-                raise ShapeError(
-                    f"the network answers pictures of height {found[0]} and width {found[1]}, and the answers or the ground truth have "
-                    f"height {height} and width {width}; expected the same tokens or pixels. {size_remedy(found, (height, width))}"
-                )
+                raise ShapeError(_other_size(tuple(shapes[wrong[0]].tolist()), tuple(expected[wrong[0]].tolist())))
         answered, counted = int(shapes.prod(axis=1).sum()), int(self.counts[rows].sum())
         if (shapes.prod(axis=1) != self.counts[rows]).any():
             raise ShapeError(
@@ -100,15 +96,17 @@ class LearntPositions:
 
     Attributes:
         positions: "tokens" or "pixels".
-        layout: the positions of all rows; None if all rows have as many, and all are learnt.
-        read: the ground truth of a Dataset as it was read before the training; None if it is not in the batches.
+        layout: the positions of all rows, for which answers or ground truth are held; None if both come with the batches.
+        read: the positions of a Dataset as they were when it was read before the training; None if they are not known.
+        read_truth: their ground truth then; None if it is not in the batches.
         weighed: what settles how much a batch counts before it is read: nothing, for a step of one batch; the "counts" of learnt
             positions, for a step of several batches or processes; or the "classes", for weights.
     """
 
     positions: Positions
     layout: Layout | None = None
-    read: Ragged | None = None
+    read: Layout | None = None
+    read_truth: Ragged | None = None
     weighed: Weighed = "alone"
 
     def of(self, batch: Batch, answers: Tensor) -> tuple[Batch, Tensor, Tensor]:
@@ -118,7 +116,7 @@ class LearntPositions:
             The batch; the answers; (batch, tokens) or (batch, height, width) bool, the positions that are learnt.
 
         Raises:
-            ShapeError: other positions than were recorded, or than the ground truth has.
+            ShapeError: other positions than were recorded, or than the ground truth has. BadInput: others than batches were weighed by.
         """
         valid = self._valid(batch, answers)
         flat = answers.movedim(1, -1).flatten(0, 2) if self.positions == "pixels" else answers[valid.to(answers.device)]
@@ -126,22 +124,20 @@ class LearntPositions:
         layout, rows = self._layout_of(batch)
         if layout is not None:
             layout.check_answers(rows.numpy(), self._shapes(valid))
-            found = layout.places(rows)
-            kept = None if layout.kept is None else torch.from_numpy(layout.kept[found])
-            if labels is not None:
-                kept = self._kept(labels, found)
-                labels = labels[kept.to(labels.device)]
-            places = torch.from_numpy(found if kept is None else found[kept.numpy()])
-        elif labels is not None:
-            if len(labels) != len(flat):
-                raise ShapeError(f"a batch has {len(labels)} labels and {len(flat)} positions; expected one for each.")
+            places = layout.places(rows)
+            kept = None if layout.kept is None else torch.from_numpy(layout.kept[places])
+        if labels is not None:
+            labels = self._labels(labels, valid)
             kept = (labels != IGNORED).cpu()
             labels = labels[kept.to(labels.device)]
         if kept is not None:
             flat = flat[kept.to(flat.device)]
             learnt = valid.clone()  # that the gradient of the answers still needs
             learnt[valid] = kept
-        return replace(batch, labels=labels, places=places, kept=kept), flat, learnt
+            places = None if places is None else places[kept.numpy()]
+        if self.read is not None and self.weighed != "alone":
+            places = self._as_read(self.read, batch.rows, labels, learnt, places)
+        return replace(batch, labels=labels, places=None if places is None else torch.from_numpy(places), kept=kept), flat, learnt
 
     def _layout_of(self, batch: Batch) -> tuple[Layout | None, Tensor]:
         """The positions of all rows and the rows of a batch among them; of answers that were read with the batch, its own alone."""
@@ -149,32 +145,48 @@ class LearntPositions:
             return Layout(batch.recorded.counts, shapes=batch.recorded.shapes), torch.arange(len(batch.rows))
         return self.layout, batch.answer_rows
 
-    def _kept(self, labels: Tensor, places: NDArray[np.int64]) -> Tensor:
-        """Which positions of a batch are learnt, by the ground truth in the batch, which may be drawn at random.
+    def _labels(self, labels: Tensor, valid: Tensor) -> Tensor:
+        """(positions,) the labels of a batch of a Dataset, after checking that there is one for each answered position.
 
         Raises:
-            ShapeError: another number of labels than positions. BadInput: it is not what the weights were computed from.
+            ShapeError: there is not.
         """
-        if len(labels) != len(places):
-            raise ShapeError(f"a batch has {len(labels)} labels and {len(places)} positions; expected one for each.")
-        codes = labels.cpu()
-        kept: Tensor = codes != IGNORED
-        if self.read is None or self.weighed == "alone":
-            return kept
-        before = self.read.values[places]
-        if self.weighed == "classes" and not np.array_equal(before, codes.numpy()):
+        if labels.ndim == valid.ndim == 3 and labels.shape != valid.shape:
+            found, expected = tuple(valid.shape[1:]), tuple(labels.shape[1:])
+            raise ShapeError(_other_size(found, expected))
+        if labels.numel() != int(valid.sum()):
+            raise ShapeError(f"a batch has {labels.numel()} labels and {int(valid.sum())} positions; expected one for each.")
+        return labels.reshape(-1)
+
+    def _as_read(
+        self, read: Layout, rows: Tensor, labels: Tensor | None, learnt: Tensor, places: NDArray[np.int64] | None
+    ) -> NDArray[np.int64]:
+        """The places of the learnt positions of a batch, however it is padded, after checking that they are those that were weighed.
+
+        Raises:
+            BadInput: they are not, as those that are drawn at random.
+        """
+        before, of_row = read.places(rows), np.repeat(np.arange(len(rows)), read.counts[rows.numpy()])
+        if read.kept is not None:
+            before, of_row = before[read.kept[before]], of_row[read.kept[before]]
+        what = "positions" if labels is None else "labels"
+        if self.weighed == "classes":
+            same = np.array_equal(of_row, learnt.nonzero()[:, 0].numpy()) and (places is None or np.array_equal(before, places))
+            if labels is not None and self.read_truth is not None:
+                same = same and np.array_equal(self.read_truth.values[before], labels.cpu().numpy())
+            if not same:
+                raise BadInput(
+                    f"a batch of the Dataset has {'other positions' if labels is None else 'another ground truth'} than when it was read "
+                    f"before the training, by which its positions are weighed; {what} drawn at random take no sample_weight and no "
+                    "class_weight: leave them out, or settle the draw."
+                )
+        elif len(before) != int(learnt.sum()):
             raise BadInput(
-                "a batch of the Dataset has another ground truth than when it was read before the training, by which its positions are "
-                "weighed; a ground truth drawn at random takes no sample_weight and no class_weight: leave them out, or settle the draw."
+                f"a batch of the Dataset has {int(learnt.sum())} {what} that count, and had {len(before)} when it was read before the "
+                f"training, by which the batches of a step are weighed; {what} drawn at random take steps of one batch (accumulate=1) in "
+                "one process, or a draw that is settled, with as many each time."
             )
-        expected = int((before != IGNORED).sum())
-        if int(kept.sum()) != expected:
-            raise BadInput(
-                f"a batch of the Dataset has {int(kept.sum())} labels that count, and had {expected} when it was read before the training, "
-                "by which the batches of a step are weighed; a ground truth drawn at random takes steps of one batch (accumulate=1) in one "
-                "process, or a draw that is settled, with as many labels each time."
-            )
-        return kept
+        return before if places is None else places
 
     def _valid(self, batch: Batch, answers: Tensor) -> Tensor:
         """(batch, tokens) or (batch, height, width) bool, the positions that the attention mask leaves."""
@@ -187,6 +199,13 @@ class LearntPositions:
         if self.positions == "pixels":
             return np.full((len(valid), 2), tuple(valid.shape[1:]), np.int64)
         return valid.sum(dim=1).numpy()[:, None]
+
+
+def _other_size(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
+    return (
+        f"the network answers pictures of height {found[0]} and width {found[1]}, and the answers or the ground truth have height "
+        f"{expected[0]} and width {expected[1]}; expected the same tokens or pixels. {size_remedy(found, expected)}"
+    )
 
 
 def _counting(inputs: Any) -> Ragged | None:

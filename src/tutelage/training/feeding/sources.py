@@ -37,7 +37,7 @@ from tutelage.training.feeding.loss_weights import LossWeights, loss_weights, of
 from tutelage.training.feeding.parts_feed import PartsFeed
 from tutelage.training.feeding.positions import Layout, LearntPositions, Weighed, layout_of
 from tutelage.training.feeding.read_parts import answers_of, codes_of, learnt_counts
-from tutelage.training.feeding.read_positions import ReadPositions, read_positions
+from tutelage.training.feeding.read_positions import ReadPositions, answered_positions, read_positions
 from tutelage.training.feeding.row_answers import answers_to, answers_to_views, recorded_of_items
 from tutelage.training.feeding.structured_feed import StructuredFeed
 from tutelage.training.feeding.teacher_answers import TeacherSignals, live_answers, read_answers, recorded_answers, top_targets
@@ -119,8 +119,10 @@ class TrainingData:
         """The ground truth of all rows, also that of the positions of a Dataset, as it was when it was read."""
         return self.truth if self.truth is not None or self.read is None else self.read.truth
 
-    def with_positions_read(self, form: AnswerForm, *, seed: int) -> TrainingData:
+    def with_positions_read(self, form: AnswerForm, teacher: Teacher | None = None, *, seed: int) -> TrainingData:
         """The same with the positions of a Dataset or of parts, read once, if their answers have positions and their truth is not given.
+
+        A live teacher is asked for a row of each size, where only its answers say how many positions that has.
 
         Raises:
             as `read_positions`, `learnt_counts` and `LoaderFeed.of`.
@@ -130,7 +132,11 @@ class TrainingData:
         if form.positions is None or self.truth is not None or not isinstance(self.rows, Dataset | DataLoader):
             return self
         feed = LoaderFeed.of(self.rows, torch.device("cpu"), seed=seed, by_position=True)
-        return replace(self, read=read_positions(feed, form))
+        count = None if self.answers is not None else partial(answered_positions, teacher, form)
+        read = read_positions(feed, form, count)
+        alike = read.counts is not None and bool((read.counts == read.counts[0]).all())
+        unanswered = teacher is None and read.truth is None  # where no answer says how many positions the inputs of a size have
+        return replace(self, read=ReadPositions(None) if alike and unanswered else read)
 
     def learnt_positions(self, form: AnswerForm, *, shared: bool) -> LearntPositions | None:
         """Takes out the answers to the positions that are learnt; None if an answer belongs to a row.
@@ -146,9 +152,11 @@ class TrainingData:
             return None
         if self.layout is not None:
             self.layout.check_learnt("the training rows")
-        read = None if self.read is None else self.read.truth
         weighed: Weighed = "classes" if isinstance(self.weights, Ragged) else "counts" if shared else "alone"
-        return LearntPositions(form.positions, self.layout, read, weighed)
+        if self.read is None or isinstance(self.rows, Parts):
+            return LearntPositions(form.positions, self.layout, weighed=weighed)
+        held = None if self.answers is None else self.layout
+        return LearntPositions(form.positions, held, self.layout, self.read.truth, weighed)
 
     @property
     def flat_truth(self) -> Tensor | None:
@@ -213,7 +221,8 @@ class TrainingData:
     def given(self, first: Batch, teacher: Teacher | None) -> set[str]:
         """The signals that every batch will have, as `Objective.check` takes them."""
         labelled = self.truth is not None or first.labels is not None
-        numbered = not isinstance(first.recorded, PositionAnswers)  # the positions of a part have no number among all
+        # the positions of a part, and those that come with the batches of a Dataset, have no number among all
+        numbered = not isinstance(first.recorded, PositionAnswers) and (self.read is None or self.answers is not None)
         return {*(["index"] if numbered else []), *(["teacher"] if teacher is not None else []), *(["labels"] if labelled else [])}
 
     def validation(self, form: AnswerForm, network: nn.Module) -> Validation:

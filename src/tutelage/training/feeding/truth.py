@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.errors import BadInput
+from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.rows import as_rows, is_hugging_face
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows, is_structure
@@ -34,10 +34,29 @@ def truth_tensor(y: Any, form: AnswerForm, rows: Any = None) -> Tensor | Ragged:
 
 
 def truth_of_items(form: AnswerForm, data: Any, y: Any, rows: Any) -> Tensor:
-    """The ground truth of each row of a batch of a Dataset, or of each of its positions."""
+    """The ground truth of each row of a batch of a Dataset, or of each position: (batch, tokens) or (batch, height, width).
+
+    Where a mask says which tokens of each row count, it is (positions,).
+
+    Raises:
+        ShapeError: another number of labels in some rows of a batch than in others. as `truth_tensor`.
+    """
     words = in_words(y, data, form)
     found = truth_of_positions(words, form, rows, whole=False) if by_position(form) else truth_tensor(words, form, rows)
-    return torch.from_numpy(found.values) if isinstance(found, Ragged) else found
+    if not isinstance(found, Ragged):
+        return found
+    values = torch.from_numpy(found.values)
+    if form.positions == "tokens" and isinstance(rows, StructuredRows) and rows.counting() is not None:
+        return values
+    shapes = found.lengths[:, None] if found.shapes is None else found.shapes
+    odd = np.flatnonzero((shapes != shapes[:1]).any(axis=1))
+    if len(odd):
+        first, other = (" x ".join(map(str, shapes[row])) for row in (0, odd[0]))
+        raise ShapeError(
+            f"a batch of the Dataset has {first} and {other} labels of rows that were put together; expected one for each token or pixel, "
+            "padded with -100 as far as the inputs are."
+        )
+    return values.reshape(len(found), *shapes[0].tolist())
 
 
 def truth_of_part(part: Part, form: AnswerForm) -> Tensor:

@@ -20,6 +20,7 @@ from tutelage.core.errors import BadInput, TutelageError, one_line
 from tutelage.losses.objective import Objective
 from tutelage.losses.shared_targets import with_shared_targets
 from tutelage.training.arguments import checked_device
+from tutelage.training.feeding.loader_feed import LoaderFeed
 from tutelage.training.feeding.sources import training_data
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.stack import Stack, stack_of
@@ -208,7 +209,8 @@ class StudentGroup:
     def _check_inputs(self, network: nn.Module) -> Any:
         feed = training_data(self.fit_arguments["X"], None, None).feed(network, seed=self.training.seed)
         with torch_runtime.seeded(self.training.seed):
-            return next(iter(feed.batches(1, [torch.arange(min(CHECK_ROWS, feed.rows))]))).inputs
+            rows = feed.few(CHECK_ROWS) if isinstance(feed, LoaderFeed) else torch.arange(min(CHECK_ROWS, feed.rows))
+            return next(iter(feed.batches(1, [rows]))).inputs
 
     def _settings(self, **changed: Any) -> dict[str, Any]:
         """The settings with an optimizer in which the learning rate is set."""

@@ -7,14 +7,14 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch.utils.data import IterableDataset, TensorDataset
 
 import tutelage as tl
 from tutelage.core import torch_runtime
 from tutelage.core.errors import BadInput, LabelMismatch, SelfCheckFailed
 from tutelage.data.views import Affine, Views
 from tutelage.search.sweep import Setting
-from tutelage.training.stacks.networks import mlp
+from tutelage.training.stacks.networks import mlp, with_new_weights
 from tutelage.training.student import TorchStudent
 
 X = np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32)
@@ -121,6 +121,59 @@ def test_a_custom_objective_and_output_are_used():
     assert len(queried) > 2
     assert found.students[0].objective.terms[0].name == "kl_divergence"
     assert found.students[0].predict_proba(X).shape == (120, 3)
+
+
+class Structured(nn.Module):
+    """Returns a structure of outputs, or what is none."""
+
+    def __init__(self, key="logits"):
+        super().__init__()
+        self.inner, self.key = mlp((4, 8, 3)), key
+
+    def forward(self, inputs):
+        return {self.key: self.inner(inputs)}
+
+
+def test_the_logits_of_a_structure_are_found_in_a_stack_and_other_structures_are_refused():
+    found = tl.sweep(Structured(), X, LABELS, temperature=2.0, **QUICK)
+    assert found.stacked
+    torch.testing.assert_close(
+        found.students[0].predict_proba(X),
+        tl.sweep(Structured(), X, LABELS, temperature=2.0, stack_size=1, **QUICK).students[0].predict_proba(X),
+    )
+    with pytest.raises(BadInput, match="the student returns a dict, not a tensor of answers; pass output="):
+        tl.sweep(Structured("scores"), X, LABELS, temperature=2.0, **QUICK)
+
+
+def test_students_of_pixels_are_trained_one_by_one_as_fit_does():
+    pictures = np.random.default_rng(1).uniform(size=(16, 1, 4, 4)).astype(np.float32)
+    truth = (pictures[:, 0] > 0.5).astype(int)
+    network = nn.Conv2d(1, 2, 1)
+    teacher = nn.Conv2d(1, 2, 3, padding=1)
+    student = TorchStudent(network, classes=[0, 1], positions="pixels")
+    labels = tl.record(tl.as_teacher(teacher, classes=[0, 1], positions="pixels"), pictures)
+    alone = TorchStudent(with_new_weights(network, 0), classes=[0, 1], positions="pixels")
+    alone.fit(pictures, y=truth, epochs=1, validation=0.25)
+    for given, soft, y in ((network, labels, None), (student, None, truth), (student, teacher, truth)):
+        found = tl.sweep(given, pictures, soft, y, temperature=1.0, seed=range(2), epochs=1, validation=0.25)
+        assert found.how == "2 students were trained one by one: answers to pixels take no stack."
+        assert found.students[0].form.positions == "pixels"
+        if soft is None:
+            np.testing.assert_array_equal(found.students[0].predict(pictures), alone.predict(pictures))
+
+
+def test_an_iterable_dataset_is_read_once():
+    read = []
+
+    class Stream(IterableDataset):
+        def __iter__(self):
+            read.append(1)
+            return iter([(torch.from_numpy(row), int(place % 3)) for place, row in enumerate(X)])
+
+    student = TorchStudent(mlp((4, 8, 3)), classes=[0, 1, 2])
+    found = tl.sweep(student, Stream(), validation=(X, np.arange(len(X)) % 3), **QUICK)
+    assert found.stacked
+    assert len(read) == 1
 
 
 class DataDependent(nn.Module):

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tutelage.core import torch_runtime
-from tutelage.core.errors import BadInput, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.losses.class_terms import soft_cross_entropy
 from tutelage.losses.hidden_terms import hint, similarity_preserving
 from tutelage.softlabels.recording import record
@@ -213,3 +213,14 @@ def test_validation_rows_that_the_network_cannot_take_are_refused_before_trainin
     with pytest.raises(ShapeError, match=r"cannot process a batch of 2 rows|the student's answers to a batch of 2 rows"):
         TorchStudent(small()).fit(ROWS, TEACHER, validation=(np.zeros(shape, np.float32), ["a"] * 5), epochs=1, callbacks=[reports.append])
     assert not reports
+
+
+@pytest.mark.parametrize("positions", ["pixels", "pixel"])
+def test_positions_are_said_with_the_classes_and_are_those_of_the_teacher(positions):
+    with pytest.raises(BadInput, match=rf"positions='{positions}' is given without classes="):
+        TorchStudent(nn.Conv2d(1, 2, 1), positions=positions)
+    rows = np.zeros((4, 1, 3, 3), np.float32)
+    student = TorchStudent(nn.Conv2d(1, 2, 1), classes=[0, 1], positions="pixels")
+    with pytest.raises(LabelMismatch, match=r"the student answers pixels, the teacher rows; expected the same. Leave positions= out"):
+        student.fit(rows, as_teacher(nn.Sequential(nn.Flatten(), nn.Linear(9, 2)), classes=[0, 1]), epochs=1)
+    assert student.fit(rows, nn.Conv2d(1, 2, 3, padding=1), epochs=1).predict(rows)[0].shape == (3, 3)

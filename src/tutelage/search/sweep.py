@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import islice, product
 from typing import Any
@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import function, number, seed_of, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.engines.engines import check_on
 from tutelage.core.errors import BadInput, SelfCheckFailed, did_you_mean, reported_as_ours, shown
+from tutelage.data.torch_data.loader_rows import is_iterable, read_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.losses.targets import check_temperature
@@ -24,7 +26,8 @@ from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.teachers.adapt import as_teacher
-from tutelage.training.arguments import checked_device
+from tutelage.training.arguments import checked_device, network_teacher
+from tutelage.training.feeding.loader_feed import ItemList
 from tutelage.training.settings import TrainingSettings
 from tutelage.training.stacks.networks import with_new_weights
 from tutelage.training.stacks.student_group import Copy, ObjectiveFactory, StudentGroup
@@ -166,8 +169,9 @@ def sweep(
         checked_device(device)
     if on is not None:
         check_on(on)
+    X = ItemList(read_items(X)) if is_iterable(X) else X  # once for all students
     training_settings = _training(training, batch_seed, X)
-    network, output, classes = _template(student)
+    network, output, form = _template(student)
     networks = [with_new_weights(network, each) for each in seeds]
     if len(set(map(id, networks))) < len(networks):
         raise BadInput(
@@ -180,9 +184,9 @@ def sweep(
     if not isinstance(of_first, Objective):
         raise BadInput(f"objective= returned {shown(of_first)}; expected an objective, one of tutelage.losses or a sum of them.")
     reads_layers = bool(of_first.paths("teacher"))
-    answers = labels if reads_layers else _recorded_once(labels, X, classes)
+    answers = labels if reads_layers else _recorded_once(labels, X, form)
     fit_arguments = {"X": X, "labels": answers, "y": y, "validation": validation, "device": device}
-    group = StudentGroup(matching, fit_arguments, training_settings, classes, output)
+    group = StudentGroup(matching, fit_arguments, training_settings, form, output)
     if isinstance(student, TorchStudent):
         group = replace(group, predict_batch_size=student.predict_batch_size)
     copies = [Copy(each, setting.temperature, setting.soft_weight, setting.lr) for setting in settings for each in networks]
@@ -248,16 +252,15 @@ def _training(given: dict[str, Any], batch_seed: int, X: Any) -> TrainingSetting
     return TrainingSettings.of({"seed": batch_seed, **given}, X)
 
 
-def _template(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, Sequence[Any] | None]:
-    """The network (or function) to initialise for each seed, its output function and its classes."""
+def _template(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, AnswerForm | None]:
+    """The network (or function) to initialise for each seed, its output function and the form of its answers, if it is known."""
     if isinstance(student, TorchStudent):
         if student.objective is not None:
             raise BadInput(
                 "the student has an objective, but a sweep creates one for each setting. Leave it out of the student, or pass "
                 "objective=, a function from (temperature, soft_weight) to an objective."
             )
-        form = student.form
-        return student.network, student.output, form.classes if form is not None and form.task in ("binary", "multiclass") else None
+        return student.network, student.output, student.form
     if not isinstance(student, nn.Module) and (not callable(student) or hasattr(student, "fit")):
         raise BadInput(
             f"cannot sweep a {type(student).__name__}; expected a torch Module, a TorchStudent, or a function that returns a Module."
@@ -265,11 +268,11 @@ def _template(student: Any) -> tuple[Any, Callable[[Any], Tensor] | None, Sequen
     return student, None, None
 
 
-def _recorded_once(labels: Any, X: Any, classes: Sequence[Any] | None) -> Any:
+def _recorded_once(labels: Any, X: Any, form: AnswerForm | None) -> Any:
     """A live teacher's answers to all rows, recorded for all students; with a Dataset or DataLoader, the teacher is queried per batch."""
     if labels is None or isinstance(labels, SoftLabels | LabelFolder) or isinstance(X, Dataset | DataLoader):
         return labels
-    return record(as_teacher(labels, classes=classes) if isinstance(labels, nn.Module) else as_teacher(labels), X)
+    return record(network_teacher(labels, form) if isinstance(labels, nn.Module) else as_teacher(labels), X)
 
 
 def _score(fit: Fit) -> float:

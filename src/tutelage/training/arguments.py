@@ -18,14 +18,15 @@ from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.losses.value_terms import hard_bernoulli, soft_bernoulli, squared_error
 from tutelage.softlabels.streaming.parts import Parts
+from tutelage.teachers.adapt import as_teacher
 from tutelage.training.backend import Backend
 
 
-def check_student(network: Any, objective: Any, output: Any) -> None:
+def check_student(network: Any, objective: Any, output: Any, *, classes: Any, positions: Any) -> None:
     """Check the arguments of a `TorchStudent`.
 
     Raises:
-        BadInput: not a network, an objective or a function.
+        BadInput: not a network, an objective or a function; positions without classes.
     """
     if not isinstance(network, nn.Module):
         raise BadInput(f"the network is a {_kind(network)}; expected a torch Module, such as tutelage.training.mlp((4, 8, 3)).")
@@ -35,6 +36,16 @@ def check_student(network: Any, objective: Any, output: Any) -> None:
         )
     if output is not None and not callable(output):
         raise BadInput(f"output is a {_kind(output)}; expected a function from what the network returns to its answers.")
+    if positions is not None and classes is None:
+        raise BadInput(
+            f"positions={shown(positions)} is given without classes=, and only with them do they say what the network answers; pass both, "
+            "or neither where a teacher's answers say it."
+        )
+
+
+def network_teacher(network: nn.Module, form: AnswerForm | None) -> Teacher:
+    """A torch network as the teacher of a student: its answers mean what those of the student do, as far as that is known."""
+    return as_teacher(network) if form is None else as_teacher(network, classes=form.classes, positions=form.positions)
 
 
 def default_objective(teacher: Teacher | None, y: Any, form: AnswerForm | None) -> Objective:

@@ -32,7 +32,7 @@ from tutelage.softlabels.querying import is_answer_source
 from tutelage.softlabels.streaming.parts import Parts
 from tutelage.teachers.adapt import as_teacher
 from tutelage.teachers.held_networks import networks_in
-from tutelage.training.arguments import check_fit, check_shared, check_student, default_objective, parts_to_learn, placed
+from tutelage.training.arguments import check_fit, check_shared, check_student, default_objective, network_teacher, parts_to_learn, placed
 from tutelage.training.backend import Backend
 from tutelage.training.batch_loss import BatchLoss, called, check_answers, hidden_layers
 from tutelage.training.checkpoints import Checkpoints
@@ -65,7 +65,7 @@ class TorchStudent:
         classes: the class name of each logit, in order; by default those of the teacher, or of y.
         output: extracts the answers from what the network returns, if that is a tuple or a dict; its `logits` are found without.
         positions: "tokens" or "pixels", for a network with an answer for each token, (batch, tokens, classes), or for each pixel,
-            (batch, classes, height, width), that learns without a teacher; else those of the teacher.
+            (batch, classes, height, width), that learns without a teacher, beside its classes; else those of the teacher.
         predict_batch_size: rows that the network answers at once, in `predict` and for validation.
 
     Attributes:
@@ -75,7 +75,8 @@ class TorchStudent:
         biases_: (classes,) what `match_teacher_marginals` added to the biases of the last layer, if it did.
 
     Raises:
-        LabelMismatch: classes that are not at least two different names. BadInput: no network, or an argument of another kind.
+        LabelMismatch: classes that are not at least two different names. BadInput: no network, or an argument of another kind; positions
+            without classes.
 
     Example:
         >>> import tutelage as tl
@@ -103,7 +104,7 @@ class TorchStudent:
         positions: Positions | None = None,
         predict_batch_size: int = torch_runtime.BATCH_ROWS,
     ) -> None:
-        check_student(network, objective, output)
+        check_student(network, objective, output, classes=classes, positions=positions)
         self.predict_batch_size = whole("predict_batch_size", predict_batch_size, 1)
         self.network = network
         self.objective = objective
@@ -362,7 +363,7 @@ class TorchStudent:
         elif self.objective is not None and self.objective.reads_layers_only:
             teacher = as_teacher(labels, task="regression")  # its answers mean nothing here, and are not asked
         else:
-            teacher = as_teacher(labels, classes=None if self.form is None else self.form.classes)
+            teacher = network_teacher(labels, self.form)
         parameters = {id(parameter) for parameter in self.network.parameters()}
         shared = sum(id(parameter) in parameters for network in networks_in(teacher) for parameter in network.parameters())
         if shared:

@@ -300,6 +300,11 @@ def form_to_learn(teacher: Teacher | None, y: Any, form: AnswerForm | None, obje
                 f"{list_classes(teacher.form.classes)}, {len(teacher.form.classes)} in all; expected the same in the same order. "
                 "Leave classes= out, or reorder the teacher's with relabelled(); of two tokenizers, use a teacher with the student's."
             )
+        if form is not None and form.positions not in (None, teacher.form.positions):
+            raise LabelMismatch(
+                f"the student answers {form.positions}, the teacher {teacher.form.positions or 'rows'}; expected the same. Leave "
+                f"positions= out, or say what a network answers: as_teacher(network, classes=..., positions={form.positions!r})."
+            )
         return _learnt(teacher)
     if form is not None:
         return form

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.errors import one_line
+from tutelage.data.structures.network_answers import answers_in
 from tutelage.training.stacked_network import StackedNetwork
 
 TOLERANCE = 1e-4
@@ -34,7 +35,7 @@ class Stack(StackedNetwork):
     Args:
         networks: networks of the same architecture; their weights are copied.
         wide: run as wide products; the layers must be those above.
-        output: extracts the answers from what a network returns.
+        output: extracts the answers from what a network returns; its `logits` are found without.
 
     Attributes:
         copies: the number of networks.
@@ -45,7 +46,7 @@ class Stack(StackedNetwork):
         self.copies = len(networks)
         self.inner = _stacked(networks)
         torch_runtime.set_to_train(self.inner)  # as the copies would be, alone
-        self._output = output or (lambda returned: returned)
+        self._output = output or answers_in
         self._pattern = (copy.deepcopy(networks[0]),)  # in a tuple, so that its weights are not registered as weights of the stack
         self._layers = _plain_layers(self.inner) if wide else None
 
@@ -95,7 +96,7 @@ def stack_of(networks: Sequence[nn.Module], inputs: Tensor, *, output: Callable[
             with warnings.catch_warnings():
                 warnings.filterwarnings("error", message="There is a performance drop")  # vmap would run the copies one by one
                 difference = _largest_difference(stack, networks, inputs)
-        except (RuntimeError, ValueError, TypeError, AttributeError, NotImplementedError, UserWarning) as error:
+        except (RuntimeError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError, UserWarning) as error:
             why = f"torch.vmap cannot run a {type(networks[0]).__name__} ({one_line(error)})"
             continue
         if difference <= TOLERANCE:

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
+from tutelage.core.answer_kinds import Positions
+from tutelage.core.answers import AnswerForm
 from tutelage.core.engines.engines import started
 from tutelage.core.engines.sending import sendable
 from tutelage.core.engines.tasks import run_tasks
@@ -64,7 +66,7 @@ class StudentGroup:
         objective: creates the objective of a copy.
         fit_arguments: X, labels, y, validation and device, as in `TorchStudent.fit`.
         training: the training settings; their seed draws the batches.
-        classes: as in `TorchStudent`.
+        form: of the answers of the student that was given; None if it was not given its classes.
         output: as in `TorchStudent`.
         predict_batch_size: as in `TorchStudent`.
     """
@@ -72,7 +74,7 @@ class StudentGroup:
     objective: ObjectiveFactory
     fit_arguments: Mapping[str, Any]
     training: TrainingSettings
-    classes: Sequence[Any] | None = None
+    form: AnswerForm | None = None
     output: Callable[[Any], Tensor] | None = None
     predict_batch_size: int = torch_runtime.BATCH_ROWS
 
@@ -144,16 +146,19 @@ class StudentGroup:
         return student
 
     def _train_alone(self, each: Copy) -> TorchStudent:
-        student = self._student(copy.deepcopy(each.network), self._objective_of(each), classes=self.classes, output=self.output)
+        student = self._student(copy.deepcopy(each.network), self._objective_of(each), output=self.output)
         optimizer = at_rate(self._optimizer, each.lr)
         return student.fit(**self.fit_arguments, **self._settings(optimizer=optimizer), backend=DivergenceTolerant())
 
-    def _student(self, network: nn.Module, objective: Objective, **given: Any) -> TorchStudent:
-        return TorchStudent(network, objective, predict_batch_size=self.predict_batch_size, **given)
+    def _student(self, network: nn.Module, objective: Objective, output: Callable[[Any], Tensor] | None = None) -> TorchStudent:
+        student = TorchStudent(network, objective, output=output, predict_batch_size=self.predict_batch_size)
+        if self.form is not None:
+            student.set_form(self.form)
+        return student
 
     def _train_stack(self, copies: Sequence[Copy], stack: Stack, objective: Objective) -> list[TorchStudent]:
         steps = StackSteps(self._optimizer, [each.lr for each in copies], clip_norm=self.training.clip_norm)
-        whole = self._student(stack, objective, classes=self.classes)
+        whole = self._student(stack, objective)
         whole.fit(**self.fit_arguments, **self._settings(optimizer=steps.optimizer, clip_norm=None), backend=steps)
         return [self._student_of(whole, stack, index, each) for index, each in enumerate(copies)]
 
@@ -173,6 +178,8 @@ class StudentGroup:
         first = next(copies[0].network.parameters(), None)
         if first is None:
             return None, "the networks have no weights"
+        if self._positions is not None:
+            return None, f"answers to {self._positions} take no stack"
         inputs = self._check_inputs(copies[0].network)
         if not isinstance(inputs, Tensor):
             return None, "the networks take several inputs"
@@ -184,6 +191,12 @@ class StudentGroup:
         networks = [each.network.to(where) for each in copies]
         stack, why = stack_of(networks, inputs.to(where), output=self.output)
         return (None, why) if stack is None else ((stack, objective), "")
+
+    @property
+    def _positions(self) -> Positions | None:
+        """What each answer belongs to, as the student, the labels, or rows with recorded answers say; None if that is a row."""
+        forms = [self.form, *(getattr(self.fit_arguments.get(name), "form", None) for name in ("labels", "X"))]
+        return next((form.positions for form in forms if isinstance(form, AnswerForm) and form.positions is not None), None)
 
     def _joint_objective(self, copies: Sequence[Copy], where: torch.device) -> tuple[Objective | None, str]:
         pairs = [(each.temperature, each.soft_weight) for each in copies]

@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from tutelage.core import torch_runtime
-from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
+from tutelage.core.errors import BadInput, LabelMismatch, ShapeError, TutelageError
 from tutelage.losses.class_terms import soft_cross_entropy
 from tutelage.losses.hidden_terms import hint, similarity_preserving
 from tutelage.softlabels.recording import record
@@ -196,6 +196,29 @@ def test_an_error_of_the_network_is_quoted_in_training_and_in_prediction():
 def test_rows_that_are_no_real_numbers_are_not_predicted(rows):
     with pytest.raises(BadInput, match="a network takes numbers"):
         TorchStudent(small(), classes=NAMES).predict(rows)
+
+
+def test_whole_numbers_of_pictures_among_several_inputs_are_said_to_be_ids():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Conv2d(1, 2, 3)
+
+        def forward(self, image):
+            return self.layer(image)[:, :, 0, 0]
+
+    rows, sentence = {"image": np.zeros((4, 1, 3, 3), np.uint8)}, "pass pixels and other measurements as float32: image"
+    student = TorchStudent(Named(), classes=[0, 1])
+    for call in (
+        lambda: student.fit(rows, y=[0, 1, 0, 1], epochs=1),
+        lambda: student.predict(rows),
+        lambda: record(as_teacher(Named(), classes=[0, 1]), rows),
+    ):
+        with pytest.raises(TutelageError, match=sentence):
+            call()
+    student.fit({"image": rows["image"].astype(np.float32)}, y=[0, 1, 0, 1], epochs=1)
+    with pytest.raises(ShapeError, match=r"another batch_size\.$"):
+        student.fit({"image": np.zeros((4, 3, 1, 1), np.float32)}, y=[0, 1, 0, 1], epochs=1)
 
 
 def test_masked_cells_are_no_values():

@@ -33,8 +33,12 @@ def row_count(rows: Any) -> int:
 
 
 @contextmanager
-def errors_as_bad_input(model_name: str) -> Iterator[None]:
+def errors_as_bad_input(model_name: str, remedy: str = "") -> Iterator[None]:
     """Re-raise any error of a third-party model as BadInput, with one line of its message. Errors of tutelage pass through.
+
+    Args:
+        model_name: the subject of the message.
+        remedy: what to do, after it.
 
     Raises:
         BadInput: names the model and quotes its error.
@@ -44,7 +48,7 @@ def errors_as_bad_input(model_name: str) -> Iterator[None]:
     except TutelageError:
         raise
     except FOREIGN as error:  # the libraries share no base class of errors
-        refused = BadInput(f"{model_name} cannot take these rows ({one_line(error)}).")
+        refused = BadInput(f"{model_name} cannot take these rows ({one_line(error)}).{remedy}")
         refused.model_at_fault = isinstance(error, SystemExit)
         raise refused from error
 

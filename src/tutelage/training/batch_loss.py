@@ -15,7 +15,7 @@ from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
-from tutelage.data.structures.network_answers import tensors_of
+from tutelage.data.structures.network_answers import remedy_of_ids, tensors_of
 from tutelage.data.structures.structured import MASK, StructuredRows
 from tutelage.losses.hooks import capturing
 from tutelage.losses.objective import Objective
@@ -146,6 +146,7 @@ def called(network: Callable[..., Any], output: Output, batch: Batch) -> Tensor:
         raise ShapeError(
             f"the student cannot process a batch of {len(batch.rows)} rows of {_described(batch.inputs)} "
             f"({one_line(error)}). Pass rows that the network takes; if it cannot train on a batch of this size, another batch_size."
+            f"{remedy_of_ids(batch.inputs)}"
         ) from error
 
 

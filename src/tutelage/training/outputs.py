@@ -15,7 +15,7 @@ from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, o
 from tutelage.core.position_answers import Answers, PositionAnswers, joined
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
-from tutelage.data.structures.network_answers import answers_to
+from tutelage.data.structures.network_answers import answers_to, remedy_of_ids
 from tutelage.data.structures.structured import StructuredRows, refuse_mappings
 from tutelage.data.truth.given_truth import by_position
 
@@ -62,7 +62,9 @@ def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Cal
         raise
     except FOREIGN as error:  # whatever the code of the network raises
         of = f"of shape {tuple(given.shape[1:])}" if isinstance(given, Tensor) else f"with {', '.join(given.fields)}"
-        raise ShapeError(f"the network cannot take rows {of} ({one_line(error)}); pass rows like those in training.") from error
+        raise ShapeError(
+            f"the network cannot take rows {of} ({one_line(error)}); pass rows like those in training.{remedy_of_ids(given)}"
+        ) from error
     if isinstance(answers, np.ndarray) and form is not None and form.classes and answers.shape[1:] != (len(form.classes),):
         raise ShapeError(
             f"the network's logits have shape {answers.shape}; expected one for each of {len(form.classes)} classes, (rows, classes)."

@@ -3,6 +3,7 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
+import torch
 from sklearn.cluster import KMeans
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import AdaBoostClassifier, AdaBoostRegressor
@@ -11,12 +12,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVR, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from torch import nn
 
 import tutelage as tl
 from tutelage.core.errors import BadInput
 from tutelage.exporters.export import export
 from tutelage.exporters.program.build import program_of
-from tutelage.exporters.program.foreign import silenced
+from tutelage.exporters.program.foreign import answering_network, silenced
 from tutelage.exporters.program.operations import OnnxPart
 from tutelage.exporters.proof import edge_cases
 from tutelage.exporters.subject.subject import subject_of
@@ -93,3 +95,16 @@ def test_what_one_thread_silences_another_does_not_restore():
             thread.join(10)
     threads[1].join(10)
     assert sys.stdout is before
+
+
+@pytest.mark.parametrize("task", ["multiclass", "multilabel", "regression"])
+def test_the_logits_of_a_structure_are_found_in_an_exported_network_as_in_python(task):
+    class Structured(nn.Module):
+        def forward(self, rows):
+            return {"hidden": rows - 1, "logits": 2 * rows}
+
+    rows = torch.from_numpy(X)
+    expected = {"multiclass": (2 * rows).softmax(-1), "multilabel": (2 * rows).sigmoid(), "regression": 2 * rows}[task]
+    torch.testing.assert_close(answering_network(Structured(), None, task)(rows), expected)
+    of_hidden = answering_network(Structured(), lambda returned: returned["hidden"], "regression")
+    torch.testing.assert_close(of_hidden(rows), rows - 1)

@@ -107,10 +107,11 @@ def test_a_convolutional_network_is_exported_in_eval_mode_for_any_number_of_rows
         (nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)), IMAGES, None),
         (nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)), (IMAGES * 20 + 100).astype(np.uint8), None),
         (OfIds(), IDS, lambda answers: answers["logits"]),
+        (OfIds(), IDS, None),
         (nn.Sequential(nn.Conv2d(1, 4, 3, padding="same"), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)), IMAGES, None),
         (nn.Sequential(nn.Linear(3, 8), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 3)), X, None),
     ],
-    ids=["images", "bytes", "token ids and output=", "by torch's exporter", "norm and GELU"],
+    ids=["images", "bytes", "token ids and output=", "token ids and logits", "by torch's exporter", "norm and GELU"],
 )
 def test_inputs_of_any_shape_and_type_are_exported(network, rows, output, tmp_path):
     student = fitted(network, rows, output=output)

@@ -35,6 +35,16 @@ def tensors_of(rows: StructuredRows, network: nn.Module) -> Inputs:
     return found if rows.named else tuple(found.values())
 
 
+def remedy_of_ids(inputs: Any) -> str:
+    """What to do about whole numbers of pictures, which are taken as ids where there are several inputs; "" if there are none."""
+    fields = inputs.fields if isinstance(inputs, StructuredRows) else dict(enumerate(inputs)) if isinstance(inputs, tuple) else inputs
+    named = fields if isinstance(fields, dict) else {}
+    whole = [str(name) for name, values in named.items() if getattr(values, "ndim", 0) > 2 and "int" in str(values.dtype)]
+    if not whole:
+        return ""
+    return f" Whole numbers of several inputs are ids, and stay whole; pass pixels and other measurements as float32: {', '.join(whole)}."
+
+
 FIRST_ROWS = 8
 """Rows that a model is asked first where it answers positions; how many answers they have says how many rows are asked together."""
 MOST_BYTES = 1 << 26

@@ -15,6 +15,7 @@ import numpy as np
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import FOREIGN, BadInput, require
+from tutelage.data.structures.network_answers import answers_in
 from tutelage.exporters.program.operations import OnnxPart
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def answering_network(network: nn.Module, output: Callable[[Any], Any] | None, t
 
         def forward(self, rows: Tensor) -> Any:
             answers = self.network(rows)
-            answers = answers if output is None else output(answers)
+            answers = answers_in(answers) if output is None else output(answers)
             if task == "regression":
                 return answers
             return answers.sigmoid() if task == "multilabel" else answers.softmax(-1)

@@ -20,7 +20,7 @@ from tutelage.core.file_systems.paths import suffix_of
 from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.cells import numbers
-from tutelage.data.structures.network_answers import answers_in, answers_to
+from tutelage.data.structures.network_answers import answers_in, answers_to, remedy_of_ids
 from tutelage.data.structures.structured import StructuredRows, is_structure, refuse_mappings
 from tutelage.teachers.inputs import errors_as_bad_input, matrix_of, row_count
 
@@ -87,7 +87,7 @@ class TorchTeacher:
         refuse_mappings(inputs)
         structured = StructuredRows.of(inputs) if is_structure(inputs) else inputs
         count, positions = row_count(structured), self.form.positions
-        with errors_as_bad_input(f"this {type(self.network).__name__}"):
+        with errors_as_bad_input(f"this {type(self.network).__name__}", remedy_of_ids(structured)):
             rows = structured if isinstance(structured, StructuredRows) else self._tensor(structured)
             output = partial(_selected, self.output, positions)
             answers = answers_to(self.network, rows, positions=positions, batch_size=self.batch_size, output=output)

@@ -91,10 +91,8 @@ class LoaderFeed:
             sampler, size = self._sampler, BATCH if self.loader is None else self.loader.batch_sampler.batch_size  # type: ignore[union-attr]
             usual = sampler is None or type(sampler) in (RandomSampler, SequentialSampler)
             parts = list(torch.split(torch.arange(self.rows) if usual else self._order(copy.copy(sampler), epoch), size))
-        others = torch.ones(self.rows, dtype=torch.bool)
-        for rows in parts:
-            others[rows] = False
-        return [*parts, *others.nonzero()]
+        shown = torch.isin(torch.arange(self.rows), torch.cat([*parts, torch.zeros(0, dtype=torch.int64)]))
+        return [*parts, *(~shown).nonzero()]
 
     @property
     def of_one_size(self) -> bool:

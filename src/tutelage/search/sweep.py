@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from tutelage.core import torch_runtime
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arguments import function, number, seed_of, whole
 from tutelage.core.arrays import Floats
@@ -169,7 +170,9 @@ def sweep(
         checked_device(device)
     if on is not None:
         check_on(on)
-    X = ItemList(read_items(X)) if is_iterable(X) else X  # once for all students
+    if is_iterable(X):
+        with torch_runtime.seeded(batch_seed):
+            X = ItemList(read_items(X))  # once for all students
     training_settings = _training(training, batch_seed, X)
     network, output, form = _template(student)
     networks = [with_new_weights(network, each) for each in seeds]

@@ -291,7 +291,7 @@ def test_rows_that_may_share_a_batch_are_those_of_the_sampler_and_then_any_other
     data = TensorDataset(torch.arange(6.0)[:, None])
 
     def together(**loading):
-        return [rows.tolist() for rows in LoaderFeed.of(DataLoader(data, **loading), torch.device("cpu"))._together(0)]
+        return [rows.tolist() for rows in LoaderFeed.of(DataLoader(data, **loading), torch.device("cpu"))._together(1)]
 
     assert together(batch_size=4, shuffle=True) == [[0, 1, 2, 3], [4, 5]]
     assert together(batch_size=4, sampler=[5, 3, 1, 0, 2]) == [[5, 3, 1, 0], [2], [4]]

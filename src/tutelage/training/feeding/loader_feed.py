@@ -107,7 +107,7 @@ class LoaderFeed:
 
     def read(self) -> Generator[tuple[Tensor, Any, Any]]:
         """The numbers and inputs of all rows, and what the Dataset pairs with them: a batch at a time, of rows that may share one."""
-        parts = self._together(0)
+        parts = self._together(1)
         with own_draws():
             for rows, item in zip(parts, self._items(0, parts), strict=True):
                 inputs, truth = self._pair(item)

@@ -309,7 +309,7 @@ def answers_of(
 
     Args:
         network: maps (batch, ...) to (batch, classes), or to (copies, batch, classes) for a stack.
-        inputs: (rows, ...).
+        inputs: (rows, ...), which stay as they are: a network may modify its input in place, and gets a copy of each batch.
         batch_size: rows per call; bounds the memory of activations.
         output: extracts the answers from what the network returns.
 
@@ -318,6 +318,6 @@ def answers_of(
     """
     torch = require("torch")
     with evaluating(network):
-        parts = [output(network(batch)) for batch in torch.split(inputs, batch_size)]
+        parts = [output(network(batch.clone())) for batch in torch.split(inputs, batch_size)]
     answers: Tensor = torch.cat(parts, dim=-2 if parts[0].ndim > 1 else 0)
     return answers

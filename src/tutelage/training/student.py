@@ -256,7 +256,7 @@ class TorchStudent:
             two = torch.arange(min(2, feed.rows))
             first = feed.first() if isinstance(feed, PartsFeed) else next(iter(feed.batches(1, [two])))
         with torch_runtime.evaluating(self.network):
-            answers = called(self.network, self.output or answers_in, first)
+            answers = called(self.network, self.output or answers_in, first.copied())
             rows, copies = len(first.rows), copies_of(self.network)
             check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first
@@ -271,7 +271,7 @@ class TorchStudent:
             return validation
         first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
         with torch_runtime.evaluating(network):
-            answers = called(network, validation.output, first)
+            answers = called(network, validation.output, first.copied())
         check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
         return validation
 

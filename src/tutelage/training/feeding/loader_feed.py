@@ -142,7 +142,7 @@ class LoaderFeed:
                 "Pass a DataLoader with a collate_fn that returns one, or a pair of it and the ground truth."
             )
         given = inputs.to(self.device)
-        return Batch(given if self.dtype is None else given.to(self.dtype), rows, self._labels(rows, truth, inputs), originals=given)
+        return Batch(given.to(self.dtype or given.dtype, copy=True), rows, self._labels(rows, truth, inputs), originals=given)
 
     def _structured(self, rows: Tensor, inputs: Any, truth: Any) -> Batch:
         """A batch of several inputs, padded as the collate function did."""
@@ -156,7 +156,7 @@ class LoaderFeed:
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         values = tensor_of(array)
         kind = torch.int64 if array.dtype.kind in "iu" else self.dtype if values.is_floating_point() else values.dtype
-        return values.to(self.device, kind)
+        return values.to(self.device, kind, copy=True)
 
     def _labels(self, rows: Tensor, truth: Any, inputs: Any) -> Tensor | None:
         if truth is None or self.truth is None:

@@ -182,8 +182,7 @@ class TrainingSettings:
         """The moving average of this network's weights and buffers, such as the statistics of normalisation layers."""
         if self.average is None:
             return None
-        decay = get_ema_multi_avg_fn(self.average)  # type: ignore[no-untyped-call]
-        return AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+        return WeightAverage(network, self.average)
 
     @property
     def batching(self) -> Batching:
@@ -257,6 +256,33 @@ class TrainingSettings:
     @property
     def _schedule_has_length(self) -> bool:
         return self.schedule is not None and not isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler)
+
+
+class WeightAverage(AveragedModel):
+    """An exponential moving average of a network's weights and buffers; those that have no mean are copied.
+
+    Whole numbers and truth values have none (an index, the number of batches that a layer has seen), nor have the infinities of a mask.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+        self._without_mean = [place for place, value in enumerate(_tensors(network)) if not _has_mean(value)]
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take the weights after a step."""
+        super().update_parameters(model)
+        if self._without_mean:
+            averaged, current = _tensors(self.module), _tensors(model)
+            for place in self._without_mean:
+                averaged[place].copy_(current[place])
+
+
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    return [value.detach() for value in (*network.parameters(), *network.buffers())]
+
+
+def _has_mean(value: torch.Tensor) -> bool:
+    return (value.is_floating_point() or value.is_complex()) and bool(value.isfinite().all())
 
 
 def _of_loader(loader: torch.utils.data.DataLoader[Any]) -> dict[str, Any]:

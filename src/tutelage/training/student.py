@@ -211,7 +211,7 @@ class TorchStudent:
         saving = None
         if checkpoints is not None:
             config = training_identity(
-                network, objective, settings, data=data, validation=validation_data, teacher=teacher, output=self.output
+                network, objective, settings, data=data, form=form, validation=validation_data, teacher=teacher, output=self.output
             )
             saving = Checkpoints(Path(checkpoints), config, initial_weights(network), every=settings.checkpoint_steps)
         shows_progress = progress and (backend is None or backend.writes_checkpoints)

@@ -1,8 +1,12 @@
 """A student or a teacher may modify its input in place: rows, answers and trainings are those of one that copies."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -85,3 +89,74 @@ def test_a_student_may_modify_its_attention_mask():
     objective = LOSSES.kl_divergence() + LOSSES.hint("embedding")
     trained = [tl.TorchStudent(MeanOfTokens(each), objective).fit(rows, teacher, epochs=3, batch_size=2).network for each in (False, True)]
     assert torch.equal(trained[0].embedding.weight, trained[1].embedding.weight)
+
+
+WEIGHTS = RNG.normal(size=(4, 3)).astype(np.float32)
+TABLE = RNG.uniform(size=(30, 4)).astype(np.float32)
+
+
+def clean(rows):
+    return np.asarray(rows, np.float32) * 2 @ WEIGHTS
+
+
+def dirty(rows):
+    rows *= 2
+    return np.asarray(rows) @ WEIGHTS
+
+
+def of_names(rows):
+    return np.asarray([rows["a"].sum(axis=1), rows["b"]]).T
+
+
+def of_names_in_place(rows):
+    rows["a"] -= 1
+    return of_names({"a": rows.pop("a") + 0, "b": rows["b"]})
+
+
+def upper(texts):
+    for place, text in enumerate(texts):
+        texts[place] = text.upper()
+    return [[float(text.isupper()), float(len(text))] for text in texts]
+
+
+def scaler_in_place():
+    scaled = make_pipeline(StandardScaler(copy=False), LogisticRegression())
+    return scaled.fit(TABLE.astype(np.float64), Y_OF_TABLE)
+
+
+Y_OF_TABLE = np.arange(30) % 3
+CONTAINERS = {
+    "array": (dirty, lambda: TABLE.copy()),
+    "tensor": (dirty, lambda: torch.from_numpy(TABLE.copy())),
+    "frame": (dirty, lambda: pd.DataFrame(TABLE.copy(), columns=list("abcd"))),
+    "mapping": (of_names_in_place, lambda: {"a": TABLE.copy(), "b": TABLE[:, 0].copy()}),
+    "texts": (upper, lambda: ["one", "Two", "three"]),
+    "estimator": (scaler_in_place(), lambda: TABLE.astype(np.float64)),
+    "estimator of frames": (scaler_in_place(), lambda: pd.DataFrame(TABLE.astype(np.float64))),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_a_teacher_may_modify_its_rows(container):
+    model, rows = CONTAINERS[container]
+    classes = {} if container.startswith("estimator") else {"kind": "logits", "classes": range(3 if model is dirty else 2)}
+    teacher, given, untouched = tl.as_teacher(model, **classes), rows(), rows()
+    first = teacher.answer(given)
+    assert (teacher.answer(given) == first).all()
+    for one, other in zip(_arrays(given), _arrays(untouched), strict=True):
+        assert (one == other).all()
+    tl.check_teacher(teacher, given)
+
+
+def _arrays(rows):
+    return [np.asarray(each) for each in (rows.values() if isinstance(rows, dict) else [rows])]
+
+
+def test_the_batches_of_a_student_are_not_those_that_a_function_modified():
+    trained = []
+    for function in (clean, dirty):
+        with torch_runtime.seeded(0):
+            network = nn.Linear(4, 3)
+        data, teacher = TensorDataset(torch.from_numpy(TABLE.copy())), tl.as_teacher(function, kind="logits", classes=range(3))
+        trained.append(tl.TorchStudent(network, SOFT).fit(data, teacher, epochs=2, batch_size=8, lr=0.02).network.weight)
+    assert torch.equal(*trained)

@@ -126,7 +126,7 @@ def scaler_in_place():
 
 Y_OF_TABLE = np.arange(30) % 3
 CONTAINERS = {
-    "array": (dirty, lambda: TABLE.copy()),
+    "array": (dirty, TABLE.copy),
     "tensor": (dirty, lambda: torch.from_numpy(TABLE.copy())),
     "frame": (dirty, lambda: pd.DataFrame(TABLE.copy(), columns=list("abcd"))),
     "mapping": (of_names_in_place, lambda: {"a": TABLE.copy(), "b": TABLE[:, 0].copy()}),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from math import inf
@@ -145,7 +146,8 @@ class TrainingSettings:
     def optimizer_of(self, parameters: list[nn.Parameter], of_projectors: list[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of a network's parameters and of the projectors that train with it.
 
-        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to the last of them.
+        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to the last of them
+        (see `own_optimizer_restored`).
 
         Raises:
             BadInput: the optimizer was made for another network, or takes no projectors; the function fails, or
@@ -167,6 +169,22 @@ class TrainingSettings:
         # Not a group of their own: a schedule that was made for the groups has no settings for another one.
         self.optimizer.param_groups[-1]["params"].extend(missing)
         return self.optimizer
+
+    @contextmanager
+    def own_optimizer_restored(self) -> Iterator[None]:
+        """Take the projectors, which a training makes anew, out of an optimizer instance again after a block."""
+        own = self.optimizer
+        if not isinstance(own, torch.optim.Optimizer):
+            yield
+            return
+        before = [len(group["params"]) for group in own.param_groups]
+        try:
+            yield
+        finally:
+            for group, count in zip(own.param_groups, before, strict=True):
+                for parameter in group["params"][count:]:
+                    own.state.pop(parameter, None)
+                del group["params"][count:]
 
     def schedule_of(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler | None:
         """The learning rate schedule of this optimizer for a training of `steps` steps.

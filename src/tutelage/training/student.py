@@ -155,7 +155,7 @@ class TorchStudent:
             backend: `Accelerated(accelerator)`, for distributed training and other devices.
             checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the
                 last bit. With more epochs or steps, a finished training is continued. A call that differs in anything else is refused.
-            callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
+            callbacks: called with a `Report` after each epoch; if one returns True, the training ends. Each returns True, False or None.
             advance: called after each step, for a custom progress display; not called if `progress` is True.
             progress: show a progress bar on standard error, with each term of the loss by name after each epoch.
             training: epochs, batch_size, seed, optimizer and the other fields of `TrainingSettings`.
@@ -220,6 +220,7 @@ class TorchStudent:
             torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
             display as (step_done, epoch_done),
+            settings.own_optimizer_restored(),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
             epoch_validation = None if validation_data is None else self._validation(validation_data, form, network)

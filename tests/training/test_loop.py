@@ -140,7 +140,7 @@ def test_a_truth_value_of_any_library_ends_the_training(true):
 
     assert (epochs_until(true), epochs_until(~true if true is not True else False), epochs_until(None)) == (1, 3, 3)
     for other in (1, "yes", np.ones(2, bool), torch.ones(1)):
-        with pytest.raises(BadInput, match="a callback returned .*; expected True, which ends the training, or False or None"):
+        with pytest.raises(BadInput, match=r"a callback returned .*; expected True, which ends the training, or False or None"):
             epochs_until(other)
 
 

@@ -38,7 +38,8 @@ class TrainingSettings:
         accumulate: batches per step, whose gradients are added up: a step then learns from `accumulate` times `batch_size` rows, with
             the memory of one batch. Normalisation layers use the statistics of each batch.
         drop_last: leave out the rows of an epoch that do not fill a step, others in each epoch; by default as a DataLoader does.
-        seed: seed of shuffles, dropout and all other random draws of the training; not of the network's initial weights.
+        seed: seed of shuffles, dropout and all other random draws of the training, from torch, NumPy's global generator and `random`; not
+            of the network's initial weights.
         optimizer: a torch optimizer, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
             by default Adam.
         lr: the learning rate of the default optimizer, 1e-3 if not given.

@@ -168,11 +168,13 @@ class TorchStudent:
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
-        X = ItemList(read_items(X)) if is_iterable(X) else X
+        settings = TrainingSettings.of(training, X)
+        if is_iterable(X):
+            with torch_runtime.seeded(settings.seed):
+                X = ItemList(read_items(X))
         processes = 1 if backend is None else backend.processes
         if isinstance(X, Parts):
             X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)
-        settings = TrainingSettings.of(training, X)
         teacher = self._teacher(X, labels, kind)
         objective = self.objective or default_objective(teacher, y, self.form)
         form = form_to_learn(teacher, y, self.form, objective)
@@ -256,8 +258,8 @@ class TorchStudent:
         with torch_runtime.seeded(settings.seed):
             two = torch.arange(min(2, feed.rows))
             first = feed.first() if isinstance(feed, PartsFeed) else next(iter(feed.batches(1, [two])))
-        with torch_runtime.evaluating(self.network):
-            answers = called(self.network, self.output or answers_in, first.copied())
+            with torch_runtime.evaluating(self.network):
+                answers = called(self.network, self.output or answers_in, first.copied())
             rows, copies = len(first.rows), copies_of(self.network)
             check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first

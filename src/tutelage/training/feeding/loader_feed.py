@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,8 @@ class LoaderFeed:
     """Batches of a map-style Dataset, read by a DataLoader's workers and collate function, in the order of its sampler.
 
     What the Dataset, the collate function and the sampler draw from `random`, NumPy's and torch's global generators is settled by the
-    seed, the epoch and the rows of the batch, with any number of workers, and after an interruption.
+    seed, the epoch and the rows of the batch, with any number of workers, and after an interruption; so is what the network draws from
+    the first two in the step of a batch.
 
     Attributes:
         dataset: item i is row i: its inputs, or a pair of inputs and ground truth.
@@ -102,7 +104,7 @@ class LoaderFeed:
         """See `Feed`; the order is that of the DataLoader's sampler."""
         sampler = self._own_batches
         if sampler is not None:
-            with own_draws(), own_torch_draws():
+            with own_draws(), own_torch_draws(), _at_epoch(epoch, sampler, getattr(sampler, "sampler", None)):
                 _seed_draws("batches", self.seed, epoch)
                 drawn = [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
             return [drawn[start : start + batching.accumulate] for start in range(0, len(drawn), batching.accumulate)]
@@ -121,15 +123,16 @@ class LoaderFeed:
             return torch.randperm(self.rows)  # as for rows in memory
         if type(sampler) is SequentialSampler:
             return torch.arange(self.rows)
-        with own_draws(), own_torch_draws():
+        with own_draws(), own_torch_draws(), _at_epoch(epoch, sampler):
             _seed_draws("order", self.seed, epoch)
             return torch.as_tensor(list(sampler), dtype=torch.int64)
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`."""
-        with own_draws():
-            for rows, item in zip(parts, self._items(epoch, parts), strict=True):
-                yield self._batch(rows, item)
+        for rows, item in zip(parts, self._items(epoch, parts), strict=True):
+            batch = self._batch(rows, item)
+            _seed_plain_draws("step", rows.tolist(), self.seed, epoch)
+            yield batch
 
     def _batch(self, rows: Tensor, item: Any) -> Batch:
         inputs, truth = self._pair(item)
@@ -255,9 +258,28 @@ class _Batches(Dataset[Any]):
             return self.collate(together(rows) if together else [self.dataset[row] for row in rows])
 
 
+@contextmanager
+def _at_epoch(epoch: int, *samplers: Any) -> Iterator[None]:
+    """Tell samplers that count epochs themselves, as a DistributedSampler does, which one they draw; they are left as they were."""
+    counting = [sampler for sampler in samplers if callable(getattr(sampler, "set_epoch", None))]
+    before = [getattr(sampler, "epoch", 0) for sampler in counting]
+    for sampler in counting:
+        sampler.set_epoch(epoch - 1)
+    try:
+        yield
+    finally:
+        for sampler, its_epoch in zip(counting, before, strict=True):
+            sampler.set_epoch(its_epoch)
+
+
 def _seed_draws(*what: Any) -> None:
     """Settle the global random states of Python, NumPy and torch by these values."""
+    torch.default_generator.manual_seed(_seed_plain_draws(*what))
+
+
+def _seed_plain_draws(*what: Any) -> int:
+    """Settle the global random states of Python and NumPy by these values; returns the seed."""
     key = int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=4).digest(), "big")
     random.seed(key)
     np.random.seed(key)  # noqa: NPY002 - what Datasets draw from
-    torch.default_generator.manual_seed(key)
+    return key

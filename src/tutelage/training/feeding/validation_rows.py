@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
+from tutelage.core.torch_runtime import seeded
 from tutelage.data.rows import is_hugging_face
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.torch_data.loader_rows import is_loader
@@ -31,7 +32,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         data: all rows.
         validation: None, a share of the rows, (X, y), or (X, y, labels); or a Dataset or DataLoader that has the ground truth.
         form: the form of the student's answers.
-        seed: the seed that draws the share.
+        seed: the seed that draws the share, and what the items of a Dataset draw.
 
     Raises:
         BadInput: validation of another type.
@@ -47,7 +48,8 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
     X, y, *labels = validation
     if is_loader(X) or isinstance(X, Dataset):
-        rows, y = rows_and_truth(X, y, form)
+        with seeded(seed):  # what its items draw
+            rows, y = rows_and_truth(X, y, form)
         X = rows.part(0, rows.count)
     return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
 

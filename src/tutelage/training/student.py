@@ -143,11 +143,13 @@ class TorchStudent:
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
             kind: "logits", if `labels` is an array of logits; by default it holds probabilities.
             y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values; with positions the
-                class names of each row, (tokens,) or (height, width), where -100 marks a position that counts for nothing.
+                class names of each row, (tokens,) or (height, width), where -100 marks a position that counts for nothing. It replaces what
+                a Dataset pairs with its inputs.
             sample_weight: (rows,) how much the loss of each row counts; all alike if not given. Only their ratios matter. A share of the
                 rows for validation is weighted too.
             class_weight: "balanced", or a dict from classes to weights, 1 for those that it does not name: a row, or a position, counts
                 times the weight of its true class, in every term; without ground truth, times the mean by the teacher's probabilities.
+                Validation rows too. With a Dataset pass y as well: the classes of all rows are read before the training.
             validation: the share of the rows that select the epoch, drawn by the seed; of `parts`, no epoch shows them. Or (X, y), or
                 (X, None, labels) without ground truth; or a Dataset or DataLoader of pairs, read once, into memory. The epoch with the
                 fewest errors is selected; without ground truth, or for values, the epoch with the lowest loss.
@@ -187,6 +189,7 @@ class TorchStudent:
             validation,
             form,
             seed=settings.seed,
+            class_weight=class_weight,
         )
         self.set_form(form)
         vars(self).pop("biases_", None)  # the layer that they were added to is trained further

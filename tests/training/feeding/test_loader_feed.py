@@ -314,13 +314,16 @@ def test_data_that_is_no_dataset_of_rows_is_refused():
         tl.TorchStudent(network(), classes=[0, 1]).fit(ragged, epochs=1)
 
 
-def test_a_second_input_that_no_loss_reads_and_a_second_truth_are_refused():
+def test_a_second_input_that_no_loss_reads_is_refused_and_y_replaces_the_truth_of_the_items():
     teacher = tl.as_teacher(network(), classes=[0, 1, 2])
     with pytest.raises(ShapeError, match=r"numbers of shape \(4,\), which are no ground truth"):
         tl.TorchStudent(network()).fit(TensorDataset(INPUTS, torch.ones(30, 4)), teacher, epochs=1)
     tl.TorchStudent(network()).fit(TensorDataset(INPUTS, torch.nn.functional.one_hot(TRUTH)), teacher, epochs=1)
-    with pytest.raises(BadInput, match="y is given too; pass one of the two"):
-        tl.TorchStudent(network(), classes=[0, 1, 2]).fit(TensorDataset(INPUTS, TRUTH), y=Y, epochs=1)
+    students = [
+        tl.TorchStudent(network(), classes=[0, 1, 2]).fit(TensorDataset(*given), y=2 - Y, epochs=2)
+        for given in ((INPUTS, TRUTH), (INPUTS,))
+    ]
+    assert torch.equal(*map(weights_of, students))
     both = 0.5 * tl.losses.soft_cross_entropy() + 0.5 * tl.losses.hard_cross_entropy()
     assert tl.TorchStudent(network(), both).fit(TensorDataset(INPUTS), teacher, Y, epochs=1).fit_.losses[0] > 0
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -150,6 +151,39 @@ def test_a_teacher_may_modify_its_rows(container):
 
 def _arrays(rows):
     return [np.asarray(each) for each in (rows.values() if isinstance(rows, dict) else [rows])]
+
+
+def pipeline(last, *, copy):
+    return make_pipeline(StandardScaler(copy=copy), last)
+
+
+def forest():
+    return RandomForestClassifier(5, random_state=0)
+
+
+@pytest.mark.parametrize(
+    "student_and_teacher",
+    [
+        lambda copy: (pipeline(LogisticRegression(), copy=copy), forest()),
+        lambda copy: (forest(), pipeline(tl.SoftTargets(LogisticRegression()), copy=copy)),
+        lambda copy: (forest(), pipeline(tl.SoftTree(max_leaf_nodes=4, random_state=0), copy=copy)),
+        lambda copy: (forest(), pipeline(tl.SoftLogistic(), copy=copy)),
+    ],
+    ids=["teacher", "wrapped student", "tree", "logistic"],
+)
+def test_pipelines_that_scale_in_place_teach_learn_and_are_evaluated_as_others(student_and_teacher):
+    rows, fresh = (RNG.normal(size=(60, 4)) * 3 + 2 for _ in range(2))
+    truth = (rows.sum(axis=1) > 8).astype(int)
+    found = []
+    for copy in (True, False):
+        given, asked = rows.copy(), fresh.copy()
+        student = tl.DistilledClassifier(*student_and_teacher(copy), temperature=2.0, random_state=0).fit(given, truth)
+        evaluation = tl.evaluate(student, student.teacher_, asked, truth, budget_seconds=0.001, resamples=100)
+        assert (given == rows).all()
+        assert (asked == fresh).all()
+        found.append((student.predict_proba(fresh.copy()), evaluation.against_teacher["agreement"], evaluation.against_truth["accuracy"]))
+    assert (found[0][0] == found[1][0]).all()
+    assert found[0][1:] == found[1][1:]
 
 
 def test_the_batches_of_a_student_are_not_those_that_a_function_modified():

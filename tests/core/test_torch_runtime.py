@@ -1,7 +1,9 @@
+import random
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from threadpoolctl import threadpool_limits
@@ -23,6 +25,27 @@ def test_seeded_determines_the_block_and_restores_the_callers_state():
     with torch_runtime.seeded(1):
         assert torch.equal(first, torch.rand(3))
     assert torch.equal(expected, torch.rand(3))
+
+
+draw, draw_of_numpy = random.random, np.random.rand
+
+
+def test_seeded_settles_what_other_libraries_draw_and_restores_their_states():
+    def drawn():
+        return random.gauss(0, 1), draw_of_numpy(), draw()
+
+    for seed in (1, 2**40 + 1):
+        before = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+        with torch_runtime.seeded(seed):
+            first = drawn()
+        assert random.getstate() == before[0]
+        np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+        draw(), draw_of_numpy()
+        with torch_runtime.seeded(seed):
+            assert drawn() == first
+        assert first[1] != first[2]
+        with torch_runtime.seeded(seed + 2**32):
+            assert drawn() != first
 
 
 def test_evaluating_sets_eval_mode_without_gradient_and_restores_every_mode_after_an_error():

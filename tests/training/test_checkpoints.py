@@ -108,8 +108,8 @@ def test_a_checkpoint_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     checkpoint = Checkpoints(tmp_path, {})
     training(checkpoint)
     content = (tmp_path / FILE).read_bytes()
-    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 9)
-    with pytest.raises(StaleCache, match=r"has schema 8; this version of tutelage reads 9\. Finish the training with"):
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SCHEMA", 10)
+    with pytest.raises(StaleCache, match=r"has schema 9; this version of tutelage reads 10\. Finish the training with"):
         training(checkpoint)
     monkeypatch.undo()
     for damaged in (content[:100], b"", content[:50] + b"x" + content[51:]):

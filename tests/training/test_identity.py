@@ -47,6 +47,23 @@ def frozen(seed):
 TEACHERS = [tl.as_teacher(network(seed=seed), classes=range(3)) for seed in (5, 6)]
 
 
+def in_eval_mode():
+    made = network(lambda: nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)))
+    made[1].eval()
+    return made
+
+
+def named_rows(classes):
+    """A training on pairs of rows and class names, of a student with these classes."""
+    names = list(zip(torch.tensor(ROWS), np.array(["a", "b", "c"])[LABELS].tolist(), strict=True))
+    return {"X": DataLoader(names, batch_size=10), "labels": None, "y": None, "classes": classes}
+
+
+def given_answers(kind):
+    shares = np.eye(3)[LABELS] * 0.7 + 0.1
+    return {"labels": shares, "kind": kind, "classes": range(3)}
+
+
 def halving(optimizer, steps, *, by=0.5):
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: by ** (step / steps))
 
@@ -89,8 +106,10 @@ def stop(report):
         raise Stopped
 
 
-def fit(place, *, net=None, objective=None, output=None, X=ROWS, labels=TEACHERS[0], y=LABELS, epochs=2, callbacks=(), **settings):
-    student = TorchStudent(net or network(), objective, output=output)
+def fit(
+    place, *, net=None, objective=None, output=None, classes=None, X=ROWS, labels=TEACHERS[0], y=LABELS, epochs=2, callbacks=(), **settings
+):
+    student = TorchStudent(net or network(), objective, output=output, classes=classes)
     return student.fit(X, labels, y, epochs=epochs, checkpoints=place, callbacks=callbacks, **settings)
 
 
@@ -146,6 +165,13 @@ VARIANTS = {
     ),
     "frozen layer": (PLAIN, lambda: {"net": frozen(1)}, "network"),
     "frozen weights": (lambda: {"net": frozen(1)}, lambda: {"net": frozen(2)}, "network"),
+    "mode of a layer": (
+        lambda: {"net": in_eval_mode()},
+        lambda: {"net": in_eval_mode().train()},
+        "network",
+    ),
+    "order of the classes": (lambda: named_rows("abc"), lambda: named_rows("cba"), "answer of the student"),
+    "kind of the answers": (lambda: given_answers("probabilities"), lambda: given_answers("logits"), "answer of the teacher"),
     "output": (lambda: {"output": lambda z: z * 1}, lambda: {"output": lambda z: z * 2}, "output"),
     "weight of a term": (lambda: {"objective": loss(0.5)}, lambda: {"objective": loss(0.6)}, "objective"),
     "given validation rows": (
@@ -241,8 +267,10 @@ def test_a_training_that_differs_in_anything_that_settles_it_is_refused(tmp_path
         lambda: {"threads": None, "checkpoint_steps": 2},
         lambda: {"callbacks": [lambda report: None], "progress": True},
         lambda: {"epochs": 3},
+        lambda: {"net": network().eval()},
+        lambda: {"classes": np.arange(3)},
     ],
-    ids=["equal", "copies", "recorded", "other ways to save", "with a callback", "longer"],
+    ids=["equal", "copies", "recorded", "other ways to save", "with a callback", "longer", "in eval mode as a whole", "named classes"],
 )
 def test_the_same_training_is_continued_with_the_same_result(tmp_path, again):
     with pytest.raises(Stopped):

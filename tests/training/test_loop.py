@@ -131,6 +131,19 @@ def batch_loss_of(network):
     return lambda batch: soft_cross_entropy(network(batch.inputs), TARGETS[batch.rows])
 
 
+@pytest.mark.parametrize("true", [True, np.True_, np.array([True]), torch.tensor(True), torch.tensor([True])], ids=repr)
+def test_a_truth_value_of_any_library_ends_the_training(true):
+    def epochs_until(end):
+        network = nn.Linear(4, 2)
+        losses = batch_loss_of(network)
+        return len(train(network, losses, TensorFeed(INPUTS), loop_settings(network, epochs=3, callbacks=[lambda _: end])).losses)
+
+    assert (epochs_until(true), epochs_until(~true if true is not True else False), epochs_until(None)) == (1, 3, 3)
+    for other in (1, "yes", np.ones(2, bool), torch.ones(1)):
+        with pytest.raises(BadInput, match=r"a callback returned .*; expected True, which ends the training, or False or None"):
+            epochs_until(other)
+
+
 def test_callbacks_get_each_epochs_report_and_one_may_end_the_training():
     reports = []
 

@@ -145,3 +145,33 @@ def test_projectors_follow_the_schedule_of_an_optimizer_instance():
         assert [len(group["params"]) for group in optimizer.param_groups] == [4]
     with pytest.raises(BadInput, match="this Adagrad was created without the projectors"):
         TrainingSettings(optimizer=torch.optim.Adagrad(NETWORK.parameters())).loop_settings(NETWORK, projectors, epochs=3, steps=9)
+
+
+def test_a_moving_average_copies_what_has_no_mean():
+    class Indexed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+            self.codes = nn.Parameter(torch.arange(9), requires_grad=False)
+            self.register_buffer("index", torch.arange(64))
+            self.register_buffer("seen", torch.zeros(3, dtype=torch.bool))
+            self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+
+    network = Indexed()
+    average = TrainingSettings(average=0.9995).average_of(network)
+    weights = []
+    for step in range(6):
+        network.layers(torch.arange(12.0).reshape(4, 3) + step)
+        with torch.no_grad():
+            network.layers[0].weight += 1
+            network.seen[step % 3] = True
+        average.update_parameters(network)
+        weights.append(network.layers[0].weight.detach().clone())
+    averaged = average.module
+    for name in ("index", "seen", "mask", "codes", "layers.1.num_batches_tracked"):
+        assert torch.equal(averaged.state_dict()[name], network.state_dict()[name]), name
+    expected = weights[0]
+    for weight in weights[1:]:
+        expected = 0.9995 * expected + 0.0005 * weight
+    torch.testing.assert_close(averaged.layers[0].weight.detach(), expected)
+    assert not torch.equal(averaged.layers[1].running_mean, network.layers[1].running_mean)

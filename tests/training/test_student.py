@@ -1,3 +1,4 @@
+from contextlib import nullcontext
 from functools import partial
 
 import numpy as np
@@ -214,6 +215,22 @@ def test_projectors_are_restored_from_a_checkpoint(tmp_path):
     resumed = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4, checkpoints=tmp_path)
     for before, after in ((alone.network, resumed.network), (alone.projectors_, resumed.projectors_)):
         assert all(torch.equal(value, after.state_dict()[name]) for name, value in before.state_dict().items())
+
+
+def test_a_training_leaves_no_gradients_and_no_projectors_in_an_optimizer_instance():
+    network = small()
+    optimizer = torch.optim.Adam([{"params": network[0].parameters()}, {"params": [network[2].bias]}], lr=0.01)
+    objective = soft_cross_entropy() + tl.losses.hint("1", "1")
+
+    def stop(report):
+        raise KeyboardInterrupt
+
+    for callbacks in ([], [], [stop]):
+        with pytest.raises(KeyboardInterrupt) if callbacks else nullcontext():
+            TorchStudent(network, objective).fit(ROWS, TEACHER, epochs=1, optimizer=optimizer, callbacks=callbacks)
+        assert [len(group["params"]) for group in optimizer.param_groups] == [2, 1]
+        assert set(optimizer.state) == {*network[0].parameters(), network[2].bias}
+        assert all(parameter.grad is None for parameter in network.parameters())
 
 
 OTHER = small()

@@ -16,6 +16,7 @@ from tutelage.data.rows import Rows
 from tutelage.evaluation.intervals import LEVEL
 from tutelage.evaluation.size import count_parts, pickled_bytes
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher
+from tutelage.teachers.inputs import copied_rows
 
 BATCH_ROWS = 1000
 BLOCKS = 10
@@ -94,11 +95,12 @@ def latency_of_requests(teacher: ChatTeacher) -> Latency | None:
 
 
 def _call_seconds(predict: Callable[[Any], Any], rows: Any, budget_seconds: float) -> list[float]:
-    predict(rows)
+    predict(copied_rows(rows))
     taken: list[float] = []
     end = perf_counter() + budget_seconds
     while len(taken) < 3 or (perf_counter() < end and len(taken) < 2000):
+        given = copied_rows(rows)  # which the model may modify in place
         start = perf_counter()
-        predict(rows)
+        predict(given)
         taken.append(perf_counter() - start)
     return taken

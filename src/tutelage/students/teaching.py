@@ -23,6 +23,7 @@ from tutelage.core.errors import BadInput, one_line, reported_as_ours
 from tutelage.losses.targets import check_temperature
 from tutelage.students.any_estimator import SoftTargets
 from tutelage.students.multilabel import PerLabel
+from tutelage.teachers.inputs import copied_rows
 
 ROUNDING = 100
 """Units in the last place by which the answers of a model to different rows may differ though they mean the same number."""
@@ -86,6 +87,13 @@ def out_of_fold_answers(
     return answers
 
 
+def rows_for(estimator: Any, X: Any) -> Any:
+    """The rows for an estimator that are read again after it: a copy if one of its steps works in place, as StandardScaler(copy=False)."""
+    settings = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    in_place = any(name.rpartition("__")[2] in ("copy", "copy_X") and value is False for name, value in settings.items())
+    return copied_rows(X) if in_place else X
+
+
 def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Floats | None, **keywords: Any) -> Any:
     """Fit an estimator, with weights if there are any. In a Pipeline, weights and keywords are those of the last step.
 
@@ -94,7 +102,7 @@ def fit_weighted(estimator: Any, X: Any, y: Any, sample_weight: Floats | None, *
     Raises:
         BadInput: there are weights, and the estimator's fit takes none.
     """
-    what, prefix, last = f"{type(estimator).__name__} cannot be fitted", "", estimator
+    what, prefix, last, X = f"{type(estimator).__name__} cannot be fitted", "", estimator, rows_for(estimator, X)
     while getattr(last, "steps", None):
         name, last = last.steps[-1]
         prefix += f"{name}__"

@@ -17,7 +17,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats
 from tutelage.losses.targets import check_temperature, matching_temperature
 from tutelage.students.soft_classifier import SoftClassifier
-from tutelage.students.teaching import blended, fit_student
+from tutelage.students.teaching import blended, fit_student, rows_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +77,7 @@ def fit_at_temperature(student: Any, form: AnswerForm, X: Any, targets: Targets,
     if targets.tempered is targets.at_one or _refilled(fitted, X, targets.at_one, sample_weight):
         return Taught(fitted, 1.0)
     at_one, weights = targets.at_one, sample_weight
-    probabilities: Floats = np.asarray(fitted.predict_proba(X), dtype=np.float64)
+    probabilities: Floats = np.asarray(fitted.predict_proba(rows_for(fitted, X)), dtype=np.float64)
     if form.task == "multilabel":
         probabilities, at_one = _on_and_off(probabilities), _on_and_off(at_one)
         weights = None if weights is None else np.repeat(weights, len(form.classes))
@@ -87,7 +87,7 @@ def fit_at_temperature(student: Any, form: AnswerForm, X: Any, targets: Targets,
 def _refilled(student: Any, X: Any, targets: Floats, weights: Floats | None) -> bool:
     """Whether the student, or the last step of a Pipeline, could take the targets as its answers."""
     while hasattr(student, "steps"):
-        X = student[:-1].transform(X) if len(student.steps) > 1 else X
+        X = student[:-1].transform(rows_for(student, X)) if len(student.steps) > 1 else X
         student = student[-1]
     return isinstance(student, SoftClassifier) and student.answer_with(X, targets, weights)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import FOREIGN, one_line
+from tutelage.teachers.inputs import copied_rows
 
 Decisions = NDArray[np.intp]
 
@@ -39,7 +40,7 @@ def decided_by(model: Any, method: str, inputs: Any, rows: int, form: AnswerForm
     if form.task == "regression" or not callable(decide):
         return None
     try:
-        decided = decide(inputs)
+        decided = decide(copied_rows(inputs))
         predicted = np.asarray(decided)
     except FOREIGN as error:  # the student's own code, which may raise anything
         warnings.warn(

@@ -32,6 +32,26 @@ def row_count(rows: Any) -> int:
     return count
 
 
+def copied_rows(rows: Any) -> Any:
+    """A copy of rows, for a model that may modify its input in place; what cannot be modified is not copied.
+
+    Example:
+        >>> rows = np.zeros(2), ["a text", "another"]
+        >>> copy = copied_rows(rows)
+        >>> copy[0][:] = 1
+        >>> copied_rows(rows)
+        (array([0., 0.]), ['a text', 'another'])
+    """
+    if isinstance(rows, str | bytes | int | float):  # most cells of lists
+        return rows
+    if isinstance(rows, dict):
+        return {name: copied_rows(each) for name, each in rows.items()}
+    if type(rows) in (list, tuple):
+        return type(rows)(copied_rows(each) for each in rows)
+    copied = getattr(rows.detach() if hasattr(rows, "detach") else rows, "clone" if hasattr(rows, "clone") else "copy", None)
+    return copied() if callable(copied) else rows
+
+
 @contextmanager
 def errors_as_bad_input(model_name: str, remedy: str = "") -> Iterator[None]:
     """Re-raise any error of a third-party model as BadInput, with one line of its message. Errors of tutelage pass through.

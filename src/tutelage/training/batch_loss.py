@@ -95,8 +95,10 @@ class BatchLoss:
         """The signals of a batch, and for each of its losses the number of the teacher's answer to its row."""
         # No cache: inside another autocast block it would outlive the step, with weights that the step has changed.
         device = batch.device.type
+        from_layers = {} if self.teacher_hidden is None else self.teacher_hidden(batch)  # first: the student may modify its inputs in place
+        given = batch.copied() if isinstance(batch.inputs, dict) else batch  # the mask among them is read again
         with torch.autocast(device, torch.bfloat16, cache_enabled=False) if self.precision == "bfloat16" else nullcontext():
-            answers = called(self.network, self.output, batch)
+            answers = called(self.network, self.output, given)
         rows, places = batch.answer_rows, None
         student = _complete(self.student_hidden, self.objective.paths("student"), "student")
         if self.learnt is not None:
@@ -109,7 +111,7 @@ class BatchLoss:
             answers,
             labels=labels,
             student_hidden=student,
-            teacher_hidden={} if self.teacher_hidden is None else self.teacher_hidden(batch),
+            teacher_hidden=from_layers,
             index=index,
             modules=self.modules,
             tokens=_tokens_of(batch.inputs) if student else None,

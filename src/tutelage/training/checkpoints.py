@@ -17,7 +17,7 @@ from tutelage.core.stored.checksums import read_tensors, write_tensors
 if TYPE_CHECKING:
     from tutelage.training.state import State
 
-CHECKPOINT_SCHEMA = 8
+CHECKPOINT_SCHEMA = 9
 FILE = "training.safetensors"
 LENGTHS = ("epochs", "max_steps")
 """What a training without schedules that are laid out for its length may have more of than its checkpoint."""

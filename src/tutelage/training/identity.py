@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
+from tutelage.core.answers import AnswerForm
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.identity.fingerprints import identified
@@ -36,6 +38,7 @@ def training_identity(
     settings: TrainingSettings,
     *,
     data: TrainingData,
+    form: AnswerForm,
     validation: TrainingData | None,
     teacher: Teacher | None,
     output: Any,
@@ -56,12 +59,20 @@ def training_identity(
         "sample weights": None
         if data.weights is None
         else content_hash([_parts(each.weights) for each in (data, validation) if each is not None]),
+        "answer of the student": _meaning(form),
+        "answer of the teacher": None if teacher is None or objective.reads_layers_only else _meaning(teacher.form),
         "teacher": None if teacher is None else identified(teacher),
         "network": f"{type(network).__name__} {_of(architecture(network), 'the network')}",
         "output": None if output is None else _of(output, "output"),
         "objective": f"{' + '.join(term.name for term in objective.terms)} {_of(objective.terms, 'the objective')}",
         **{name: _setting(name, value) for name, value in settings.identity(fixed_length=bool(objective.scheduled)).items()},
     }
+
+
+def _meaning(form: AnswerForm) -> str:
+    """What the numbers of an answer mean, shown in short, and a hash of it."""
+    classes = f" for {list_classes(form.classes)}" if form.classes else ""
+    return f"{form.kind}{classes} {content_hash([form.kind, form.task, form.classes, form.positions])}"
 
 
 def _setting(name: str, value: Any) -> str | int | float | None:
@@ -79,8 +90,9 @@ def _of(value: Any, what: str) -> str:
 
 
 def architecture(network: nn.Module) -> list[Any]:
-    """The modules of a network without the values of the weights that are trained."""
-    return [(name, type(module), *_described(module)) for name, module in network.named_modules()]
+    """The modules of a network without the values of the weights that are trained, and whether each is trained in train mode."""
+    whole = not network.training  # then all are put into train mode, see set_to_train
+    return [(name, type(module), whole or module.training, *_described(module)) for name, module in network.named_modules()]
 
 
 def _described(module: nn.Module) -> tuple[Any, ...]:

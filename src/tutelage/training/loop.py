@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import same_length
-from tutelage.core.errors import FOREIGN, BadInput, one_line
+from tutelage.core.errors import FOREIGN, BadInput, one_line, shown
 from tutelage.training.backend import Backend
 from tutelage.training.checkpoints import Checkpoints
 from tutelage.training.feeding.feeds import Batch, Feed, TensorFeed
@@ -66,9 +67,12 @@ def train(
     if checkpoints is not None:
         checkpoints.restore(state, epochs=settings.epochs, max_steps=settings.max_steps)
     steps = _Steps(network, batch_loss, settings, backend or Backend(), [] if projectors is None else list(projectors.parameters()), count)
-    with torch_runtime.modes_restored(network):
-        torch_runtime.set_to_train(network)
-        _run(state, steps, feed, checkpoints)
+    try:
+        with torch_runtime.modes_restored(network):
+            torch_runtime.set_to_train(network)
+            _run(state, steps, feed, checkpoints)
+    finally:
+        _clear_gradients([*network.parameters(), *steps.outside])
     return _finish(state, network, settings)
 
 
@@ -160,8 +164,7 @@ class _Steps:
         """Add the gradient of a batch."""
         if place.is_first:
             self.settings.terms_at(self.settings.progress(state.taken))
-            for parameter in self._parameters:
-                parameter.grad = None
+            _clear_gradients(self._parameters)
         with self.backend.exchanging(last=place.is_last):
             loss = self.batch_loss(batch)
             losses = {"loss": loss} if isinstance(loss, Tensor) else loss
@@ -194,6 +197,11 @@ def _some(plan: list[list[Tensor]] | Iterator[list[Tensor]]) -> Iterator[list[li
         return
     while steps := list(islice(plan, STEPS_AT_ONCE)):
         yield steps
+
+
+def _clear_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    for parameter in parameters:
+        parameter.grad = None
 
 
 def _means(totals: Mapping[str, float], losses: int) -> dict[str, float]:
@@ -252,7 +260,21 @@ def _end_epoch(state: State, network: nn.Module, settings: LoopSettings, terms: 
     report = Report(state.epoch, loss, terms, score, rate, best_epoch, settings.terms_at(settings.progress(state.taken - 1)))
     results = [callback(report) for callback in settings.callbacks]
     has_patience = settings.patience is None or best_epoch is None or state.epoch - int(best_epoch.max()) < settings.patience
-    state.stopped = not has_patience or any(result is True for result in results)
+    state.stopped = not has_patience or any(map(_ends, results))
+
+
+def _ends(result: Any) -> bool:
+    """Whether what a callback returned ends the training: True, in Python, NumPy or torch.
+
+    Raises:
+        BadInput: it is no single truth value, and not None.
+    """
+    if result is None or isinstance(result, bool | np.bool_):
+        return bool(result)
+    is_one = isinstance(result, np.ndarray | Tensor) and result.dtype in (np.bool_, torch.bool) and len(result.reshape(-1)) == 1
+    if not is_one:
+        raise BadInput(f"a callback returned {shown(result)}; expected True, which ends the training, or False or None.")
+    return bool(result)
 
 
 def _finish(state: State, network: nn.Module, settings: LoopSettings) -> Fit:

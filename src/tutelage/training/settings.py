@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
 from math import inf
@@ -37,7 +38,8 @@ class TrainingSettings:
         accumulate: batches per step, whose gradients are added up: a step then learns from `accumulate` times `batch_size` rows, with
             the memory of one batch. Normalisation layers use the statistics of each batch.
         drop_last: leave out the rows of an epoch that do not fill a step, others in each epoch; by default as a DataLoader does.
-        seed: seed of shuffles, dropout and all other random draws of the training; not of the network's initial weights.
+        seed: seed of shuffles, dropout and all other random draws of the training, from torch, NumPy's global generator and `random`; not
+            of the network's initial weights.
         optimizer: a torch optimizer, or a function from parameters to one, such as `partial(torch.optim.SGD, lr=0.1)`;
             by default Adam.
         lr: the learning rate of the default optimizer, 1e-3 if not given.
@@ -145,7 +147,8 @@ class TrainingSettings:
     def optimizer_of(self, parameters: list[nn.Parameter], of_projectors: list[nn.Parameter]) -> torch.optim.Optimizer:
         """The optimizer of a network's parameters and of the projectors that train with it.
 
-        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to the last of them.
+        An optimizer instance keeps its parameter groups, so that layers may stay frozen; the projectors are added to the last of them
+        (see `own_optimizer_restored`).
 
         Raises:
             BadInput: the optimizer was made for another network, or takes no projectors; the function fails, or
@@ -168,6 +171,22 @@ class TrainingSettings:
         self.optimizer.param_groups[-1]["params"].extend(missing)
         return self.optimizer
 
+    @contextmanager
+    def own_optimizer_restored(self) -> Iterator[None]:
+        """Take the projectors, which a training makes anew, out of an optimizer instance again after a block."""
+        own = self.optimizer
+        if not isinstance(own, torch.optim.Optimizer):
+            yield
+            return
+        before = [len(group["params"]) for group in own.param_groups]
+        try:
+            yield
+        finally:
+            for group, count in zip(own.param_groups, before, strict=True):
+                for parameter in group["params"][count:]:
+                    own.state.pop(parameter, None)
+                del group["params"][count:]
+
     def schedule_of(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler | None:
         """The learning rate schedule of this optimizer for a training of `steps` steps.
 
@@ -182,8 +201,7 @@ class TrainingSettings:
         """The moving average of this network's weights and buffers, such as the statistics of normalisation layers."""
         if self.average is None:
             return None
-        decay = get_ema_multi_avg_fn(self.average)  # type: ignore[no-untyped-call]
-        return AveragedModel(network, multi_avg_fn=decay, use_buffers=True)
+        return WeightAverage(network, self.average)
 
     @property
     def batching(self) -> Batching:
@@ -257,6 +275,33 @@ class TrainingSettings:
     @property
     def _schedule_has_length(self) -> bool:
         return self.schedule is not None and not isinstance(self.schedule, torch.optim.lr_scheduler.LRScheduler)
+
+
+class WeightAverage(AveragedModel):
+    """An exponential moving average of a network's weights and buffers; those that have no mean are copied.
+
+    Whole numbers and truth values have none (an index, the number of batches that a layer has seen), nor have the infinities of a mask.
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+        self._without_mean = [place for place, value in enumerate(_tensors(network)) if not _has_mean(value)]
+
+    def update_parameters(self, model: nn.Module) -> None:
+        """Take the weights after a step."""
+        super().update_parameters(model)
+        if self._without_mean:
+            averaged, current = _tensors(self.module), _tensors(model)
+            for place in self._without_mean:
+                averaged[place].copy_(current[place])
+
+
+def _tensors(network: nn.Module) -> list[torch.Tensor]:
+    return [value.detach() for value in (*network.parameters(), *network.buffers())]
+
+
+def _has_mean(value: torch.Tensor) -> bool:
+    return (value.is_floating_point() or value.is_complex()) and bool(value.isfinite().all())
 
 
 def _of_loader(loader: torch.utils.data.DataLoader[Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
@@ -235,16 +236,26 @@ _PLAIN = ("epoch", "step", "taken", "totals", "random", "scores", "losses", "sto
 """The attributes of a State that are saved unchanged."""
 
 
-def random_states(device: torch.device) -> dict[str, Tensor]:
-    """Torch's random states: that of the CPU, and that of the device if it has one."""
-    states = {"cpu": torch.get_rng_state()}
+def random_states(device: torch.device) -> dict[str, Any]:
+    """The global random states, as plain values and tensors: of `random`, NumPy and torch, and that of the device if it has one."""
+    version, words, following = random.getstate()
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 - what networks draw from
+    states = {
+        "random": [version, torch.tensor(words), following],
+        "numpy": [kind, torch.from_numpy(np.asarray(keys, np.int64)), *rest],
+        "cpu": torch.get_rng_state(),
+    }
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
     return states
 
 
-def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+def set_random_states(states: dict[str, Any], device: torch.device) -> None:
     """Restore what `random_states` returned."""
+    version, words, following = states["random"]
+    random.setstate((version, tuple(words.tolist()), following))
+    kind, keys, *rest = states["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(states["cpu"].cpu())
     if "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"].cpu(), device)

@@ -144,11 +144,13 @@ class TorchStudent:
                 student's inputs. Or an array of probabilities, (rows, classes), if the student was given its classes.
             kind: "logits", if `labels` is an array of logits; by default it holds probabilities.
             y: the ground truth, if the objective reads it: (rows,) class names, (rows, labels) of 0 and 1, or values; with positions the
-                class names of each row, (tokens,) or (height, width), where -100 marks a position that counts for nothing.
+                class names of each row, (tokens,) or (height, width), where -100 marks a position that counts for nothing. It replaces what
+                a Dataset pairs with its inputs.
             sample_weight: (rows,) how much the loss of each row counts; all alike if not given. Only their ratios matter. A share of the
                 rows for validation is weighted too.
             class_weight: "balanced", or a dict from classes to weights, 1 for those that it does not name: a row, or a position, counts
                 times the weight of its true class, in every term; without ground truth, times the mean by the teacher's probabilities.
+                Validation rows too. With a Dataset pass y as well: the classes of all rows are read before the training.
             validation: the share of the rows that select the epoch, drawn by the seed; of `parts`, no epoch shows them. Or (X, y), or
                 (X, None, labels) without ground truth; or a Dataset or DataLoader of pairs, read once, into memory. The epoch with the
                 fewest errors is selected; without ground truth, or for values, the epoch with the lowest loss.
@@ -156,7 +158,7 @@ class TorchStudent:
             backend: `Accelerated(accelerator)`, for distributed training and other devices.
             checkpoints: a folder for checkpoints; after an interruption, the same call resumes and ends with the same weights, to the
                 last bit. With more epochs or steps, a finished training is continued. A call that differs in anything else is refused.
-            callbacks: called with a `Report` after each epoch; if one returns True, the training ends.
+            callbacks: called with a `Report` after each epoch; if one returns True, the training ends. Each returns True, False or None.
             advance: called after each step, for a custom progress display; not called if `progress` is True.
             progress: show a progress bar on standard error, with each term of the loss by name after each epoch.
             training: epochs, batch_size, seed, optimizer and the other fields of `TrainingSettings`.
@@ -169,11 +171,13 @@ class TorchStudent:
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
-        X = ItemList(read_items(X)) if is_iterable(X) else X
+        settings = TrainingSettings.of(training, X)
+        if is_iterable(X):
+            with torch_runtime.seeded(settings.seed):
+                X = ItemList(read_items(X))
         processes = 1 if backend is None else backend.processes
         if isinstance(X, Parts):
             X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)
-        settings = TrainingSettings.of(training, X)
         teacher = self._teacher(X, labels, kind)
         objective = self.objective or default_objective(teacher, y, self.form)
         form = form_to_learn(teacher, y, self.form, objective)
@@ -186,6 +190,7 @@ class TorchStudent:
             validation,
             form,
             seed=settings.seed,
+            class_weight=class_weight,
         )
         self.set_form(form)
         vars(self).pop("biases_", None)  # the layer that they were added to is trained further
@@ -212,7 +217,7 @@ class TorchStudent:
         saving = None
         if checkpoints is not None:
             config = training_identity(
-                network, objective, settings, data=data, validation=validation_data, teacher=teacher, output=self.output
+                network, objective, settings, data=data, form=form, validation=validation_data, teacher=teacher, output=self.output
             )
             saving = Checkpoints(Path(checkpoints), config, initial_weights(network), every=settings.checkpoint_steps)
         shows_progress = progress and (backend is None or backend.writes_checkpoints)
@@ -221,6 +226,7 @@ class TorchStudent:
             torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
             display as (step_done, epoch_done),
+            settings.own_optimizer_restored(),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
             epoch_validation = None if validation_data is None else self._validation(validation_data, form, network)
@@ -256,8 +262,8 @@ class TorchStudent:
         with torch_runtime.seeded(settings.seed):
             two = feed.few(2) if isinstance(feed, LoaderFeed) else torch.arange(min(2, feed.rows))
             first = feed.first() if isinstance(feed, PartsFeed) else next(iter(feed.batches(1, [two])))
-        with torch_runtime.evaluating(self.network):
-            answers = called(self.network, self.output or answers_in, first)
+            with torch_runtime.evaluating(self.network):
+                answers = called(self.network, self.output or answers_in, first.copied())
             rows, copies = len(first.rows), copies_of(self.network)
             check_answers(answers, cast(AnswerForm, self.form), self.output, rows=rows, copies=copies)
         return first
@@ -272,7 +278,7 @@ class TorchStudent:
             return validation
         first = Batch(validation.inputs[:2], torch.arange(min(2, len(validation.inputs))))
         with torch_runtime.evaluating(network):
-            answers = called(network, validation.output, first)
+            answers = called(network, validation.output, first.copied())
         check_answers(answers, form, self.output, rows=len(first.rows), copies=copies_of(network))
         return validation
 

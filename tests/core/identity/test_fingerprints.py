@@ -1,5 +1,7 @@
+import random
 from socket import socket
 
+import numpy as np
 import pytest
 
 from tutelage.core.answers import AnswerForm
@@ -37,3 +39,21 @@ def test_what_cannot_be_identified_has_a_fingerprint_of_this_process_only():
 def test_a_joint_fingerprint_follows_members_and_their_combination():
     names = {joint_fingerprint(*parts) for parts in (("a", 1, "xy"), ("a", 2, "xy"), ("a", 1, "yx"), ("b", 1, "xy"))}
     assert len(names) == 4
+
+
+DRAWS = {"random": random.random, "gauss": random.gauss, "rand": np.random.rand, "normal": np.random.normal}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_code_that_draws_from_a_global_generator_is_the_same_code_after_a_draw(draw):
+    def drawing(rows):
+        return rows + draw(0, 1)
+
+    before = fingerprint_of(drawing, name="function")
+    DRAWS["random"](), DRAWS["rand"]()
+    assert fingerprint_of(drawing, name="function") == before
+    own = np.random.RandomState(0)
+    assert fingerprint_of(own.rand, name="function") != fingerprint_of(np.random.rand, name="function")
+    at_first = fingerprint_of(own.rand, name="function")
+    own.rand()
+    assert fingerprint_of(own.rand, name="function") != at_first

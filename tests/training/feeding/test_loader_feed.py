@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, SequentialSampler, TensorDataset, WeightedRandomSampler
+from torch.utils.data.distributed import DistributedSampler
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
@@ -157,6 +158,94 @@ def test_what_a_dataset_draws_is_settled_by_the_seed_and_leaves_no_trace(source)
         np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
 
 
+class Drawing(nn.Module):
+    """Scales its rows by what it draws in each step, and in each validation, from a global generator."""
+
+    def __init__(self, source):
+        super().__init__()
+        self.source, self.inner = source, nn.Linear(4, 3)
+
+    def forward(self, inputs):
+        return self.inner(inputs) * DRAWS[self.source]()
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("source", DRAWS)
+@pytest.mark.parametrize("kind", ["in memory", "Dataset"])
+def test_what_a_network_draws_is_settled_by_the_seed_also_after_an_interruption(tmp_path, source, kind):
+    def trained(stop=False, **settings):
+        steps = []
+
+        def advance():
+            steps.append(1)
+            if stop and len(steps) == 6:
+                raise Interrupted
+
+        torch.manual_seed(1)
+        student = tl.TorchStudent(Drawing(source), tl.losses.hard_cross_entropy(), classes=[0, 1, 2])
+        given = {"X": TensorDataset(INPUTS, TRUTH)} if kind == "Dataset" else {"X": ROWS, "y": Y}
+        settings = {"epochs": 3, "batch_size": 8, "validation": (ROWS, Y), "seed": 3, "checkpoint_steps": 1, **settings}
+        return weights_of(student.fit(**given, **settings, advance=advance))
+
+    before = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    first = trained()
+    assert random.getstate() == before[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])  # noqa: NPY002
+    assert not torch.equal(trained(seed=4), first)
+    DRAWS[source]()
+    with pytest.raises(Interrupted):
+        trained(stop=True, checkpoints=tmp_path)
+    DRAWS[source]()
+    assert torch.equal(trained(checkpoints=tmp_path), first)
+
+
+@pytest.mark.slow
+def test_a_network_draws_the_same_with_any_number_of_workers():
+    def trained(workers):
+        torch.manual_seed(1)
+        student = tl.TorchStudent(Drawing("random"), tl.losses.hard_cross_entropy(), classes=[0, 1, 2])
+        return weights_of(student.fit(DataLoader(Noisy(np.random.rand), batch_size=8, num_workers=workers), epochs=2))
+
+    assert torch.equal(trained(0), trained(2))
+
+
+def test_samplers_that_count_epochs_are_told_them_and_left_as_they_were():
+    pairs = TensorDataset(INPUTS, TRUTH)
+    sampler = DistributedSampler(pairs, num_replicas=1, rank=0, seed=7)
+    expected = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        expected += [list(rows) for rows in BatchSampler(sampler, 10, drop_last=False)]
+    sampler.set_epoch(5)
+
+    class Own(BatchSampler):
+        pass
+
+    for loader in (DataLoader(pairs, 10, sampler=sampler), DataLoader(pairs, batch_sampler=Own(sampler, 10, drop_last=False))):
+        assert steps_of(loader, epochs=3) == expected
+        assert sampler.epoch == 5
+    assert expected[:3] != expected[3:6]
+
+
+def test_the_items_of_a_random_stream_are_settled_by_the_seed(tmp_path):
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter([(row + sum(draw() for draw in DRAWS.values()), code) for row, code in zip(INPUTS, TRUTH, strict=True)])
+
+    def trained(**settings):
+        given = {"epochs": 2, "validation": Stream(), "seed": 3, **settings}
+        return weights_of(tl.TorchStudent(network(), tl.losses.hard_cross_entropy(), classes=[0, 1, 2]).fit(Stream(), **given))
+
+    first = trained()
+    assert torch.equal(trained(epochs=1, checkpoints=tmp_path), trained(epochs=1))
+    [draw() for draw in DRAWS.values()]
+    assert torch.equal(trained(checkpoints=tmp_path), first)
+    assert not torch.equal(trained(seed=4), first)
+
+
 @pytest.mark.slow
 def test_workers_draw_what_one_process_draws():
     def batches(workers):
@@ -225,13 +314,16 @@ def test_data_that_is_no_dataset_of_rows_is_refused():
         tl.TorchStudent(network(), classes=[0, 1]).fit(ragged, epochs=1)
 
 
-def test_a_second_input_that_no_loss_reads_and_a_second_truth_are_refused():
+def test_a_second_input_that_no_loss_reads_is_refused_and_y_replaces_the_truth_of_the_items():
     teacher = tl.as_teacher(network(), classes=[0, 1, 2])
     with pytest.raises(ShapeError, match=r"numbers of shape \(4,\), which are no ground truth"):
         tl.TorchStudent(network()).fit(TensorDataset(INPUTS, torch.ones(30, 4)), teacher, epochs=1)
     tl.TorchStudent(network()).fit(TensorDataset(INPUTS, torch.nn.functional.one_hot(TRUTH)), teacher, epochs=1)
-    with pytest.raises(BadInput, match="y is given too; pass one of the two"):
-        tl.TorchStudent(network(), classes=[0, 1, 2]).fit(TensorDataset(INPUTS, TRUTH), y=Y, epochs=1)
+    students = [
+        tl.TorchStudent(network(), classes=[0, 1, 2]).fit(TensorDataset(*given), y=2 - Y, epochs=2)
+        for given in ((INPUTS, TRUTH), (INPUTS,))
+    ]
+    assert torch.equal(*map(weights_of, students))
     both = 0.5 * tl.losses.soft_cross_entropy() + 0.5 * tl.losses.hard_cross_entropy()
     assert tl.TorchStudent(network(), both).fit(TensorDataset(INPUTS), teacher, Y, epochs=1).fit_.losses[0] > 0
 

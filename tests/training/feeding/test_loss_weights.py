@@ -45,6 +45,24 @@ def test_rows_have_their_own_weight_times_that_of_their_class_in_validation_too(
     np.testing.assert_allclose(both.fit_.scores, product.fit_.scores)
 
 
+def test_given_validation_rows_weigh_by_their_class():
+    held, truth = RNG.normal(size=(20, 4)).astype(np.float32), np.array(["rare"] * 5 + ["usual"] * 15)
+
+    for class_weight, rare, usual in (("balanced", 2.0, 2 / 3), ({"rare": 4}, 16 / 7, 4 / 7)):
+        for validation in ((held, truth), DataLoader(list(zip(held, truth, strict=True)), batch_size=7)):
+            student = fitted(class_weight=class_weight, validation=validation)
+            wrong = fitted(class_weight=class_weight).predict(held) != truth  # the last epoch
+            expected = rare * wrong[:5].sum() + usual * wrong[5:].sum()
+            assert student.fit_.scores[-1, 0] == pytest.approx(expected)
+    answered = fitted(class_weight={"rare": 4}, validation=(held, None, TEACHER))
+    weights = TEACHER.form.probabilities(TEACHER.answer(held)) @ np.array([4.0, 1.0])
+    logits = torch.from_numpy(fitted(class_weight={"rare": 4}).outputs(held))
+    losses = -(torch.from_numpy(TEACHER.form.probabilities(TEACHER.answer(held))) * logits.log_softmax(1)).sum(1).numpy()
+    assert answered.fit_.scores[-1, 0] == pytest.approx((losses * weights).mean() / weights.mean(), rel=1e-5)
+    with pytest.raises(BadInput, match=r"class_weight is 'balanced', and the validation rows have no ground truth .*validation=\(X, y\)"):
+        fitted(class_weight="balanced", validation=(held, None, TEACHER))
+
+
 def test_balanced_classes_weigh_the_same_in_total_with_the_weights_of_rows():
     form = of_classes("logits", ("rare", "usual"))
     given = {"rows": 60, "truth": torch.from_numpy(form.codes(Y)), "answers": None, "answer_form": None, "layout": None}
@@ -126,8 +144,14 @@ def test_class_weights_of_what_is_read_batch_by_batch_are_refused_and_weights_of
     of_rows = tl.TorchStudent(nn.Linear(4, 2), tl.losses.hard_cross_entropy(), classes=[0, 1])
     of_rows.fit(ROWS, y=(Y == "usual").astype(int), epochs=2, batch_size=16, sample_weight=OWN)
     assert torch.equal(weights_of(of_loader), weights_of(of_rows))
-    beside = TensorDataset(torch.from_numpy(ROWS))
-    assert np.isfinite(made.fit(beside, y=data.tensors[1], epochs=1, class_weight="balanced").fit_.losses).all()
+    students = []
+    for given in (data, TensorDataset(torch.from_numpy(ROWS)), ROWS):
+        torch.manual_seed(1)
+        beside = tl.TorchStudent(nn.Linear(4, 2), tl.losses.hard_cross_entropy(), classes=[0, 1])
+        beside.fit(given, y=data.tensors[1], epochs=2, batch_size=16, class_weight="balanced")
+        students.append(weights_of(beside))
+    assert torch.equal(students[0], students[1])
+    assert torch.equal(students[0], students[2])
     weighted = list(zip(*data.tensors, torch.from_numpy(OWN), strict=True))
     with pytest.raises(BadInput, match=r"of 3 values.* The weights of rows are passed as sample_weight="):
         made.fit(DataLoader(weighted, batch_size=16), epochs=1)

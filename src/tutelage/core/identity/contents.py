@@ -14,6 +14,7 @@ import json
 import logging
 import operator
 import pickle
+import random
 import sys
 import tempfile
 import threading
@@ -58,6 +59,8 @@ def content_of(value: Any, *, without_modes: bool = False) -> Content:
     Raises:
         Unreadable: its content cannot be read.
     """
+    if any(value is each for each in _GLOBAL_GENERATORS):  # wherever it stands now: whoever draws from it next changes that
+        return Content("global generator", [("", type(value).__module__)])
     for kinds, read in _READERS:
         if isinstance(value, kinds):
             return read(value)
@@ -72,6 +75,10 @@ def content_of(value: Any, *, without_modes: bool = False) -> Content:
         return Content(f"torch {value!r}")
     is_sparse = hasattr(value, "indptr") and type(value).__module__.startswith("scipy.sparse.")
     return _of_sparse(value) if is_sparse else _of_instance(value)
+
+
+_GLOBAL_GENERATORS: tuple[Any, ...] = (getattr(random.random, "__self__"), getattr(np.random.rand, "__self__"))  # noqa: B009 - no stub has it
+"""Those of `random` and NumPy, which their functions are bound to."""
 
 
 def is_temporary(value: Any) -> bool:

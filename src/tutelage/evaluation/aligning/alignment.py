@@ -29,6 +29,7 @@ from tutelage.evaluation.aligning.position_alignment import counted, same_positi
 from tutelage.evaluation.metrics.agreement import Decisions
 from tutelage.evaluation.metrics.top import Side, certain
 from tutelage.evaluation.records import AlignedAnswers
+from tutelage.teachers.inputs import copied_rows
 
 MOST_CLASSES_DENSE = 2000
 """With more classes the ground truth is held as codes, and not as a column for each class."""
@@ -222,7 +223,7 @@ def student_outputs(student: Any, form: AnswerForm, inputs: Any) -> Any:
     """What a student returns for rows, with a column for each class of its form; `checked` checks it."""
     if isinstance(student, Teacher):
         return student.answer(inputs)
-    inputs = as_taken(student, inputs)
+    inputs = copied_rows(as_taken(student, inputs))  # a pipeline with copy=False scales them in place
     if form.task == "regression":
         return student.predict(inputs)
     outputs = student.predict_proba(inputs)

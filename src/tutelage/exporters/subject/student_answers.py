@@ -18,6 +18,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, WrongType, shown
 from tutelage.data.schema import listed, select_columns
 from tutelage.students.cascade import Cascade
+from tutelage.teachers.inputs import copied_rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,11 +133,11 @@ def ask_rows(student: Any, form: AnswerForm, given: Any, rows: NDArray[Any]) -> 
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             if form.task == "regression":
-                return Answers(np.asarray(student.predict(given), dtype=np.float64).reshape(len(rows), -1), None)
-            values = np.asarray(student.predict_proba(given), dtype=np.float64)
+                return Answers(np.asarray(student.predict(copied_rows(given)), dtype=np.float64).reshape(len(rows), -1), None)
+            values = np.asarray(student.predict_proba(copied_rows(given)), dtype=np.float64)
             if hasattr(student, "network"):  # its decisions follow from its probabilities, and it may be slow
                 return Answers(values, (values > 0.5).astype(np.int64) if form.task == "multilabel" else values.argmax(axis=1))
-            decided = np.asarray(student.predict(given))
+            decided = np.asarray(student.predict(copied_rows(given)))
     except FOREIGN as error:  # whatever the student raises
         quoted = error.__cause__ if isinstance(error, BadInput | WrongType) and not isinstance(error, ShapeError) else None
         if isinstance(error, TutelageError) and quoted is None:

@@ -21,7 +21,16 @@ from tutelage.teachers.estimator_answers import (
     steps_before_last,
 )
 from tutelage.teachers.estimator_columns import columns_as_numbers, estimator_schema, takes_texts
-from tutelage.teachers.inputs import errors_as_bad_input, frame_or_texts, matrix_of, refuse_dates, row_count, texts_of, with_column_names
+from tutelage.teachers.inputs import (
+    copied_rows,
+    errors_as_bad_input,
+    frame_or_texts,
+    matrix_of,
+    refuse_dates,
+    row_count,
+    texts_of,
+    with_column_names,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +157,7 @@ class EstimatorTeacher:
     def _rows_for_estimator(self, inputs: Any) -> Any:
         if not steps_before_last(self.estimator) and booster_engine(last_step(self.estimator)):
             return inputs
-        rows = self._arranged(inputs)
+        rows = copied_rows(self._arranged(inputs))  # steps with copy=False scale in place
         refuse_dates(rows, columns_as_numbers(self.estimator))
         return rows
 

@@ -15,7 +15,7 @@ from tutelage.core.identity.fingerprints import fingerprint_of
 from tutelage.core.position_answers import Answers, joined
 from tutelage.data.structures.given_answers import checked_answers
 from tutelage.data.structures.structured import StructuredRows, is_structure
-from tutelage.teachers.inputs import row_count
+from tutelage.teachers.inputs import copied_rows, row_count
 
 if TYPE_CHECKING:
     from tutelage.teachers.adapters.declared import Declared
@@ -26,7 +26,7 @@ class FunctionTeacher:
     """A Teacher that calls a function, such as a client of a remote model. `as_teacher` builds it.
 
     Attributes:
-        function: rows, as they are passed to `answer` -> (rows, classes) numbers; (rows,) for regression values, or for
+        function: a copy of the rows that are passed to `answer` -> (rows, classes) numbers; (rows,) for regression values, or for
             the second of two classes; `TopAnswers` if it knows only the most probable classes.
         form: kind, task and classes of the numbers.
         version: identifies the function in place of its content. Change it whenever the function gives other answers.
@@ -72,7 +72,7 @@ class FunctionTeacher:
     def _answers(self, rows: Any) -> Answers:
         count, what = row_count(rows), "the function's answers"
         with without_exit("the teacher's function"):
-            answers = self.function(rows.plain() if isinstance(rows, StructuredRows) else rows)
+            answers = self.function(copied_rows(rows.plain() if isinstance(rows, StructuredRows) else rows))
         as_they_are = self.form.positions is not None or isinstance(answers, TopAnswers)
         return checked_answers(self.form, answers, rows, count, what) if as_they_are else self.form.take(answers, count, what)
 

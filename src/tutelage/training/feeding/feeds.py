@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -22,13 +22,14 @@ class Batch:
     """The rows of one step.
 
     Attributes:
-        inputs: (batch, ...), on the device and in the dtype of the network; a dict or a tuple of such tensors for several inputs.
+        inputs: (batch, ...), on the device and in the dtype of the network, which may modify them in place; a dict or a tuple of such
+            tensors for several inputs.
         rows: (batch,) int64 on the CPU: the row numbers in the data, below `Feed.rows`.
         labels: (batch, ...) the ground truth that a Dataset pairs with its inputs, as the losses take it, or (positions,) that of every
             position, such as (batch, height, width); None if the feed has none.
         answers: (batch,) int64 on the CPU: the number of the teacher's answer to each row; None if it is the row number, as it is
             without `Views`.
-        originals: (batch, ...) the inputs as they are in the data, in another dtype than the network's; None if they are `inputs`.
+        originals: (batch, ...) the inputs as they are in the data, which no network modifies; None if they are `inputs`.
         places: (positions,) int64 on the CPU: the number of the teacher's answer to each position that is learnt; None if an answer
             belongs to a row.
         kept: (positions,) which of the positions that the attention mask leaves are learnt; None if all are.
@@ -64,6 +65,12 @@ class Batch:
     def device(self) -> torch.device:
         """Where the inputs are."""
         return first_of(self.inputs).device
+
+    def copied(self) -> Batch:
+        """The same with a copy of the inputs, for a network that may modify them in place, where they are read again."""
+        if isinstance(self.inputs, dict):
+            return replace(self, inputs={name: each.clone() for name, each in self.inputs.items()})
+        return replace(self, inputs=self.inputs.clone() if isinstance(self.inputs, Tensor) else tuple(each.clone() for each in self.inputs))
 
 
 def first_of(inputs: Inputs) -> Tensor:
@@ -227,4 +234,4 @@ class ViewFeed(EveryRowOnce):
         number = (epoch - 1) % self.views.count
         for rows in parts:
             shown = torch.from_numpy(np.ascontiguousarray(self.views.view(number, rows.numpy()))).to(self.device)
-            yield Batch(shown.to(self.dtype), rows, answers=rows + number * self.rows, originals=shown)
+            yield Batch(shown.to(self.dtype, copy=True), rows, answers=rows + number * self.rows, originals=shown)

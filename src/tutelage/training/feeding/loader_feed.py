@@ -6,6 +6,7 @@ import copy
 import hashlib
 import random
 from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ class LoaderFeed:
     """Batches of a map-style Dataset, read by a DataLoader's workers and collate function, in the order of its sampler.
 
     What the Dataset, the collate function and the sampler draw from `random`, NumPy's and torch's global generators is settled by the
-    seed, the epoch and the rows of the batch, with any number of workers, and after an interruption.
+    seed, the epoch and the rows of the batch, with any number of workers, and after an interruption; so is what the network draws from
+    the first two in the step of a batch.
 
     Attributes:
         dataset: item i is row i: its inputs, or a pair of inputs and ground truth.
@@ -147,7 +149,7 @@ class LoaderFeed:
 
     def _drawn(self, sampler: Any, epoch: int) -> list[Tensor]:
         """The rows of each batch of an epoch, by a batch sampler of the user's own."""
-        with own_draws(), own_torch_draws():
+        with own_draws(), own_torch_draws(), _at_epoch(epoch, sampler, getattr(sampler, "sampler", None)):
             _seed_draws("batches", self.seed, epoch)
             return [torch.as_tensor(rows, dtype=torch.int64) for rows in sampler]
 
@@ -156,15 +158,16 @@ class LoaderFeed:
             return torch.randperm(self.rows)  # as for rows in memory
         if type(sampler) is SequentialSampler:
             return torch.arange(self.rows)
-        with own_draws(), own_torch_draws():
+        with own_draws(), own_torch_draws(), _at_epoch(epoch, sampler):
             _seed_draws("order", self.seed, epoch)
             return torch.as_tensor(list(sampler), dtype=torch.int64)
 
     def batches(self, epoch: int, parts: list[Tensor]) -> Generator[Batch]:
         """See `Feed`."""
-        with own_draws():
-            for rows, item in zip(parts, self._items(epoch, parts), strict=True):
-                yield self._batch(rows, item)
+        for rows, item in zip(parts, self._items(epoch, parts), strict=True):
+            batch = self._batch(rows, item)
+            _seed_plain_draws("step", rows.tolist(), self.seed, epoch)
+            yield batch
 
     def _batch(self, rows: Tensor, item: Any) -> Batch:
         inputs, truth = self._pair(item)
@@ -177,7 +180,7 @@ class LoaderFeed:
                 "Pass a DataLoader with a collate_fn that returns one, or a pair of it and the ground truth."
             )
         given = inputs.to(self.device)
-        return Batch(given if self.dtype is None else given.to(self.dtype), rows, self._labels(rows, truth, inputs), originals=given)
+        return Batch(given.to(self.dtype or given.dtype, copy=True), rows, self._labels(rows, truth, inputs), originals=given)
 
     def _structured(self, rows: Tensor, inputs: Any, truth: Any) -> Batch:
         """A batch of several inputs, padded as the collate function did."""
@@ -191,7 +194,7 @@ class LoaderFeed:
     def _tensor(self, array: NDArray[Any]) -> Tensor:
         values = tensor_of(array)
         kind = torch.int64 if array.dtype.kind in "iu" else self.dtype if values.is_floating_point() else values.dtype
-        return values.to(self.device, kind)
+        return values.to(self.device, kind, copy=True)
 
     def _labels(self, rows: Tensor, truth: Any, inputs: Any) -> Tensor | None:
         if truth is None or self.truth is None:
@@ -290,9 +293,28 @@ class _Batches(Dataset[Any]):
             return self.collate(together(rows) if together else [self.dataset[row] for row in rows])
 
 
+@contextmanager
+def _at_epoch(epoch: int, *samplers: Any) -> Iterator[None]:
+    """Tell samplers that count epochs themselves, as a DistributedSampler does, which one they draw; they are left as they were."""
+    counting = [sampler for sampler in samplers if callable(getattr(sampler, "set_epoch", None))]
+    before = [getattr(sampler, "epoch", 0) for sampler in counting]
+    for sampler in counting:
+        sampler.set_epoch(epoch - 1)
+    try:
+        yield
+    finally:
+        for sampler, its_epoch in zip(counting, before, strict=True):
+            sampler.set_epoch(its_epoch)
+
+
 def _seed_draws(*what: Any) -> None:
     """Settle the global random states of Python, NumPy and torch by these values."""
+    torch.default_generator.manual_seed(_seed_plain_draws(*what))
+
+
+def _seed_plain_draws(*what: Any) -> int:
+    """Settle the global random states of Python and NumPy by these values; returns the seed."""
     key = int.from_bytes(hashlib.blake2b(repr(what).encode(), digest_size=4).digest(), "big")
     random.seed(key)
     np.random.seed(key)  # noqa: NPY002 - what Datasets draw from
-    torch.default_generator.manual_seed(key)
+    return key

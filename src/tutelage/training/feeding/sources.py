@@ -173,7 +173,7 @@ class TrainingData:
             reads_truth: whether the ground truth of a Dataset is used.
 
         Raises:
-            BadInput, ShapeError: as `LoaderFeed`; a ground truth in the Dataset and another one beside it, or none of this form.
+            BadInput, ShapeError: as `LoaderFeed`; a ground truth in the Dataset that is none of this form.
         """
         device = torch_runtime.device_of(network)
         if isinstance(self.rows, Parts):
@@ -196,8 +196,6 @@ class TrainingData:
 
     def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
         """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""
-        if self.truth is not None and (reads_truth or form.positions is not None):
-            raise BadInput("the Dataset pairs its inputs with a ground truth, and y is given too; pass one of the two.")
         shape = tuple(getattr(truth, "shape", ()))[1:]
         if form.positions is not None:
             return

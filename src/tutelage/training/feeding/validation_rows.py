@@ -10,11 +10,13 @@ from torch.utils.data import Dataset
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
+from tutelage.core.torch_runtime import seeded
 from tutelage.data.rows import is_hugging_face
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.torch_data.loader_rows import is_loader
 from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.data.views import Views
+from tutelage.losses.class_weights import BALANCED
 from tutelage.softlabels.streaming.order import Places
 from tutelage.softlabels.streaming.parts import Parts
 from tutelage.softlabels.streaming.sample import drawn_rows, rows_numbered
@@ -24,17 +26,20 @@ from tutelage.training.feeding.sources import TrainingData, network_inputs, row_
 from tutelage.training.feeding.truth import truth_of, truth_tensor
 
 
-def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData | None]:
+def split_validation(
+    data: TrainingData, validation: Any, form: AnswerForm, *, seed: int, class_weight: Any = None
+) -> tuple[TrainingData, TrainingData | None]:
     """The training rows and the validation rows, if any.
 
     Args:
         data: all rows.
         validation: None, a share of the rows, (X, y), or (X, y, labels); or a Dataset or DataLoader that has the ground truth.
         form: the form of the student's answers.
-        seed: the seed that draws the share.
+        seed: the seed that draws the share, and what the items of a Dataset draw.
+        class_weight: "balanced", a dict from classes to weights, or None: by which given rows are weighed, as a share is with `data`.
 
     Raises:
-        BadInput: validation of another type.
+        BadInput: validation of another type; balanced weights of rows without ground truth.
     """
     if validation is None:
         return data, None
@@ -47,9 +52,18 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
     X, y, *labels = validation
     if is_loader(X) or isinstance(X, Dataset):
-        rows, y = rows_and_truth(X, y, form)
+        with seeded(seed):  # what its items draw
+            rows, y = rows_and_truth(X, y, form)
         X = rows.part(0, rows.count)
-    return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
+    found = training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))
+    if class_weight is None or (found.truth is None and found.answers is None):  # without both they are refused later
+        return data, found
+    if found.truth is None and class_weight == BALANCED:
+        raise BadInput(
+            f"class_weight is {BALANCED!r}, and the validation rows have no ground truth whose classes could be counted; pass weights by "
+            "class, or validation=(X, y)."
+        )
+    return data, found.weighted(None, class_weight, form)
 
 
 def split(data: TrainingData, share: float, form: AnswerForm, *, seed: int) -> tuple[TrainingData, TrainingData]:

@@ -7,9 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.data.row_names import row_names
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.workflow.open_answers import ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 
@@ -53,6 +56,16 @@ def test_a_recording_names_its_columns(data, tmp_path):
     wide.drop(columns="b").to_csv("narrow.csv", index=False)
     with pytest.raises(LabelMismatch, match=r"recorded on the column 'b', which .*narrow.csv lacks"):
         columns_known_to(labels, TableFile.open(tmp_path / "narrow.csv"))
+
+
+@pytest.mark.parametrize(("text", "drop"), [("t", ()), (None, ("t", "l"))])
+def test_answers_to_some_rows_are_not_looked_for_in_columns_of_lists(text, drop, tmp_path):
+    frame = pd.DataFrame({"t": list("abcd"), "a": [1.0, 2, 3, 4], "l": [[1, 2]] * 4})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    file = TableFile.open(tmp_path / "rows.parquet", text=text, drop=drop)
+    some = frame["t"].tolist()[:2] if text else frame[["a"]][:2]
+    labels = SoftLabels(np.ones((2, 1)), AnswerForm("values", "regression"), row_names(some), "somebody")
+    assert columns_known_to(labels, file) == file.features
 
 
 def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_path):

@@ -34,13 +34,14 @@ from tutelage.teachers.decisions import own_rule
 from tutelage.workflow.evaluate import (
     places_with_truth,
     rows_trained_on,
+    rows_with_teacher,
     some_rows,
     some_truth,
     warn_of_calibration_rows,
     warn_of_class_weights,
 )
 from tutelage.workflow.ground_truth import check_labels, in_label_order
-from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
+from tutelage.workflow.open_answers import in_columns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +166,7 @@ def compare_folders(
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
     file = in_label_order(form, in_columns_of(teacher, file))
-    asked, rows, truth = _asked(teacher, file, places)
+    asked, rows, truth = _asked((first, second), teacher, file, places)
     for student in (first, second) if not file.columns or file.inputs else ():
         student.check_scale(rows.part(0, rows.count), str(file.path))
     (of_a, name, units), (of_b, _, _) = (
@@ -197,17 +198,16 @@ def compare_folders(
     )
 
 
-def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | None) -> tuple[Teacher | None, Rows, NDArray[Any] | None]:
+def _asked(
+    students: Sequence[Any], teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | None
+) -> tuple[Teacher | None, Rows, NDArray[Any] | None]:
     """The teacher of the columns that it knows, which is asked once for all students, the rows, and their ground truth."""
     if file.columns:
         require("pandas")
-    asked = teacher
-    if teacher is not None and file.columns and not file.inputs:
-        columns = columns_known_to(teacher, file)
-        asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
+    asked, rows = rows_with_teacher(students, teacher, file)
     if asked is not None:
         asked = _AskedOnce(asked, asked.form, asked.fingerprint)
-    return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)
+    return asked, some_rows(rows, places), some_truth(file, places)
 
 
 def _check_outputs(a: Trained, b: Trained) -> None:

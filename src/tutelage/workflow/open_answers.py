@@ -360,7 +360,7 @@ class ColumnTeacher:
         """(rows, columns) answers, in the form declared by `form`.
 
         Args:
-            inputs: a frame that has these columns, and possibly others.
+            inputs: a frame that has these columns, and possibly others; or the texts of the single column.
         """
         return self.teacher.answer(self._selected(inputs))
 
@@ -369,5 +369,7 @@ class ColumnTeacher:
         return own_rule(self.teacher)(self._selected(inputs))
 
     def _selected(self, inputs: Any) -> Any:
+        if self.text and isinstance(inputs, list):
+            return inputs
         selected = inputs[list(self.columns)]
         return list(selected[self.columns[0]]) if self.text else selected

@@ -220,9 +220,17 @@ def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_p
 
 def test_some_texts_are_asked_again_on_request(endpoint, tmp_path, capsys):
     mails(tmp_path / "mails.jsonl")
-    assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--ask-again", "5"]) == 0
+    command = [*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--ask-again", "5"]
+    assert main([*command, "--budget", "16 requests", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "12 texts; 17 requests." in shown
+    assert "Budget: 16 requests, not enough for this" in shown
+    assert main(command) == 0
+    assert len(endpoint.bodies) == 17
     assert "Asked twice, the model decides 100 % of 5 texts alike" in capsys.readouterr().err
     assert sorted(endpoint.asked.values()) == [1] * 7 + [2] * 5
+    assert main([*command, "--dry-run"]) == 0
+    assert "12 texts, 12 answered before; 0 requests." in capsys.readouterr().out
 
 
 def test_other_teachers_are_not_asked_again_and_have_a_short_dry_run(tmp_path, capsys):

@@ -199,6 +199,32 @@ def test_options_of_a_language_model_are_refused_for_others(teacher, tmp_path, c
     assert "--votes does not apply" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default:.*were used to train")
+def test_a_comparison_asks_only_a_teacher_that_it_compares_with_and_stores_the_answers(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl", 20)
+    other = tl.as_teacher(lambda rows: [[0.7, 0.3]] * 10 + [[0.2, 0.8]] * 10, kind="probabilities", classes=["spam", "ham"], version="1")
+    tl.record(other, texts, "recorded")
+    rows = ["--data", "mails.jsonl", "--text", "content"]
+    for run in ("run", "run2"):
+        assert main(["train", "logistic", "--labels", "recorded", *rows, "--out", run]) == 0
+    compare = ["compare", "run", "run2", *rows, "--teacher", "chat:m-1", "--classes", "spam,ham", "--endpoint", endpoint.url]
+    capsys.readouterr()
+    assert main([*compare, "--truth", "label"]) == 0
+    assert "against the truth" in capsys.readouterr().out
+    assert main([*compare, "--truth", "label", "--metric", "agreement"]) == 2
+    assert "against the truth expected one of accuracy" in capsys.readouterr().err
+    assert main([*compare, "--metric", "accuracy"]) == 2
+    assert "against the teacher expected one of agreement" in capsys.readouterr().err
+    assert main([*compare, "--cache", "run2/answers"]) == 2
+    assert "run2, a folder of results, lies around it" in capsys.readouterr().err
+    assert endpoint.bodies == []
+    for _ in range(2):
+        assert main([*compare, "--truth", "label", "--against", "teacher"]) == 0
+        assert "against the teacher" in capsys.readouterr().out
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+    assert (tmp_path / "run.answers" / "answers.jsonl").is_file()
+
+
 @pytest.mark.parametrize("command", ["record", "distill"])
 def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_path, monkeypatch, capsys):
     mails(tmp_path / "mails.jsonl", 100)

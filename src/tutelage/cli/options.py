@@ -307,7 +307,11 @@ CHAT_OPTIONS = (
         metavar="AMOUNT",
         help='chat: only: the most that may be spent: an amount, with --price, or "200000 tokens" or "1000 requests".',
     ),
-    click.option("--cache", type=FOLDER, help="chat: only: folder of answers, which are not asked again; OUTPUT.answers by default."),
+    click.option(
+        "--cache",
+        type=FOLDER,
+        help="chat: only: folder of answers, which are not asked again; FOLDER.answers of the folder written or measured by default.",
+    ),
     click.option(
         "--refused",
         type=click.Choice(["error", "uniform"]),

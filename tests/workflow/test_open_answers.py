@@ -80,6 +80,23 @@ def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_pa
     assert columns_known_to(teacher, TableFile.open(tmp_path / "narrow.csv")) == ("a", "more")
 
 
+def test_a_teacher_without_names_that_reads_a_dropped_column_is_told_the_way_round(data, tmp_path):
+    (tmp_path / "by_b.py").write_text("import numpy as np\ndef ask(rows):\n    return np.c_[rows['a'], rows['b']] / 100\n")
+    options = SourceOptions(kind="logits", classes=("n", "y"))
+    dropped = TableFile.open(tmp_path / "rows.parquet", truth=["y"], drop=["b"])
+    teacher = open_answers("by_b:ask", dropped, options)
+    rows = dropped.rows_of(columns_known_to(teacher, dropped)).part(0, 8)
+    with pytest.raises(BadInput, match=r"cannot take these rows \('b'\). by_b:ask stores no names .* dropped \('b'\). If .* without drop="):
+        teacher.answer(rows)
+    recorded = record(open_answers("by_b:ask", data, options), data.rows(), "labels")
+    again = open_answers("labels", dropped, SourceOptions())
+    assert columns_known_to(again, dropped) == ("a", "b")
+    assert len(recorded) == 8
+    with pytest.raises(BadInput, match=r"cannot take these rows \(.*\)\.$"):
+        open_answers("by_b:ask", data, options).answer(data.rows_of(["a"]).part(0, 8))  # nothing is dropped
+    assert columns_known_to(open_answers("line.skops", dropped, SourceOptions()), dropped) == ("a", "b")  # it stores its names
+
+
 @pytest.mark.parametrize("source", ["labels", "index.skops"])
 def test_a_column_that_a_recording_or_a_model_names_is_no_row_index(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -52,7 +52,7 @@ def compare(
     a, b = open_both(run_a, run_b, networks)
     given, stages = given_rows, DisplayedStages()
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
-    file = rows_to_measure(a.record, given.data, **roles, dtype=given.dtype)
+    file = given.without_aside(rows_to_measure(a.record, given.data, **roles, dtype=given.dtype))
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=None, teacher=teacher, options=cached_beside(source, teacher or "", run_a))
         for run in (run_a, run_b):

@@ -199,6 +199,32 @@ def test_options_of_a_language_model_are_refused_for_others(teacher, tmp_path, c
     assert "--votes does not apply" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("default:.*were used to train")
+def test_a_comparison_asks_only_a_teacher_that_it_compares_with_and_stores_the_answers(endpoint, tmp_path, capsys):
+    texts = mails(tmp_path / "mails.jsonl", 20)
+    other = tl.as_teacher(lambda rows: [[0.7, 0.3]] * 10 + [[0.2, 0.8]] * 10, kind="probabilities", classes=["spam", "ham"], version="1")
+    tl.record(other, texts, "recorded")
+    rows = ["--data", "mails.jsonl", "--text", "content"]
+    for run in ("run", "run2"):
+        assert main(["train", "logistic", "--labels", "recorded", *rows, "--out", run]) == 0
+    compare = ["compare", "run", "run2", *rows, "--teacher", "chat:m-1", "--classes", "spam,ham", "--endpoint", endpoint.url]
+    capsys.readouterr()
+    assert main([*compare, "--truth", "label"]) == 0
+    assert "against the truth" in capsys.readouterr().out
+    assert main([*compare, "--truth", "label", "--metric", "agreement"]) == 2
+    assert "against the truth expected one of accuracy" in capsys.readouterr().err
+    assert main([*compare, "--metric", "accuracy"]) == 2
+    assert "against the teacher expected one of agreement" in capsys.readouterr().err
+    assert main([*compare, "--cache", "run2/answers"]) == 2
+    assert "run2, a folder of results, lies around it" in capsys.readouterr().err
+    assert endpoint.bodies == []
+    for _ in range(2):
+        assert main([*compare, "--truth", "label", "--against", "teacher"]) == 0
+        assert "against the teacher" in capsys.readouterr().out
+    assert endpoint.asked == dict.fromkeys(texts, 1)
+    assert (tmp_path / "run.answers" / "answers.jsonl").is_file()
+
+
 @pytest.mark.parametrize("command", ["record", "distill"])
 def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_path, monkeypatch, capsys):
     mails(tmp_path / "mails.jsonl", 100)
@@ -220,9 +246,17 @@ def test_a_dry_run_says_what_it_costs_and_sends_nothing(command, endpoint, tmp_p
 
 def test_some_texts_are_asked_again_on_request(endpoint, tmp_path, capsys):
     mails(tmp_path / "mails.jsonl")
-    assert main([*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--ask-again", "5"]) == 0
+    command = [*RECORD, "--classes", "spam,ham", "--endpoint", endpoint.url, "--ask-again", "5"]
+    assert main([*command, "--budget", "16 requests", "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert "12 texts; 17 requests." in shown
+    assert "Budget: 16 requests, not enough for this" in shown
+    assert main(command) == 0
+    assert len(endpoint.bodies) == 17
     assert "Asked twice, the model decides 100 % of 5 texts alike" in capsys.readouterr().err
     assert sorted(endpoint.asked.values()) == [1] * 7 + [2] * 5
+    assert main([*command, "--dry-run"]) == 0
+    assert "12 texts, 12 answered before; 0 requests." in capsys.readouterr().out
 
 
 def test_other_teachers_are_not_asked_again_and_have_a_short_dry_run(tmp_path, capsys):

@@ -1,9 +1,14 @@
+import warnings
+
 import click
+import numpy as np
+import pandas as pd
 import pytest
 
 from tutelage.cli import cli, main
 from tutelage.cli.settings import SHARED, arguments_from_settings
 from tutelage.core.errors import BadInput
+from tutelage.workflow.train import open_trained
 
 
 def parsed(command, *arguments):
@@ -30,6 +35,38 @@ def test_columns_and_types_hold_for_every_command_that_takes_rows(here):
         assert found.get("classes", ("a", "b")) == ("a", "b")
     assert "truth" not in parsed("predict", "run", "--data", "new.csv").params
     assert parsed("export", "run", "student.onnx").params["data"] is None
+
+
+def test_weights_and_groups_are_no_features_of_commands_that_lack_the_options(here, capsys):
+    table = pd.DataFrame({"a": np.arange(40.0), "customer": np.arange(40) % 7, "w": 1.0, "day": np.arange(40) % 5, "y": ["n", "y"] * 20})
+    table.to_csv(here / "rows.csv", index=False)
+    table.drop(columns=["customer", "w"]).to_csv(here / "new.csv", index=False)
+    seen = "import numpy as np\ndef ask(rows):\n    assert list(rows) == ['a', 'day']\n    return np.eye(2)[(rows['a'] > 9) * 1]\n"
+    (here / "of_two.py").write_text(seen)
+    (here / "tutelage.toml").write_text('truth = "y"\ngroup = "customer"\nweight = "w"\ntime = "day"\n')
+    teacher = ["of_two:ask", "--kind", "probabilities", "--classes", "n,y"]
+    assert main(["record", *teacher, "--data", "rows.csv", "--into", "labels"]) == 0
+    assert main(["train", "tree", "--labels", "labels", "--data", "rows.csv", "--out", "run"]) == 0
+    assert open_trained(here / "run")[0].columns == ("a", "day")
+    for data in ("rows.csv", "new.csv"):
+        (here / "tutelage.toml").write_text('truth = "y"\ngroup = "customer"\n')
+        given = ["--data", data, "--teacher", *teacher, *(["--drop", "w"] if data == "rows.csv" else [])]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert main(["evaluate", "run", *given]) == 0
+            assert main(["compare", "run", "run", *given, "--against", "teacher"]) == 0
+    assert main(["record", *teacher, "--data", "new.csv", "--into", "others"]) == 0
+    capsys.readouterr()
+    (here / "tutelage.toml").write_text('truth = "y"\nweight = {w = 1}\n')
+    assert main(["record", *teacher, "--data", "new.csv", "--into", "others"]) == 2
+    assert "has weight = {'w': 1}; expected a text or a number." in capsys.readouterr().err
+
+
+def test_arrays_of_groups_and_times_are_beside_the_rows_of_every_command(here):
+    np.savez(here / "rows.npz", pixels=np.eye(4), y=[0, 1, 0, 1], day=np.arange(4), customer=np.arange(4))
+    (here / "by_row.py").write_text("def ask(rows):\n    return rows[:, :2]\n")
+    (here / "tutelage.toml").write_text('truth = "y"\ngroup = "customer"\ntime = "day"\n')
+    assert main(["record", "by_row:ask", "--kind", "logits", "--classes", "0,1", "--data", "rows.npz", "--into", "labels"]) == 0
 
 
 def test_a_table_is_for_its_command_and_the_command_line_comes_first(here):

@@ -149,8 +149,10 @@ def test_a_caution_is_left_out_where_rare_losses_cannot_change_the_verdict():
     assert paired_difference(a + 0.01, b, shared_rows=True)[1].caution
     many = np.tile(a, 2)
     assert not paired_difference(many + 0.01, np.tile(b, 2), shared_rows=True)[1].caution  # 6 000 rows
-    right = rng.random((2, 5, 3000)) < 0.9
-    assert not paired_difference(*right, shared_rows=True)[1].caution  # a row can only be right or wrong
+    right = [rng.random((5, 300)) < 0.9] * 2
+    for largest in (None, 1.0):
+        assert not paired_difference(*right, shared_rows=True, largest=largest)[1].caution  # a row can only be right or wrong
+    assert paired_difference(*right, shared_rows=True, largest=20)[1].caution  # losses that happen to be 0 and 1
     assert not paired_difference(a[:, :1], b[:, :1], shared_rows=False)[1].caution  # figures, whose rows are not known
 
 

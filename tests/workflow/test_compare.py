@@ -30,6 +30,8 @@ def test_each_student_reads_its_columns_as_in_training(tmp_path):
     a, b = open_both(tmp_path / "of_a", tmp_path / "of_all")
     found = [compare_folders(*pair, rows_to_measure(pair[0].record, tmp_path / "test.csv")) for pair in ((a, b), (b, a))]
     assert found[0].difference == -found[1].difference
+    test.assign(notes=[["x"]] * 20).to_parquet(tmp_path / "test.parquet")  # what no student reads may hold lists
+    assert compare_folders(a, b, rows_to_measure(a.record, tmp_path / "test.parquet", drop=["notes"])) == found[0]
     wrong = np.mean(a.students[0].predict(test[["a"]]) != test["y"])
     assert abs(found[0].difference) == wrong > 0
 

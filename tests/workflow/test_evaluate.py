@@ -64,6 +64,34 @@ def test_teacher_and_student_each_receive_their_columns(student, tmp_path):
     np.testing.assert_array_equal(evaluation.row_answers().student, student[0].answer(rows[["b"]]))
 
 
+@pytest.mark.parametrize("teacher", [None, "recording", "by_a:ask"])
+def test_columns_that_nobody_reads_may_hold_lists(teacher, student, tmp_path):
+    rows = frame(30)
+    rows.assign(notes=[["x", "y"]] * 30).to_parquet("test.parquet")
+    record(SoftLabels(RNG.dirichlet(np.ones(2), 30), FORM, row_names(rows[["a"]]), "somebody"), rows[["a"]], "recording")
+    (tmp_path / "by_a.py").write_text("import numpy as np\ndef ask(rows):\n    return np.eye(2)[(rows['a'] > 0).astype(int)]\n")
+    file = rows_to_measure(student[1], tmp_path / "test.parquet", drop=["id", "notes"])
+    given = SourceOptions() if teacher != "by_a:ask" else SourceOptions(kind="probabilities", classes=("n", "y"))
+    source = open_answer_source(file, labels=None, teacher=teacher, options=given)
+    np.testing.assert_array_equal(measure(*student, file, source).row_answers().student, student[0].answer(rows[["b"]]))
+    if teacher == "by_a:ask":  # reads all columns that are not dropped
+        with pytest.raises(BadInput, match="column 'notes' holds values of type list"):
+            measure(*student, rows_to_measure(student[1], tmp_path / "test.parquet", drop=["id"]), source)
+
+
+def test_texts_alone_are_measured_against_a_teacher(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = ["good", "bad", "good day", "bad day"] * 5
+    pd.DataFrame({"text": texts}).to_csv("rows.csv", index=False)
+    labels = record(SoftLabels(np.eye(2)[[1, 0] * 10], FORM, row_names(texts), "somebody"), texts, "labels")
+    train(TrainingSpec("logistic"), labels, TableFile.open("rows.csv", text="text"), out=tmp_path / "run", stages=Stages())
+    student, saved = open_trained(tmp_path / "run")
+    file = rows_to_measure(saved, tmp_path / "rows.csv")
+    with pytest.warns(UserWarning, match="on which the student was trained"):
+        evaluation = measure(student, saved, file, labels)
+    assert evaluation.row_answers().teacher.tolist() == np.eye(2)[[1, 0] * 10].tolist()
+
+
 def test_a_teacher_is_judged_by_its_own_decisions(student, tmp_path):
     rows = frame(30)
     rows.to_csv("test.csv", index=False)

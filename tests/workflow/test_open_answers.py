@@ -7,9 +7,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
+from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, LabelMismatch
+from tutelage.data.row_names import row_names
 from tutelage.data.table_file import TableFile
 from tutelage.softlabels.folder import LabelFolder
+from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.recording import record
 from tutelage.workflow.open_answers import ColumnTeacher, SourceOptions, columns_known_to, in_columns_of, open_answers
 
@@ -55,6 +58,16 @@ def test_a_recording_names_its_columns(data, tmp_path):
         columns_known_to(labels, TableFile.open(tmp_path / "narrow.csv"))
 
 
+@pytest.mark.parametrize(("text", "drop"), [("t", ()), (None, ("t", "l"))])
+def test_answers_to_some_rows_are_not_looked_for_in_columns_of_lists(text, drop, tmp_path):
+    frame = pd.DataFrame({"t": list("abcd"), "a": [1.0, 2, 3, 4], "l": [[1, 2]] * 4})
+    frame.to_parquet(tmp_path / "rows.parquet")
+    file = TableFile.open(tmp_path / "rows.parquet", text=text, drop=drop)
+    some = frame["t"].tolist()[:2] if text else frame[["a"]][:2]
+    labels = SoftLabels(np.ones((2, 1)), AnswerForm("values", "regression"), row_names(some), "somebody")
+    assert columns_known_to(labels, file) == file.features
+
+
 def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_path):
     teacher = open_answers("line.skops", data, SourceOptions())
     FRAME.assign(more=1.5)[["more", "b", "a"]].to_csv("wide.csv", index=False)
@@ -65,6 +78,23 @@ def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_pa
         columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", truth=["b"]))
     FRAME[["a"]].assign(more=1.5).to_csv("narrow.csv", index=False)
     assert columns_known_to(teacher, TableFile.open(tmp_path / "narrow.csv")) == ("a", "more")
+
+
+def test_a_teacher_without_names_that_reads_a_dropped_column_is_told_the_way_round(data, tmp_path):
+    (tmp_path / "by_b.py").write_text("import numpy as np\ndef ask(rows):\n    return np.c_[rows['a'], rows['b']] / 100\n")
+    options = SourceOptions(kind="logits", classes=("n", "y"))
+    dropped = TableFile.open(tmp_path / "rows.parquet", truth=["y"], drop=["b"])
+    teacher = open_answers("by_b:ask", dropped, options)
+    rows = dropped.rows_of(columns_known_to(teacher, dropped)).part(0, 8)
+    with pytest.raises(BadInput, match=r"cannot take these rows \('b'\). by_b:ask stores no names .* dropped \('b'\). If .* without drop="):
+        teacher.answer(rows)
+    recorded = record(open_answers("by_b:ask", data, options), data.rows(), "labels")
+    again = open_answers("labels", dropped, SourceOptions())
+    assert columns_known_to(again, dropped) == ("a", "b")
+    assert len(recorded) == 8
+    with pytest.raises(BadInput, match=r"cannot take these rows \(.*\)\.$"):
+        open_answers("by_b:ask", data, options).answer(data.rows_of(["a"]).part(0, 8))  # nothing is dropped
+    assert columns_known_to(open_answers("line.skops", dropped, SourceOptions()), dropped) == ("a", "b")  # it stores its names
 
 
 @pytest.mark.parametrize("source", ["labels", "index.skops"])

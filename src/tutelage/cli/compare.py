@@ -16,7 +16,9 @@ from tutelage.core.running.progress import DisplayedStages
 @click.argument("run_a", type=FOLDER)
 @click.argument("run_b", type=FOLDER)
 @rows_options
-@click.option("--teacher", help="Compare the fidelity to this teacher, named as for `record`, where the ground truth is not known.")
+@click.option(
+    "--teacher", help="Compare the fidelity to this teacher, named as for `record`; where the truth is known, with --against teacher."
+)
 @click.option("--metric", help="A figure that is a mean over rows, such as accuracy, nll_nats, brier, agreement or mse.")
 @click.option("--against", type=click.Choice(["truth", "teacher"]), help="What they are measured against; the truth if it is known.")
 @networks_option
@@ -42,15 +44,19 @@ def compare(
     rows, and the verdict is about two ways of training; otherwise it is over rows, and about these two students.
     """
     from tutelage.core.records import dumps
+    from tutelage.teachers.endpoints.chat_teacher import check_stored_apart
     from tutelage.workflow.compare import compare_folders, open_both
     from tutelage.workflow.evaluate import open_answer_source, rows_to_measure
+    from tutelage.workflow.open_answers import cached_beside
 
     a, b = open_both(run_a, run_b, networks)
     given, stages = given_rows, DisplayedStages()
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
-    file = rows_to_measure(a.record, given.data, **roles, dtype=given.dtype)
+    file = given.without_aside(rows_to_measure(a.record, given.data, **roles, dtype=given.dtype))
     with stages.stage("teacher"):
-        answers = open_answer_source(file, labels=None, teacher=teacher, options=source)
+        answers = open_answer_source(file, labels=None, teacher=teacher, options=cached_beside(source, teacher or "", run_a))
+        for run in (run_a, run_b):
+            check_stored_apart(answers, run)
     with stages.stage("compare"):
         found = compare_folders(a, b, file, answers, metric=metric, against=against)
     echo(dumps({"schema": 1, **asdict(found)}) if as_json else f"{found.question}\n{found}", nl=not as_json)

@@ -70,7 +70,7 @@ def evaluate(
     student, record = open_trained(run, network)
     given = given_rows
     roles: dict[str, Any] = {"truth": given.truth, "drop": given.drop, "text": given.text, "inputs": given.inputs}
-    file = rows_to_measure(record, given.data, **roles, weight=weight, dtype=given.dtype)
+    file = given.without_aside(rows_to_measure(record, given.data, **roles, weight=weight, dtype=given.dtype))
     stages = DisplayedStages()
     with stages.stage("teacher"):
         answers = open_answer_source(file, labels=labels, teacher=teacher, options=cached_beside(source, teacher or "", run))

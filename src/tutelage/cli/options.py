@@ -161,6 +161,10 @@ def on_option(what: str) -> Callable[..., Any]:
     return click.option("--on", metavar="WHERE", callback=engine, help=what)
 
 
+ASIDE = "tutelage.aside"
+"""Where the context of a command holds the columns that a settings file names for what this command does not do."""
+
+
 @dataclass(frozen=True)
 class RowsOptions:
     """The rows that the user names: files, and what their columns are for.
@@ -168,6 +172,7 @@ class RowsOptions:
     Attributes:
         data: the files, folders or patterns.
         truth, drop, text, dtype, inputs: as for `TableFile.open`.
+        aside: columns that a settings file names for what this command does not do, by the option, such as the group.
     """
 
     data: tuple[AnyPath, ...]
@@ -176,6 +181,7 @@ class RowsOptions:
     text: str | None = None
     dtype: Mapping[str, str] = field(default_factory=dict)
     inputs: tuple[str, ...] = ()
+    aside: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, *, weight: str | None = None) -> TableFile:
         """Open the files; `weight` is the column of the weights.
@@ -186,7 +192,13 @@ class RowsOptions:
         from tutelage.data.table_file import TableFile
 
         roles: dict[str, Any] = {"truth": self.truth, "drop": self.drop, "text": self.text, "inputs": self.inputs}
-        return TableFile.open(self.data, **roles, weight=weight, dtype=self.dtype)
+        return self.without_aside(TableFile.open(self.data, **roles, weight=weight, dtype=self.dtype))
+
+    def without_aside(self, file: TableFile) -> TableFile:
+        """The file, whose columns set aside are no features, as far as it has them."""
+        named = [name for option, name in self.aside.items() if option != "time" or file.archive is not None]
+        drop = [name for name in named if name in file.names and name not in (*file.roles, file.text)]
+        return file.with_roles(truth=file.truth, drop=(*file.drop, *drop), text=file.text, weight=file.weight) if drop else file
 
 
 def column_type(text: str) -> tuple[str, str]:
@@ -307,7 +319,11 @@ CHAT_OPTIONS = (
         metavar="AMOUNT",
         help='chat: only: the most that may be spent: an amount, with --price, or "200000 tokens" or "1000 requests".',
     ),
-    click.option("--cache", type=FOLDER, help="chat: only: folder of answers, which are not asked again; OUTPUT.answers by default."),
+    click.option(
+        "--cache",
+        type=FOLDER,
+        help="chat: only: folder of answers, which are not asked again; FOLDER.answers of the folder written or measured by default.",
+    ),
     click.option(
         "--refused",
         type=click.Choice(["error", "uniform"]),
@@ -372,7 +388,8 @@ def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(
         *, data: tuple[AnyPath, ...], truth: Any, drop: Any, text: str | None, dtype: Sequence[str], inputs: Any, **given: Any
     ) -> Any:
-        return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype)), inputs), **given)
+        aside = click.get_current_context().meta.get(ASIDE, {})
+        return command(given_rows=RowsOptions(data, truth, drop, text, dict(map(column_type, dtype)), inputs, aside), **given)
 
     return add_options((data_option, truth_option, drop_option, text_option, dtype_option, inputs_option))(gathered)
 

@@ -85,8 +85,9 @@ def record(
         raise BadInput(f"on= does not apply to {teacher}, whose endpoint is asked many texts at a time already; leave it out.")
     texts = None if chat is None else rows.part(0, rows.count)
     if only_plan:
-        planned = {"schema": 1, **({"rows": rows.count} if chat is None else asdict(chat.estimate(texts)))}
-        said = f"{teacher} would be asked {rows.count:,} rows. Nothing was asked." if chat is None else str(chat.estimate(texts))
+        estimate = None if chat is None else chat.estimate(texts, again=ask_again or 0)
+        planned = {"schema": 1, **({"rows": rows.count} if estimate is None else asdict(estimate))}
+        said = f"{teacher} would be asked {rows.count:,} rows. Nothing was asked." if estimate is None else str(estimate)
         echo(dumps(planned) if as_json else said, nl=not as_json)
         return
     of_a_shard = shard_rows or rows_of_a_shard(rows, opened)

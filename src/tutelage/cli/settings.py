@@ -16,7 +16,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tutelage.cli.options import FILE, echo
+from tutelage.cli.options import ASIDE, FILE, echo
 from tutelage.core.errors import BadInput, did_you_mean, one_line, shown
 
 SETTINGS_FILE = "tutelage.toml"
@@ -27,6 +27,8 @@ OF_THE_TEACHER = (
     *("classes", "kind", "task", "teacher-version"),
     *("answers", "content", "id", "rest", "repeated", "mapping", "smoothing"),
 )
+NO_FEATURES = ("weight", "group", "time")
+"""Those of `OF_THE_ROWS` that are no features in commands that lack the option either; the time only where it is an array."""
 SHARED = (*OF_THE_ROWS, *OF_THE_TEACHER)
 """Keys at the top of a file: they hold for every command that takes rows with a ground truth."""
 
@@ -89,14 +91,14 @@ def _read(context: click.Context, option: click.Parameter, path: Path | None) ->
     except ValueError as error:
         raise BadInput(f"the settings file {place} is no valid TOML ({one_line(error)}); correct it.") from error
     context.default_map = _defaults(context, found, place)
+    context.meta[ASIDE] = _aside(context, found, place)
     if context.default_map:
         echo(f"settings of {place} ...", err=True)
 
 
 def _defaults(context: click.Context, found: Mapping[str, Any], place: Path) -> dict[str, Any]:
     """The values of the command's options, by the names of their arguments."""
-    group = context.parent.command if context.parent is not None else None
-    commands = group.commands if isinstance(group, click.Group) else {str(context.command.name): context.command}
+    commands = _commands(context)
     for name, value in found.items():
         if name in commands:
             _check_table(place, name, value, commands[name])
@@ -109,6 +111,19 @@ def _defaults(context: click.Context, found: Mapping[str, Any], place: Path) -> 
     if "truth" in options:
         mine = {**{name: value for name, value in found.items() if name in SHARED and name not in commands}, **mine}
     return {str(options[name].name): _value(options[name], name, value, place) for name, value in mine.items() if name in options}
+
+
+def _aside(context: click.Context, found: Mapping[str, Any], place: Path) -> dict[str, str]:
+    """The columns that are no features of any command, and that this one has no option for, by their keys."""
+    mine = set(map(_key, _options(context.command)))
+    of_others = {_key(option): option for command in _commands(context).values() for option in _options(command)}
+    left = [name for name in NO_FEATURES if name in found and name not in mine and name in of_others]
+    return {name: str(_value(of_others[name], name, found[name], place)) for name in left} if "truth" in mine else {}
+
+
+def _commands(context: click.Context) -> Mapping[str, click.Command]:
+    group = context.parent.command if context.parent is not None else None
+    return group.commands if isinstance(group, click.Group) else {str(context.command.name): context.command}
 
 
 def _check_table(place: Path, name: str, table: Any, command: click.Command) -> None:

@@ -259,11 +259,13 @@ class TableFile:
         """The sets of columns for which answers to these rows may have been recorded, the most likely first.
 
         The first is `features`. The others exclude fewer columns: a subset of `drop` and `weight`, with or without the ground truth.
-        Of more than MAX_DROP_COLUMNS columns, only all or none are excluded.
+        Of more than MAX_DROP_COLUMNS columns, only all or none are excluded. Of others than the features, those of lists always are.
         """
         dropped = (*self.drop, *([self.weight] if self.weight is not None and self.weight not in self.drop else []))
         sizes = range(len(dropped), -1, -1) if len(dropped) <= MAX_DROP_COLUMNS else (len(dropped), 0)
-        excluded = [(*truth, *drop) for truth in (self.truth, ()) for size in sizes for drop in combinations(dropped, size)]
+        kinds = {} if self.source is None else self.source.recorded_types([name for name in self.columns if name not in self.features])
+        lists = [name for name, kind in kinds.items() if kind == "any"]
+        excluded = [(*truth, *drop, *lists) for truth in (self.truth, ()) for size in sizes for drop in combinations(dropped, size)]
         candidates = (tuple(name for name in self.columns if name not in names) for names in excluded)
         yield from (names for names in dict.fromkeys((self.features, *candidates)) if names or not self.columns)
 

@@ -87,7 +87,7 @@ def paired_difference(
     seeds, rows = differences.shape
     interval = grand_mean_interval(differences, shared_rows=shared_rows, scale=scale, weights=weighed, level=level)
     mean = float(np.average(differences.mean(axis=0), weights=weighed))
-    if largest is None and _is_binary(x) and _is_binary(y):
+    if (largest is None or largest <= 1) and _is_binary(x) and _is_binary(y):
         return mean, replace(interval, low=max(interval.low, -1.0), high=min(interval.high, 1.0))
     if rows == 1:  # one figure per seed: what its rows are is not known
         return mean, interval

@@ -25,6 +25,7 @@ from tutelage.data.schema import Schema
 from tutelage.data.table_file import TableFile
 from tutelage.evaluation.aligning.alignment import align
 from tutelage.evaluation.paired import LOWER_IS_BETTER
+from tutelage.evaluation.records import AlignedAnswers
 from tutelage.evaluation.scoring.notes import on_units
 from tutelage.evaluation.scoring.row_scores import Settings, Target, row_scores
 from tutelage.evaluation.verdicts import pair_verdict, paired_difference, paired_rows, verdict
@@ -34,13 +35,14 @@ from tutelage.teachers.decisions import own_rule
 from tutelage.workflow.evaluate import (
     places_with_truth,
     rows_trained_on,
+    rows_with_teacher,
     some_rows,
     some_truth,
     warn_of_calibration_rows,
     warn_of_class_weights,
 )
 from tutelage.workflow.ground_truth import check_labels, in_label_order
-from tutelage.workflow.open_answers import ColumnTeacher, columns_known_to, in_columns_of
+from tutelage.workflow.open_answers import in_columns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +136,7 @@ def compare_folders(
         a: from `open_all`.
         b: the same.
         file: the rows, with the ground truth if it is known, from `rows_to_measure` for the student of a.
-        teacher: answers the rows, for figures against the teacher.
+        teacher: answers the rows, for figures against the teacher; for those against the truth it is not asked.
         metric: a figure that is a mean over rows; the first against the target by default.
         against: "truth" (the default if it is known) or "teacher".
 
@@ -155,6 +157,7 @@ def compare_folders(
     target: Target = against or ("truth" if file.truth else "teacher")
     if (target == "teacher" and teacher is None) or (target == "truth" and not file.truth):
         raise BadInput(f"the students are compared by the {target}, which is not given; pass --truth, or --teacher.")
+    teacher = teacher if target == "teacher" else None
     table = b.record["data"]["table"]  # of the columns that a alone reads, the file has the types already
     file = file.matching(None if table is None else Schema.from_json(table))
     form = first.form if teacher is None else teacher.form
@@ -165,9 +168,11 @@ def compare_folders(
         warn_of_class_weights(one.record, one.folder)
     count = min(len(a.students), len(b.students))
     file = in_label_order(form, in_columns_of(teacher, file))
-    asked, rows, truth = _asked(teacher, file, places)
+    asked, rows, truth = _asked((first, second), teacher, file, places)
     for student in (first, second) if not file.columns or file.inputs else ():
         student.check_scale(rows.part(0, rows.count), str(file.path))
+    if asked is not None:  # an unknown figure is named before a teacher is asked that may cost money
+        _figure(align(first, first, some_rows(rows, np.arange(1))), target, metric)
     (of_a, name, units), (of_b, _, _) = (
         _scores(one.students[:count], asked, rows, _in_order_of(one.students[0], first, truth, teacher), target, metric) for one in (a, b)
     )
@@ -197,17 +202,16 @@ def compare_folders(
     )
 
 
-def _asked(teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | None) -> tuple[Teacher | None, Rows, NDArray[Any] | None]:
+def _asked(
+    students: Sequence[Any], teacher: Teacher | None, file: TableFile, places: NDArray[np.intp] | None
+) -> tuple[Teacher | None, Rows, NDArray[Any] | None]:
     """The teacher of the columns that it knows, which is asked once for all students, the rows, and their ground truth."""
     if file.columns:
         require("pandas")
-    asked = teacher
-    if teacher is not None and file.columns and not file.inputs:
-        columns = columns_known_to(teacher, file)
-        asked = ColumnTeacher(teacher, columns, columns == (file.text,), teacher.form, teacher.fingerprint)
+    asked, rows = rows_with_teacher(students, teacher, file)
     if asked is not None:
         asked = _AskedOnce(asked, asked.form, asked.fingerprint)
-    return asked, some_rows(file.rows_of(file.columns), places), some_truth(file, places)
+    return asked, some_rows(rows, places), some_truth(file, places)
 
 
 def _check_outputs(a: Trained, b: Trained) -> None:
@@ -238,13 +242,23 @@ def _scores(
     found, units = [], ""
     for student in students:
         aligned = align(student, teacher, rows, truth)
-        scores = row_scores(aligned, target, Settings())
-        name = next(iter(scores)) if metric is None else metric
-        if name not in scores:
-            raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(scores)}.")
-        found.append(np.asarray(scores[name].values, dtype=np.float64))
+        name, values = _figure(aligned, target, metric)
+        found.append(values)
         units = on_units(aligned, target) if name == "mse" else ""
     return np.stack(found), name, units
+
+
+def _figure(aligned: AlignedAnswers, target: Target, metric: str | None) -> tuple[str, Floats]:
+    """The name of the metric, and (rows,) of it.
+
+    Raises:
+        BadInput: no such figure.
+    """
+    scores = row_scores(aligned, target, Settings())
+    name = next(iter(scores)) if metric is None else metric
+    if name not in scores:
+        raise BadInput(f"metric is {shown(name)}; against the {target} expected one of {', '.join(scores)}.")
+    return name, np.asarray(scores[name].values, dtype=np.float64)
 
 
 def _warn_of_rows_trained_on(one: Trained, file: TableFile, places: NDArray[np.intp] | None) -> None:

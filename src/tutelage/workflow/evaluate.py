@@ -250,11 +250,8 @@ def measure(
             "Python, where each is given its own: tl.evaluate(student, tl.record(teacher, inputs).paired_with(rows), rows)."
         )
     places = places_with_truth(file, student.labels)
-    rows, truth = some_rows(file.rows_of(file.columns), places), some_truth(file, places)
-    teacher = source
-    if source is not None and file.columns and not file.inputs:
-        columns = columns_known_to(source, file)
-        teacher = ColumnTeacher(source, columns, columns == (file.text,), source.form, source.fingerprint)
+    teacher, rows = rows_with_teacher((student,), source, file)
+    rows, truth = some_rows(rows, places), some_truth(file, places)
     if not file.columns or file.inputs:
         student.check_scale(rows.part(0, rows.count), str(file.path))
     read = student.columns if set(student.columns) <= set(file.columns) else ()
@@ -271,6 +268,21 @@ def measure(
     if weights is not None and places is not None:
         weights = weights[places]
     return evaluate(student, teacher, rows, truth, seed=seed, name=record["student"], size_bytes=size, sample_weight=weights)
+
+
+def rows_with_teacher(students: Sequence[TrainedStudent], teacher: Teacher | None, file: TableFile) -> tuple[Teacher | None, Rows]:
+    """A teacher that is passed the columns that it knows, and the rows with these and those of some students, and with no other columns.
+
+    Raises:
+        as `columns_known_to`.
+    """
+    if not file.columns or file.inputs:
+        return teacher, file.rows()
+    known = () if teacher is None else columns_known_to(teacher, file)
+    read = {*known, *(name for student in students for name in student.columns or file.features)}
+    if teacher is not None:
+        teacher = ColumnTeacher(teacher, known, known == (file.text,), teacher.form, teacher.fingerprint)
+    return teacher, file.rows_of(tuple(name for name in file.columns if name in read) or file.features)
 
 
 def row_table(evaluation: Evaluation, outputs: Sequence[str] = (), *, places: NDArray[np.intp] | None = None) -> pa.Table:

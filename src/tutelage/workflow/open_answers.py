@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -117,7 +118,10 @@ def open_answers(name: str, data: TableFile, options: SourceOptions) -> Teacher:
     try:
         declared: dict[str, Any] = {name: getattr(options, name) for name in ("trust", "classes", "kind", "task")}
         teacher = open_teacher(name, **declared, version=options.teacher_version)
-        return teacher if isinstance(teacher, ChatTeacher) else NamedTeacher(teacher, name, teacher.form)  # whose errors are sentences
+        if isinstance(teacher, ChatTeacher):
+            return teacher
+        unseen = data.drop if data.columns and data.text is None and not data.inputs and schema_read_by(teacher) is None else ()
+        return NamedTeacher(teacher, name, teacher.form, unseen)  # whose errors are sentences
     except (TutelageError, OSError):
         raise
     except FOREIGN as error:  # a module or a reader may raise anything; the cause is the named object
@@ -212,11 +216,13 @@ class NamedTeacher:
         teacher: the teacher.
         name: the name by which it was opened.
         form: that of the teacher.
+        unseen: the dropped columns, if it does not store the names of its own.
     """
 
     teacher: Teacher
     name: str
     form: AnswerForm
+    unseen: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:
@@ -229,13 +235,27 @@ class NamedTeacher:
         Raises:
             BadInput: the teacher raised any exception.
         """
-        with errors_as_bad_input(self.name):
+        with self._named_errors():
             return self.teacher.answer(inputs)
 
     def decide(self, inputs: Any) -> Any:
         """What the teacher decides by a rule of its own; None if it has none."""
-        with errors_as_bad_input(self.name):
+        with self._named_errors():
             return own_rule(self.teacher)(inputs)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            with errors_as_bad_input(self.name):
+                yield
+        except BadInput as error:
+            if self.unseen:
+                error.args = (
+                    f"{error} {self.name} stores no names of columns, so it is not passed those that are dropped "
+                    f"({', '.join(map(repr, self.unseen))}). If it reads one of them, record its answers without drop=, "
+                    "and name that recording in its place.",
+                )
+            raise
 
 
 def for_other_processes(opened: Teacher, name: str, options: SourceOptions) -> Any:
@@ -360,7 +380,7 @@ class ColumnTeacher:
         """(rows, columns) answers, in the form declared by `form`.
 
         Args:
-            inputs: a frame that has these columns, and possibly others.
+            inputs: a frame that has these columns, and possibly others; or the texts of the single column.
         """
         return self.teacher.answer(self._selected(inputs))
 
@@ -369,5 +389,7 @@ class ColumnTeacher:
         return own_rule(self.teacher)(self._selected(inputs))
 
     def _selected(self, inputs: Any) -> Any:
+        if self.text and isinstance(inputs, list):
+            return inputs
         selected = inputs[list(self.columns)]
         return list(selected[self.columns[0]]) if self.text else selected

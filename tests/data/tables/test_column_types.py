@@ -159,3 +159,23 @@ def test_a_late_cell_that_is_none_of_a_declared_type_is_named(wanted, cell):
     usual = {"date": "2020-01-01", "number": "7.5", "duration": "1 days"}[wanted]
     with pytest.raises(BadInput, match=re.escape(f"column 'a' of t.csv holds '{cell}' in row {SAMPLE + 1}, and {wanted}s are expected")):
         as_type(texts(*[usual] * (SAMPLE + 1), cell), wanted, "column 'a' of t.csv")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cells", "pair"),
+    [
+        ("date", ["2020-02-01", "2020-01-31", None, "2020-01-31T12:00:00Z"], "'2020-02-01' in row 0 and '2020-01-31T12:00:00Z' in row 3"),
+        ("date", ["2020-01-31 12:00Z", "2020-01-31 12:00"], "'2020-01-31 12:00Z' in row 0 and '2020-01-31 12:00' in row 1"),
+        ("date", ["1600-01-01 10:00", "2020-01-01", "2020-01-01 10:00:00.123456789"], "'1600-01-01 10:00' in row 0 and '2020-01-01 10"),
+        ("date", ["2020-01-01 10:00:00.123456789Z", "9999-01-01 10:00Z"], "'2020-01-01 10:00:00.123456789Z' in row 0 and '9999"),
+        ("boolean", ["True", "1", "0"], "'True' in row 0 and '1' in row 1"),
+    ],
+)
+def test_two_cells_that_do_not_go_together_are_named(wanted, cells, pair):
+    with pytest.raises(BadInput, match=re.escape(f"column 'a' of t.csv holds {pair}") + ".*s but do not go together. Write all"):
+        as_type(texts(*cells), wanted, "column 'a' of t.csv")
+
+
+def test_a_whole_number_beyond_all_bounds_is_named():
+    with pytest.raises(BadInput, match=f"holds '{'9' * 400}' in row 1, and numbers are expected"):
+        as_type(texts("1", "9" * 400), "number", "column 'a' of t.csv")

@@ -6,6 +6,7 @@ unknown type, and "unread" one that a model stores but never reads.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -247,16 +248,38 @@ def _read_as(column: Any, expected: ColumnType, where: str) -> Any:
     }
     if column.null_count == len(column):
         return pa.chunked_array([pa.nulls(len(column))])
-    for read in readers[expected]:
-        found = read(column)
-        if found is not None and found.type != column.type:
-            return found
+
+    def found_in(texts: Any) -> Any:
+        readings = (read(texts) for read in readers[expected])
+        return next((found for found in readings if found is not None and found.type != column.type), None)
+
+    def fails(count: int, *others: str) -> bool:
+        return found_in(pa.chunked_array([[*distinct[:count], *others]], type=column.type)) is None
+
+    if (found := found_in(column)) is not None:
+        return found
     distinct = pc.unique(column.drop_null()).to_pylist()
-    wrong = next(cell for cell in distinct if all(read(pa.chunked_array([[cell]])) is None for read in readers[expected]))
-    row = pc.index(column, wrong).as_py()
-    raise BadInput(f"{where} holds {wrong!r} in row {row}, and {_plural(expected)} are expected. {_DECLARE}")
+    # Of the fewest first cells that fail together, the last is wrong, or does not go with one before it, which is found the same way.
+    last = distinct[bisect_left(range(1, len(distinct)), True, key=fails)]
+    if fails(0, last):
+        raise BadInput(f"{where} holds {_in_row(column, last)}, and {_plural(expected)} are expected. {_DECLARE}")
+    other = distinct[bisect_left(range(1, len(distinct)), True, key=lambda count: fails(count, last))]
+    raise BadInput(
+        f"{where} holds {_in_row(column, other)} and {_in_row(column, last)}, which are {_plural(expected)} but do not go together. "
+        f"{_ALIKE[expected]} {_DECLARE}"
+    )
 
 
+def _in_row(column: Any, cell: str) -> str:
+    import pyarrow.compute as pc
+
+    return f"{cell!r} in row {pc.index(column, cell).as_py()}"
+
+
+_ALIKE = {
+    "date": "Write all with a zone or all without, and years outside 1678 to 2261 without nanoseconds.",
+    "boolean": "Write all as true and false, or all as 1 and 0.",
+}
 _DECLARE = "Correct the file, or declare another type, as in dtype={'column': 'text'}."
 
 

@@ -146,15 +146,17 @@ class ChatTeacher:
         rows = [uniform if (found := read[text].answer) is None else found for text in texts]
         return self.form.check(np.array(rows), len(rows), "the answers of the model")
 
-    def estimate(self, inputs: Any) -> ChatEstimate:
+    def estimate(self, inputs: Any, *, again: int = 0) -> ChatEstimate:
         """What asking these texts would cost. Nothing is sent.
 
         Args:
             inputs: texts, as for `answer`.
+            again: the most of them that `consistency` then asks a second time.
         """
-        texts = _texts(inputs)
+        texts, again = _texts(inputs), whole("again", again, 0)
         self.store.refresh()
-        jobs = self._jobs(texts).values()
+        first = list(self._jobs(texts).values())
+        jobs = [*first, *self._jobs(_sampled(texts, again, 0), again=True).values()]
         missing = [job for job in jobs if self.store.count(job.key) < job.choices]
         longest = max(len(str(label).encode()) for label in self.form.classes)
         likely_output = min(self.sampling.most_output, 1 + -(-longest // BYTES_A_TOKEN))
@@ -164,7 +166,7 @@ class ChatTeacher:
             self.model,
             self.connection.host,
             len(texts),
-            len(texts) - sum(job.texts for job in missing),
+            sum(job.texts for job in first if self.store.count(job.key) >= job.choices),
             Spending(len(missing), sum(likely_tokens(job.messages) for job in missing), sum(lacking) * likely_output),
             Spending(sum(lacking), most_input, sum(lacking) * self.sampling.most_output),
             self.price,
@@ -221,8 +223,7 @@ class ChatTeacher:
         """
         count, seed = whole("texts", texts, 1), seed_of("seed", seed)
         given = _texts(inputs)
-        every = list(dict.fromkeys(given))
-        sampled = [every[place] for place in np.sort(np.random.default_rng(seed).permutation(len(every))[:count])]
+        sampled = _sampled(given, count, seed)
         rounds = [{text: jobs[text] for text in sampled} for jobs in (self._jobs(given), self._jobs(given, again=True))]
         for jobs in rounds:
             self._ask(jobs)
@@ -359,6 +360,12 @@ def _texts(inputs: Any) -> list[str]:
         except UnicodeEncodeError as error:
             raise BadInput(f"the text of row {row} holds half a character ({error.reason}), which cannot be sent; mend it.") from error
     return texts
+
+
+def _sampled(texts: Sequence[str], count: int, seed: int) -> list[str]:
+    """At most so many distinct texts, drawn from all, in their order."""
+    every = list(dict.fromkeys(texts))
+    return [every[place] for place in np.sort(np.random.default_rng(seed).permutation(len(every))[:count])]
 
 
 def _of_first_token(reader: ClassReader, choices: Sequence[Choice], said: str | None) -> _Reading:

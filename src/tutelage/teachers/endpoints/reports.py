@@ -18,8 +18,8 @@ class ChatEstimate:
         host: the machine that would be asked.
         texts: number of texts.
         stored: how many of them are answered already.
-        likely: requests and tokens by a rule: a token for every four bytes of the prompt in UTF-8, eight more for each message, and as many
-            for each answer as the longest name of a class has bytes, divided by four.
+        likely: requests and tokens, those included that ask a text a second time, by a rule: a token for every four bytes of the prompt in
+            UTF-8, eight more for each message, and as many for each answer as the longest name of a class has bytes, divided by four.
         most: requests and tokens that cannot be exceeded unless some fail and are sent again: one request for each answer, a token for
             every byte of its prompt and 64 more, and the most tokens of an answer.
         price: of a million tokens; None if it is not known.

@@ -57,8 +57,7 @@ class Tested:
     def _difference(self, a: str, b: str, question: str, *, level: float) -> Comparison:
         of_a, of_b = (self.scores[name][self.judge.metric] for name in (a, b))
         largest = Settings().largest(self.judge.metric)
-        unseen = None if _all_or_nothing(of_a) and _all_or_nothing(of_b) else largest  # right or wrong needs no caution
-        difference, interval = paired_difference(of_a, of_b, shared_rows=True, weights=self.weights, largest=unseen)
+        difference, interval = paired_difference(of_a, of_b, shared_rows=True, weights=self.weights, largest=largest)
         low, high = (interval.low, interval.high) if largest is None else np.clip((interval.low, interval.high), -largest, largest).tolist()
         return Comparison(
             a=a,
@@ -91,11 +90,6 @@ class Tested:
         """For each figure, the mean over rows of each seed."""
         found = {figure: np.average(values, axis=1, weights=self.weights) for figure, values in self.scores[name].items()}
         return {figure: tuple(values.tolist()) for figure, values in found.items()}
-
-
-def _all_or_nothing(scores: Floats) -> bool:
-    """Whether every score is 0 or 1."""
-    return bool(((scores == 0) | (scores == 1)).all())
 
 
 def measure(every: Sequence[Finalists], test: Part, form: AnswerForm, judge: Judge) -> Tested:

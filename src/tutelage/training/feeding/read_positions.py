@@ -62,4 +62,4 @@ def read_positions(feed: LoaderFeed, form: AnswerForm) -> ReadPositions:
 def names_of_codes(truth: Ragged, form: AnswerForm) -> NDArray[Any]:
     """The class name of each position, or -100."""
     ignored = truth.values == IGNORED
-    return np.where(ignored, IGNORED, label_array(form.classes)[np.where(ignored, 0, truth.values)])
+    return np.where(ignored, IGNORED, label_array(form.classes).astype(object)[np.where(ignored, 0, truth.values)])

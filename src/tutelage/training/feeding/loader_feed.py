@@ -183,9 +183,15 @@ class LoaderFeed:
 
 @dataclass(frozen=True)
 class ItemList(Dataset[Any]):
-    """The items of a Dataset that was read once."""
+    """The items of a Dataset that was read once, or of one of Hugging Face with a transform, which are read anew each time.
 
-    items: list[Any]
+    Attributes:
+        items: one for each row.
+        class_label_names: the names of its labels, by number; None if it has none.
+    """
+
+    items: Sequence[Any]
+    class_label_names: tuple[str, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.items)

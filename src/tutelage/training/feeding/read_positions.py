@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.errors import BadInput
-from tutelage.data.structures.given_answers import position_counts
 from tutelage.data.structures.ragged import Ragged
+from tutelage.data.structures.structured import DECODER, StructuredRows
 from tutelage.data.truth.given_truth import in_words
 from tutelage.data.truth.position_truth import IGNORED, REPEATED, repeats_tokens, truth_of_positions
 from tutelage.training.feeding.loader_feed import LoaderFeed
@@ -48,7 +48,7 @@ def read_positions(feed: LoaderFeed, form: AnswerForm) -> ReadPositions:
         if truth is not None:
             truths.append(truth_of_positions(in_words(truth, feed.dataset, form), form, inputs, whole=False))
             repeated.append(repeats_tokens(names_of_codes(truths[-1], form), inputs))
-        found = truths[-1].lengths if truth is not None else position_counts(inputs)
+        found = truths[-1].lengths if truth is not None else _counts(inputs)
         if found is None:
             return ReadPositions(None)
         counts.append(found)
@@ -63,3 +63,14 @@ def names_of_codes(truth: Ragged, form: AnswerForm) -> NDArray[Any]:
     """The class name of each position, or -100."""
     ignored = truth.values == IGNORED
     return np.where(ignored, IGNORED, label_array(form.classes).astype(object)[np.where(ignored, 0, truth.values)])
+
+
+def _counts(inputs: Any) -> NDArray[np.int64] | None:
+    """(batch,) how many positions the rows of a batch have; None if that is not in the inputs: then all rows are alike."""
+    if not isinstance(inputs, StructuredRows):
+        return None
+    counting = inputs.counting()
+    if counting is not None:
+        return np.array([counting[[row]].values.sum() for row in range(len(counting))], dtype=np.int64)
+    of_decoder = any(name.startswith(DECODER) for name in inputs.fields)  # whose lengths would be in `counting`
+    return inputs.lengths if inputs.lengths.any() and not of_decoder else None

@@ -12,7 +12,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.data.rows import is_hugging_face
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.data.torch_data.loader_rows import is_loader
+from tutelage.data.torch_data.loader_rows import is_loader, is_read_by_items
 from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.data.views import Views
 from tutelage.softlabels.streaming.order import Places
@@ -46,7 +46,7 @@ def split_validation(data: TrainingData, validation: Any, form: AnswerForm, *, s
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
         raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
     X, y, *labels = validation
-    if is_loader(X) or isinstance(X, Dataset):
+    if is_loader(X) or isinstance(X, Dataset) or is_read_by_items(X):
         rows, y = rows_and_truth(X, y, form)
         X = rows.part(0, rows.count)
     return data, training_data(X, as_teacher(labels[0]) if labels else None, truth_of(X, y, form))

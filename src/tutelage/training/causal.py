@@ -41,7 +41,7 @@ def next_tokens(X: Any, *, ids: str = "input_ids", classes: Sequence[Any] | None
     if ids not in rows.fields:
         raise BadInput(f"the rows have no input {ids!r}; they have {', '.join(rows.fields)}. Name the input that holds the tokens.")
     if not ids.startswith(DECODER) and any(name.startswith(DECODER) for name in rows.fields):
-        raise BadInput(f"the rows have inputs of a decoder, which answers its own tokens, and ids is {ids!r}; pass ids='decoder_input_ids'.")
+        raise BadInput(f"the rows have inputs of a decoder, which answers its own tokens, and ids is {ids!r}; name the decoder's.")
     tokens, counting = _ragged(rows.fields[ids]), rows.counting()
     found = []
     for row in range(len(rows)):

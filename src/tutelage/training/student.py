@@ -25,8 +25,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.torch_data.loader_rows import is_iterable, is_read_by_items, read_items
-from tutelage.data.truth.given_truth import label_names
+from tutelage.data.torch_data.loader_rows import is_read_by_items
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import is_answer_source
@@ -169,7 +168,7 @@ class TorchStudent:
                 network or objective that do not fit each other. SelfCheckFailed: a loss is not finite; the last checkpoint remains.
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
-        X = ItemList(read_items(X) if is_iterable(X) else X, label_names(X)) if is_read_by_items(X) else X
+        X = ItemList.of(X) if is_read_by_items(X) else X
         processes = 1 if backend is None else backend.processes
         if isinstance(X, Parts):
             X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)

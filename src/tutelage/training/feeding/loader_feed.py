@@ -17,7 +17,8 @@ from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, o
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
-from tutelage.data.torch_data.loader_rows import BATCH, collate_of
+from tutelage.data.torch_data.loader_rows import BATCH, collate_of, is_iterable, read_items
+from tutelage.data.truth.given_truth import label_names
 from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
@@ -192,6 +193,15 @@ class ItemList(Dataset[Any]):
 
     items: Sequence[Any]
     class_label_names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, data: Any) -> ItemList:
+        """From a Dataset whose items alone say what its rows are (see `is_read_by_items`).
+
+        Raises:
+            BadInput: as `read_items`.
+        """
+        return cls(read_items(data) if is_iterable(data) else data, label_names(data))
 
     def __len__(self) -> int:
         return len(self.items)

@@ -327,3 +327,39 @@ def test_a_frame_of_token_lists_is_read(tmp_path):
     frame = pd.DataFrame({"text": ["a"], "answer": [of_ids(P)["logprobs"]], "columns": [of_ids(P)["ids"]]})
     frame.to_parquet(tmp_path / "log.parquet")
     assert read(tmp_path / "log.parquet", **IDS).answers.shapes.tolist() == [[3]]
+
+
+ROWS = [[3, 1, 2, 6], [4, 4], [2, 5, 7]]
+FORMS_OF_ROWS = {
+    "mask": {"input_ids": ROWS, "attention_mask": [[1] * len(row) for row in ROWS]},
+    "padded": {
+        "input_ids": np.array([[3, 1, 2, 6, 0], [4, 4, 0, 0, 0], [0, 2, 5, 7, 0]]),
+        "attention_mask": np.array([[1, 1, 1, 1, 0], [1, 1, 0, 0, 0], [0, 1, 1, 1, 0]]),
+    },
+    "no mask": {"input_ids": ROWS},
+    "decoder": {"input_ids": np.ones((3, 5), int), "decoder_input_ids": ROWS},
+}
+
+
+def answering(path, counts):
+    return jsonl(path, [{"id": place, "answer": of_ids((P * 2)[:count])} for place, count in enumerate(counts)])
+
+
+@pytest.mark.parametrize("form", FORMS_OF_ROWS)
+def test_every_line_has_an_answer_for_each_token_of_its_row(form, tmp_path):
+    options = {"content": None, "data": FORMS_OF_ROWS[form], "positions": "tokens"}
+    assert read(answering(tmp_path / "log.jsonl", (4, 2, 3)), **options).answers.counts.tolist() == [4, 2, 3]
+    turned = answering(tmp_path / "turned.jsonl", (3, 4, 2))
+    with pytest.raises(LabelMismatch, match=r"3 of 3 lines .* line 0, with answers at 3 positions, of a row of 4 tokens\)\. .*by id"):
+        read(turned, **options)
+    assert read(turned, **options, id_column="id", ids=[1, 2, 0]).answers.counts.tolist() == [3, 4, 2]
+    with pytest.raises(LabelMismatch, match=r"without their last token"):
+        read(answering(tmp_path / "short.jsonl", (3, 1, 2)), **options)
+
+
+@pytest.mark.parametrize("data", [{"input_ids": np.ones((2, 4), int)}, np.arange(8).reshape(2, 4)])
+def test_rows_of_one_length_without_a_mask_have_as_many_tokens(data, tmp_path):
+    options = {"content": None, "data": data, "positions": "tokens"}
+    with pytest.raises(LabelMismatch, match=r"answers at 3 positions, of a row of 4 tokens\)\. .*without their last token"):
+        read(answering(tmp_path / "log.jsonl", (3, 3)), **options)
+    assert read(answering(tmp_path / "log.jsonl", (4, 4)), **options).answers.counts.tolist() == [4, 4]

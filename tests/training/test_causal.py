@@ -22,3 +22,14 @@ def test_tokens_are_named_where_classes_are():
     assert found[0].tolist() == ["the", -100]
     with pytest.raises(BadInput, match="the rows have no input 'input_ids'; they have tokens"):
         next_tokens({"tokens": [[0, 1]]})
+
+
+def test_of_an_encoder_and_a_decoder_the_tokens_of_the_decoder_are_followed():
+    rows = {"input_ids": [[5, 7, 9], [4, 2, 1]], "decoder_input_ids": [[0, 3], [0, 6]]}
+    masked = {**rows, "decoder_attention_mask": [[1, 1], [0, 1]]}
+    for X in (rows, masked, {**masked, "attention_mask": [[1, 1, 1], [1, 1, 1]]}):
+        with pytest.raises(BadInput, match="inputs of a decoder, which answers its own tokens, and ids is 'input_ids'; name the decoder's"):
+            next_tokens(X)
+        assert [row.tolist() for row in next_tokens(X, ids="decoder_input_ids")] == [[3, -100], [6, -100]]
+    left = {"features": [[1.0], [2.0]], "decoder_input_ids": [[0, 3, 5], [0, 6, 7]], "decoder_attention_mask": [[1, 1, 1], [1, 0, 1]]}
+    assert [row.tolist() for row in next_tokens(left, ids="decoder_input_ids")] == [[3, 5, -100], [-100, 7, -100]]

@@ -25,10 +25,11 @@ from tutelage.data.tables.arrow_frames import frame_of, without_index
 from tutelage.data.tables.arrow_parts import LAZY, ArrowParts, in_memory, is_arrow_dataset, is_lazy_frame, of_arrow_dataset
 from tutelage.data.tables.column_types import Known, recorded_type
 from tutelage.data.tables.found_files import is_table, table_suffix
-from tutelage.data.tables.hugging_face import check_one_split, origin_of, table_parts
+from tutelage.data.tables.hugging_face import check_one_split, has_transform, origin_of, table_parts
 from tutelage.data.tables.origin import Origin
 from tutelage.data.tables.ray_data import is_ray_dataset, of_ray_dataset
 from tutelage.data.tables.sources import SEARCHED_ROWS, TableSource, open_tables, searched
+from tutelage.data.torch_data.dataset_items import inputs_and_truth
 from tutelage.data.torch_data.loader_rows import Part, is_iterable, is_loader, joined_items, loader_parts, read_items
 
 
@@ -154,6 +155,8 @@ def is_hugging_face(data: Any) -> bool:
 
 def _of_hugging_face(data: Any) -> Rows:
     """The rows of a Hugging Face Dataset without its labels: several inputs, texts, or a table."""
+    if has_transform(data):
+        return _of_transform(data)
     names = [name for name in data.column_names if name not in TRUTH]
     inputs, kinds, origin = data.select_columns(names), [data.features[name] for name in names], origin_of(data)
     if all(hasattr(kind, "id") and getattr(kind, "dtype", "") in ("string", "large_string") for kind in kinds) and len(names) == 1:
@@ -161,6 +164,24 @@ def _of_hugging_face(data: Any) -> Rows:
     if all(type(kind).__name__ in ("Value", "ClassLabel") for kind in kinds):
         return _of_arrow(replace(table_parts(inputs), origin=origin))
     return Rows(len(data), lambda start, stop: StructuredRows.of(dict(inputs[start:stop])), "structure", origin=origin)
+
+
+def _of_transform(data: Any) -> Rows:
+    """The rows of a Hugging Face Dataset as its transform makes them, and the ground truth that it leaves among them.
+
+    Raises:
+        BadInput: it makes a table.
+    """
+    first = inputs_and_truth(data[0])[0].values() if len(data) else [""]
+    texts = len(first) == 1 and all(isinstance(value, str) for value in first)
+    if not texts and not any(hasattr(value, "__len__") and not isinstance(value, str) for value in first):
+        return _of_arrow(table_parts(data))  # which refuses it
+
+    def paired(start: int, stop: int) -> tuple[Any, Any]:
+        inputs, truth = inputs_and_truth(data[start:stop], axes=1)
+        return list(next(iter(inputs.values()))) if texts else StructuredRows.of(inputs), truth
+
+    return replace(Rows.of_pairs(len(data), paired, "Dataset with a transform"), origin=origin_of(data))
 
 
 def _of_blocks(data: Any) -> Rows | None:

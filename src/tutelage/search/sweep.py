@@ -18,7 +18,7 @@ from tutelage.core.arguments import function, number, seed_of, whole
 from tutelage.core.arrays import Floats
 from tutelage.core.engines.engines import check_on
 from tutelage.core.errors import BadInput, SelfCheckFailed, did_you_mean, reported_as_ours, shown
-from tutelage.data.torch_data.loader_rows import is_iterable, read_items
+from tutelage.data.torch_data.loader_rows import is_read_by_items
 from tutelage.losses.class_terms import hard_cross_entropy, soft_cross_entropy
 from tutelage.losses.objective import Objective
 from tutelage.losses.targets import check_temperature
@@ -170,9 +170,9 @@ def sweep(
         checked_device(device)
     if on is not None:
         check_on(on)
-    if is_iterable(X):
+    if is_read_by_items(X):
         with torch_runtime.seeded(batch_seed):
-            X = ItemList(read_items(X))  # once for all students
+            X = ItemList.of(X)  # once for all students
     training_settings = _training(training, batch_seed, X)
     network, output, form = _template(student)
     networks = [with_new_weights(network, each) for each in seeds]

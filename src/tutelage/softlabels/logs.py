@@ -31,7 +31,7 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.log_lines import LogLines, Pairs, token_numbers
 from tutelage.softlabels.named_classes import exp, from_tokens, labels_in
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS, SHARD_ROWS, LoggedKind, Repeated, Rest
-from tutelage.softlabels.token_logs import PROBABLE, TokenId, token_lines, top_answers
+from tutelage.softlabels.token_logs import PROBABLE, TokenId, check_tokens, token_counts, token_lines, top_answers
 
 
 def read_answers(
@@ -95,7 +95,7 @@ def read_answers(
 
     Raises:
         BadInput: no such file or column, an unknown kind, no rule that assigns lines to rows, or a line without an answer.
-        LabelMismatch: lines that do not match the rows or classes.
+        LabelMismatch: lines that do not match the rows or classes; with positions also lines without an answer for each token of their row.
         NotProbabilities, ShapeError: numbers that are not of the declared kind.
 
     Example:
@@ -129,12 +129,13 @@ def read_answers(
     positions = None if positions is None else choice("positions", positions, ("tokens",))
     votes_for = Known(literals=literals_among(classes or ()))  # a class such as None is no gap
     columns = LogLines.of(source, {answer_columns[0]: votes_for} if kind == "votes" else None)
-    names, schema = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
+    names, schema, tokens = _names(columns, content=content, data=data, id_column=id_column, ids=ids)
     if kind == "votes":
         numbers, labels, names = _counted(columns.answers(answer_columns[0]), names, classes=classes, smoothing=smoothing, mapping=mapping)
     elif (lines := token_lines(columns, answer_columns, kind, token_ids=token_ids, positions=positions)) is not None:
         if task == "multilabel":
             raise _of_exclusive_tokens(answer_columns[0])
+        check_tokens(lines, None if positions is None else tokens)
         found, labels = _of_tokens(lines, kind, positions, classes=classes, rest=rest, mapping=mapping)
         return _stored(found, replace(_form("probabilities", labels, task), positions=positions), names, schema, repeated)
     else:
@@ -193,24 +194,28 @@ def _check_options(*, content: Any, data: Any, id_column: str | None, ids: Any) 
 
 def _names(
     columns: LogLines, *, content: Sequence[str] | None, data: Any, id_column: str | None, ids: Sequence[Any] | None
-) -> tuple[Names, Schema | None]:
-    """(lines,) content name of the row that each line is about, and the columns of the rows if they have names."""
+) -> tuple[Names, Schema | None, NDArray[np.int64] | None]:
+    """(lines,) content name of the row that each line is about; the columns of the rows if they have names; their tokens if known."""
     if content is not None:
         lines = [columns.cells(name) for name in content]
         if len(lines) == 1:
-            return row_names(lines[0]), None  # whatever the column of the data is called
+            return row_names(lines[0]), None, None  # whatever the column of the data is called
         schema = Schema(tuple(Column(name, type_of_objects(cells), unseen="keep") for name, cells in zip(content, lines, strict=True)))
-        return row_names(np.array(lines, dtype=object).T), schema  # as objects, so that a number next to a text stays a number
+        return row_names(np.array(lines, dtype=object).T), schema, None  # as objects, so that a number next to a text stays a number
     rows = as_rows(data)
-    names = np.concatenate([row_names(part) for *_, part in rows.parts(SHARD_ROWS)])
+    parts = [(row_names(part), token_counts(part)) for *_, part in rows.parts(SHARD_ROWS)]
+    names = np.concatenate([each for each, _ in parts])
+    counted = [count for _, count in parts if count is not None]
+    tokens = np.concatenate(counted) if len(counted) == len(parts) else None
     if id_column is None or ids is None:
         if len(names) != columns.count:
             raise LabelMismatch(
                 f"the log has {columns.count} lines and the data {len(names)} rows; without ids both must be equal. Pass "
                 "id_column= and ids=."
             )
-        return names, rows.schema
-    return names[_positions(columns.cells(id_column), list(ids), len(names))], rows.schema
+        return names, rows.schema, tokens
+    places = _positions(columns.cells(id_column), list(ids), len(names))
+    return names[places], rows.schema, None if tokens is None else tokens[places]
 
 
 def _positions(line_ids: list[Any], ids: list[Any], rows: int) -> NDArray[np.intp]:

@@ -13,6 +13,8 @@ from tutelage.core.answer_kinds import Positions
 from tutelage.core.answer_values.class_names import ClassNames, list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
+from tutelage.data.structures.given_answers import position_counts
+from tutelage.data.structures.structured import DECODER, StructuredRows
 from tutelage.softlabels.log_lines import NUMBER_OF_TOKEN, LogLines, Pairs, token_numbers
 from tutelage.softlabels.named_classes import MASS_SLACK
 from tutelage.softlabels.options import LoggedKind
@@ -72,6 +74,38 @@ def token_lines(
     if positions is None and [None] in lines:
         raise BadInput(f"line {lines.index([None])} has no answer at its position; drop the line, or query the model again.")
     return lines
+
+
+def token_counts(part: Any) -> NDArray[np.int64] | None:
+    """(rows,) how many tokens the rows have; None if they do not say."""
+    counts = position_counts(part)
+    fields = part.fields if isinstance(part, StructuredRows) else {"input_ids": part}
+    ids = fields.get(f"{DECODER}input_ids", fields.get("input_ids"))
+    if counts is None and isinstance(ids, np.ndarray) and ids.ndim == 2 and ids.dtype.kind in "iu":
+        return np.full(len(ids), ids.shape[1], np.int64)
+    return counts
+
+
+def check_tokens(lines: list[list[Pairs | None]], tokens: NDArray[np.int64] | None) -> None:
+    """Check that every line holds an answer for each token of its row.
+
+    Raises:
+        LabelMismatch: one does not.
+    """
+    lacking = np.zeros(0) if tokens is None else tokens - [len(line) for line in lines]
+    wrong = np.flatnonzero(lacking)
+    if tokens is None or not len(wrong):
+        return
+    remedy = (
+        "A log of prompt_logprobs answers the tokens of a prompt without the last: pass rows without their last token."
+        if (lacking == 1).all()
+        else "Pass the rows in the order of the lines, or join them by id (ids=, id_column=)."
+    )
+    first = int(wrong[0])
+    raise LabelMismatch(
+        f"{len(wrong)} of {len(lines)} lines do not have an answer for each token of their row (first: line {first}, with answers at "
+        f"{len(lines[first])} positions, of a row of {tokens[first]} tokens). {remedy}"
+    )
 
 
 def positions_in(cell: Any, kind: str, line: int) -> list[Pairs | None] | None:

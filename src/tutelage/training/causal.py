@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.errors import BadInput
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import MASK, StructuredRows
+from tutelage.data.structures.structured import DECODER, StructuredRows
 from tutelage.data.truth.position_truth import IGNORED
 
 
@@ -29,7 +29,7 @@ def next_tokens(X: Any, *, ids: str = "input_ids", classes: Sequence[Any] | None
         (tokens,) for each row: pass it as `y`. Positions whose next one the attention mask leaves out are -100.
 
     Raises:
-        BadInput: there is no such input.
+        BadInput: there is no such input, or it is the encoder's of an encoder and a decoder, whose tokens are not those that are answered.
 
     Example:
         >>> import tutelage as tl
@@ -40,11 +40,13 @@ def next_tokens(X: Any, *, ids: str = "input_ids", classes: Sequence[Any] | None
     rows = StructuredRows.of(X)
     if ids not in rows.fields:
         raise BadInput(f"the rows have no input {ids!r}; they have {', '.join(rows.fields)}. Name the input that holds the tokens.")
+    if not ids.startswith(DECODER) and any(name.startswith(DECODER) for name in rows.fields):
+        raise BadInput(f"the rows have inputs of a decoder, which answers its own tokens, and ids is {ids!r}; name the decoder's.")
     tokens, counting = _ragged(rows.fields[ids]), rows.counting()
     found = []
     for row in range(len(rows)):
         after: NDArray[Any] = np.append(tokens[[row]].values[1:], IGNORED)
-        if counting is not None and MASK in rows.fields:
+        if counting is not None:
             after[~np.append(counting[[row]].values[1:], False)] = IGNORED
         found.append(after if classes is None else _named(after, classes))
     return found

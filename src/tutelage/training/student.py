@@ -25,7 +25,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.torch_data.loader_rows import is_iterable, read_items
+from tutelage.data.torch_data.loader_rows import is_read_by_items
 from tutelage.losses.objective import Objective
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.querying import is_answer_source
@@ -172,9 +172,9 @@ class TorchStudent:
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
         settings = TrainingSettings.of(training, X)
-        if is_iterable(X):
+        if is_read_by_items(X):
             with torch_runtime.seeded(settings.seed):
-                X = ItemList(read_items(X))
+                X = ItemList.of(X)
         processes = 1 if backend is None else backend.processes
         if isinstance(X, Parts):
             X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)

@@ -353,3 +353,59 @@ def test_a_model_that_was_saved_and_loaded_is_the_same(model):
     assert content_hash(copy.deepcopy(fitted)) == before
     fitted.predict_proba(TWO[0])
     assert content_hash(fitted) == before
+
+
+UNKNOWN, PADDING = "[UNK]", "[PAD]"
+
+
+def fast_tokenizer(words="abc", **settings):
+    tokenizers, transformers = pytest.importorskip("tokenizers"), pytest.importorskip("transformers")
+    vocabulary = {UNKNOWN: 0, PADDING: 1, **{word: place for place, word in enumerate(words, 2)}}
+    bare = tokenizers.Tokenizer(tokenizers.models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    bare.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=bare, unk_token=UNKNOWN, pad_token=PADDING, **{"model_max_length": 4, **settings}
+    )
+
+
+def test_a_fast_tokenizer_is_the_same_however_it_was_called_last():
+    used = fast_tokenizer()
+    before = content_hash(used)
+    for settings in ({}, {"padding": True}, {"truncation": True}, {"padding": "max_length", "truncation": True}, {"padding": True}):
+        used(["a b c a b c", "a"], **settings)  # the first is longer than the model takes, which it warns of once
+        assert content_hash(used) == before == content_hash(fast_tokenizer())
+    for other in (
+        fast_tokenizer("abe"),
+        fast_tokenizer(truncation_side="left"),
+        fast_tokenizer(padding_side="left"),
+        fast_tokenizer(model_max_length=3),
+    ):
+        assert content_hash(other) != before
+    bare = used.backend_tokenizer
+    padding = content_hash(bare)
+    bare.no_padding()
+    assert content_hash(bare) != padding  # that of a tokenizer without transformers is its own
+
+
+def test_the_words_that_a_slow_tokenizer_caches_are_no_content(tmp_path):
+    ctrl = pytest.importorskip("transformers").CTRLTokenizer
+    (tmp_path / "vocab.json").write_text('{"ab": 0, "[UNK]": 1}', encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("#version\na b</w>\n", encoding="utf-8")
+    used = ctrl(str(tmp_path / "vocab.json"), str(tmp_path / "merges.txt"), unk_token=UNKNOWN)
+    before = content_hash(used)
+    assert used(["ab"])["input_ids"] == [[0]]
+    assert used.cache
+    assert content_hash(used) == before
+
+
+def test_a_teacher_around_a_fast_tokenizer_is_recorded_and_opened_again(tmp_path):
+    tokenizer = fast_tokenizer()
+
+    def ask(texts):
+        return np.eye(5)[tokenizer(list(texts), padding=True, truncation=True, return_tensors="np")["input_ids"][:, 0]]
+
+    texts = ["a b", "b", "c a b c a"]
+    teacher = tl.as_teacher(ask, kind="probabilities", classes=list("upabc"))
+    recorded = tl.record(teacher, texts, tmp_path / "labels")
+    tokenizer(texts)
+    assert tl.record(teacher, texts, tmp_path / "labels").fingerprint == recorded.fingerprint

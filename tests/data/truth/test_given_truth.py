@@ -92,3 +92,89 @@ def test_labels_that_nothing_reads_are_no_error():
     teacher = tl.as_teacher(torch.nn.Linear(2, 2), classes=["a", "b"])
     student = tl.TorchStudent(torch.nn.Linear(2, 2)).fit(rows, teacher, epochs=1)
     assert len(student.fit_.losses) == 1
+
+
+WRITTEN = ["a b", "b", "c a b", "a"] * 3
+HEARD = [[1, 2], [2], [3, 1, 2], [1]] * 3
+RATED = {"input_ids": HEARD, "attention_mask": [[1] * len(ids) for ids in HEARD]}
+
+
+def encoded(batch):
+    ids = [[ord(word) - 96 for word in text.split()] for text in batch["text"]]
+    return {"input_ids": ids, "attention_mask": [[1] * len(row) for row in ids], "labels": batch["label"]}
+
+
+def written(form):
+    """The same texts in one of the forms in which Datasets of Hugging Face are used, with 0 for a text with a b."""
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["neg", "pos"])})
+    data = datasets.Dataset.from_dict({"text": WRITTEN, "label": [int("b" not in text) for text in WRITTEN]}, features=features)
+    mapped = data.map(encoded, batched=True, remove_columns=["text", "label"])
+    return {
+        "mapped": lambda: mapped.cast_column("labels", features["label"]),
+        "transform": lambda: data.with_transform(encoded),
+        "numpy": lambda: mapped.cast_column("labels", features["label"]).with_format("numpy"),
+        "torch": lambda: mapped.cast_column("labels", features["label"]).with_format("torch"),
+        "stream": lambda: mapped.cast_column("labels", features["label"]).to_iterable_dataset(),
+        "generator": lambda: datasets.IterableDataset.from_generator(lambda: ({**row, "labels": "np"[row["labels"]]} for row in mapped)),
+    }[form]()
+
+
+class Bag(torch.nn.Module):
+    def __init__(self, seed=0):
+        super().__init__()
+        torch.manual_seed(seed)
+        self.embed = torch.nn.Embedding(4, 2)
+
+    def forward(self, input_ids, attention_mask):
+        return (self.embed(input_ids) * attention_mask[..., None]).sum(1)
+
+
+@pytest.mark.parametrize("form", ["mapped", "transform", "numpy", "torch", "stream", "generator"])
+def test_every_form_of_a_dataset_has_the_rows_and_the_truth_that_it_has_in_memory(form):
+    names = ["n", "p"] if form == "generator" else ["neg", "pos"]
+    y = [names["b" not in text] for text in WRITTEN]
+    teacher, data = tl.as_teacher(Bag(1), classes=names), written(form)
+    recorded = tl.record(teacher, RATED)
+    np.testing.assert_array_equal(tl.record(teacher, data).answers, recorded.answers)
+    student = tl.TorchStudent(Bag(), 0.5 * tl.losses.soft_cross_entropy() + 0.5 * tl.losses.hard_cross_entropy(), classes=names)
+    found = tl.evaluate(student, teacher, data, budget_seconds=None).against_truth["accuracy"].value
+    assert found == (student.predict(RATED) == np.array(y)).mean()
+    fits = []
+    for X, labels, truth, held_out in (
+        (RATED, recorded, y, (RATED, y)),
+        (data, recorded, None, data),
+        (tl.parts(data, recorded), None, None, data),
+        (tl.parts(RATED, recorded, y), None, None, (RATED, y)),
+    ):
+        student.network.load_state_dict(Bag().state_dict())
+        fit = student.fit(X, labels, truth, epochs=1, batch_size=12, validation=held_out).fit_
+        fits.append([float(fit.losses[0]), float(fit.scores[0, 0])])
+    np.testing.assert_allclose(fits, fits[:1] * 4, rtol=1e-6)
+
+
+def test_what_a_transform_leaves_out_is_no_truth_and_a_table_that_it_makes_is_refused():
+    silent = written("transform").with_transform(lambda batch: {"input_ids": [[1, 2]] * len(batch["text"])})
+    assert given_truth(silent, None, WORDS) is None
+    assert rows_and_truth(silent, None)[1] is None
+    louder = written("transform").with_transform(lambda batch: {"words": [text.upper() for text in batch["text"]]})
+    assert rows_and_truth(louder, None)[0].part(0, 2) == ["A B", "B"]
+    with pytest.raises(BadInput, match=r"has a transform, which would not be applied"):
+        rows_and_truth(louder.with_transform(lambda batch: {"size": [1.0] * len(batch["text"])}), None)
+
+
+def column_of_a_dataset(rows):
+    return datasets.Dataset.from_dict({"x": rows})["x"]
+
+
+def array_of_arrays(rows):
+    return np.array([*map(np.array, rows), None], dtype=object)[:-1]
+
+
+@pytest.mark.parametrize("column", [column_of_a_dataset, array_of_arrays])
+def test_columns_of_lists_are_the_rows_and_the_tags_that_they_hold(column):
+    rows = {"input_ids": column(HEARD[:2]), "attention_mask": column([[1, 1], [1]])}
+    assert [ids.tolist() for ids in np.split(tl.StructuredRows.of(rows).fields["input_ids"].values, [2])] == HEARD[:2]
+    answers = tl.PositionAnswers.of_rows([np.eye(3)[:2], np.eye(3)[:1]])
+    labels = tl.record(tl.as_teacher(lambda _: answers, kind="probabilities", classes=["O", "B", "I"], positions="tokens"), rows)
+    data = tl.parts(rows, labels, column([["O", "I"], ["B"]]))
+    assert [[str(tag) for tag in tags] for tags in data.shard(0).y] == [["O", "I"], ["B"]]

@@ -48,6 +48,18 @@ def test_probabilities_are_found_by_class_in_any_order():
     np.testing.assert_allclose(found.sum(axis=1), 1)  # the rest in equal parts
 
 
+def test_the_rest_is_what_answers_state_and_not_what_their_rounded_probabilities_leave_of_one():
+    exact = TopAnswers(np.array([[0, 1], [2, 0]], np.uint16), np.log([[0.9, 0.09999], [0.7, 0.29999]]), np.log([1e-5, 1e-5]), 6)
+    rounded = exact.in_precision("float16")
+    truth = certain(np.array([5, 4]), 6)
+    np.testing.assert_allclose(buckets(truth, rounded)[1][:, -1], [1e-5, 1e-5], rtol=1e-5)
+    other = TopAnswers(np.array([[1, 3], [1, 3]], np.uint16), np.log([[0.6, 0.3], [0.6, 0.3]]), np.log([0.1, 0.1]), 6)
+    p, q = buckets(other, rounded)  # both know class 1 of the first row, and none of the second
+    np.testing.assert_allclose(p, [[0.6, 0, 0.4], [0, 0, 1]], rtol=1e-6)
+    np.testing.assert_allclose(q, [[0.09999, 0, 0.90001], [0, 0, 1]], rtol=1e-3)
+    assert q[0, -1] == pytest.approx(np.exp(np.float64(rounded.log_probs[0, 0])) + 1e-5, abs=1e-9)
+
+
 def test_buckets_bound_the_divergence_from_below_and_meet_it_when_all_is_known():
     exact = kl_nats(DENSE, OTHER)
     for k in (1, 2, 4):

@@ -70,6 +70,30 @@ def test_pixels_are_exported_with_their_probabilities(tmp_path):
     assert np.abs(answers.values - fitted.predict_proba(PICTURES[:2]).values).max() < 1e-6
 
 
+class Translator(Mean):
+    """An encoder whose mean every token of the decoder is given."""
+
+    def forward(self, ids, attention_mask, decoder_input_ids, decoder_attention_mask=None):
+        counts = attention_mask[..., None].to(torch.float32)
+        mean = (self.words(ids) * counts).sum(1) / counts.sum(1)
+        return self.out(self.words(decoder_input_ids) + mean[:, None])
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("masked", [True, False])
+def test_a_decoder_has_lengths_of_its_own_whether_its_rows_are_of_one_and_whether_it_has_a_mask(masked, tmp_path):
+    said = [ids[:4] if not masked else [5, 7, 9, 11] for ids in IDS]
+    of_decoder = {"decoder_input_ids": said, **({"decoder_attention_mask": [[1] * len(row) for row in said]} if masked else {})}
+    fitted = student(Translator(), "tokens")
+    assert export(fitted, tmp_path / "s.onnx", check_on={**ROWS, **of_decoder}).proven
+    others = {**{name: rows[:2] for name, rows in ROWS.items()}, "decoder_input_ids": [[1, 2], [3, 4, 5, 6, 7]]}
+    if masked:
+        others["decoder_attention_mask"] = [[1] * 2, [1] * 5]
+    found, expected = as_teacher(tmp_path / "s.onnx").answer(others), fitted.predict_proba(others)
+    assert found.counts.tolist() == [2, 5]
+    np.testing.assert_allclose(found.values, expected.values, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("path", "options", "words"),
     [

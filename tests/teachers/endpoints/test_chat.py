@@ -30,6 +30,8 @@ URL = "http://localhost:8000/v1"
         ({"logprobs": "yes"}, "logprobs is 'yes'"),
         ({"logprobs": True, "votes": 3}, "pass one of the two"),
         ({"logprobs": True, "classes": [f"class {letter}" for letter in "abcdefghijklmnopqrstu"]}, "there are 21 classes"),
+        ({"logprobs": True, "classes": ["yes", "no", "not sure"], "prompt": "{text}?"}, "tell the class 'no' from 'not sure'"),
+        ({"logprobs": True, "classes": ["US", "us"], "prompt": str}, "may not tell the class 'US' from 'us'"),
         ({"temperature": 3}, "temperature is 3"),
         ({"max_tokens": 0}, "max_tokens is 0"),
         ({"request": {"max_tokens": "many"}}, "max_tokens is 'many'"),

@@ -90,6 +90,22 @@ def test_first_tokens_that_begin_no_class_are_no_answer():
             teacher.answer(["a"])
 
 
+def test_numbers_as_class_names_are_read_by_their_letters():
+    choice = first_token(A=math.log(0.48), B=math.log(0.5), J=math.log(0.02))
+    with serving(lambda body: completion(body, choice)) as endpoint:
+        found = asker(endpoint, classes=range(1, 11), logprobs=True).answer(["a"])
+    assert found == pytest.approx(np.array([[0.48, 0.5, *[0] * 7, 0.02]]))
+    assert "the letter of one class" in endpoint.bodies[0]["messages"][0]["content"]
+
+
+def test_a_first_token_that_begins_several_classes_is_no_answer_and_not_the_others_for_certain():
+    choice = first_token(money=math.log(0.7), de=math.log(0.3))
+    with serving(lambda body: completion(body, choice)) as endpoint:
+        teacher = asker(endpoint, classes=["delivery", "delay", "money"], logprobs=True, prompt="Sort: {text}")
+        with pytest.raises(BadInput, match=r"no class \(1 first token of several classes; first: row 0, answered 'money'\)"):
+            teacher.answer(["a"])
+
+
 REFUSAL = {"finish_reason": "stop", "message": {"content": None, "refusal": "I cannot help"}}
 FILTERED = {"finish_reason": "content_filter", "message": {"content": None}}
 EMPTY = {"finish_reason": "stop", "message": {"content": None}}

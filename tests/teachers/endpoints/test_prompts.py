@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tutelage.core.errors import BadInput, LabelMismatch
 from tutelage.teachers.endpoints.completions import Choice
-from tutelage.teachers.endpoints.prompts import BY_LABEL, ClassReader, Prompt
+from tutelage.teachers.endpoints.prompts import BY_LABEL, BY_LETTER, BY_NUMBER, ClassReader, Prompt, of_first_token
 
 TOPICS = ("delivery", "money", "Product")
 
@@ -157,14 +157,37 @@ def test_a_refusal_that_names_a_class_is_no_vote():
 
 def test_the_mass_of_a_class_is_that_of_the_tokens_that_begin_it_alone():
     top = [(" Del", math.log(0.5)), ("delivery", math.log(0.1)), ("2", math.log(0.2)), ("I", math.log(0.1)), ("", math.log(0.05))]
-    mass, outside = ClassReader(TOPICS).mass(top)
+    mass, unclear = ClassReader(TOPICS).mass(top)
     assert mass == pytest.approx([0.6, 0.2, 0.0])
-    assert outside == pytest.approx(0.2)
+    assert unclear == 0
 
 
-def test_a_token_that_begins_two_classes_is_outside():
+def test_a_token_that_begins_several_classes_is_the_mass_of_none():
     reader = ClassReader(("spam", "spam-promo", "ham"))
-    assert reader.starting_with("spam") is None
-    assert reader.starting_with("spam-") == 1
-    assert [reader.starting_with(token) for token in ("\u2581ha", "\u0120ham", "\u2581")] == [2, 2, None]
-    assert ClassReader(tuple("abcdefghijkl")).starting_with("1") is None  # 1, 10, 11 and 12
+    assert reader.starting_with("spam") == {0, 1}
+    assert reader.starting_with("spam-") == {1}
+    assert [reader.starting_with(token) for token in ("\u2581ha", "\u0120ham", "\u2581")] == [{2}, {2}, set()]
+    assert ClassReader(tuple("abcdefghijkl")).starting_with("1") == {0, 9, 10, 11}  # 1, 10, 11 and 12
+    mass, unclear = reader.mass([("spam", math.log(0.5)), ("ham", math.log(0.4)), ("spam-", math.log(0.1))])
+    assert (mass, unclear) == (pytest.approx([0.0, 0.1, 0.4]), pytest.approx(0.5))
+
+
+def test_where_the_model_is_asked_for_letters_these_alone_are_read():
+    reader = ClassReader(("1", "Alpha", "10"), letters=True)
+    assert [reader.starting_with(token) for token in ("A", " b.", "C", "D", "1", "Alpha")] == [{0}, {1}, {2}, set(), set(), set()]
+
+
+@pytest.mark.parametrize(
+    ("names", "prompt", "first_line"),
+    [
+        (TOPICS, BY_NUMBER, "1. delivery"),
+        (("no", "not sure"), BY_NUMBER, "1. no"),
+        (tuple("12345"), BY_LABEL, "- 1"),
+        (tuple(map(str, range(1, 11))), BY_LETTER, "A. 1"),
+        (tuple(f"c{number}" for number in range(1, 21)), BY_LETTER, "A. c1"),
+        (("0.5", "0.1"), BY_LETTER, "A. 0.5"),
+    ],
+)
+def test_the_default_prompt_asks_for_what_the_first_token_tells_apart(names, prompt, first_line):
+    assert of_first_token(names) == prompt
+    assert f"\n{first_line}\n" in Prompt(prompt, names).messages("a")[0]["content"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 
 import tutelage as tl
 from tutelage.core.errors import BadInput, ShapeError
@@ -74,6 +74,38 @@ def test_a_dataset_and_a_loader_train_as_rows_in_memory(kind, settings, labelled
     expected = fitted(rows, labels, objective, **weights)
     for data in (Items(items), DataLoader(Items(items), batch_size=size, shuffle=True, collate_fn=padded)):
         np.testing.assert_allclose(fitted(data, labels, objective, batch_size=size, **settings), expected, rtol=1e-5)
+
+
+def in_words(items):
+    return [{**item, "labels": [None if code == -100 else CLASSES[code] for code in item["labels"]]} for item in items]
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        return iter(in_words(TEXTS))
+
+
+@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("kind", ["dataset", "loader", "iterable", "parts"])
+def test_labels_by_the_names_of_their_classes_are_learnt_as_their_codes(kind, taught):
+    rows = {name: [item[name] for item in TEXTS] for name in ("ids", "attention_mask")}
+    words = [item["labels"] for item in in_words(TEXTS)]
+    teacher = tl.as_teacher(Tagger(1), classes=CLASSES, positions="tokens")
+    data = {
+        "dataset": lambda: Items(in_words(TEXTS)),
+        "loader": lambda: DataLoader(Items(in_words(TEXTS)), batch_size=24),
+        "iterable": Stream,
+        "parts": lambda: tl.parts(rows, tl.record(teacher, rows), words),
+    }[kind]()
+    labels, objective = (tl.record(teacher, rows), 0.5 * SOFT + 0.5 * HARD) if taught else (None, HARD)
+
+    def learnt(X, labels, y=None):
+        student = tl.TorchStudent(Tagger(), objective, classes=CLASSES, positions="tokens")
+        student.fit(X, labels, y, epochs=2, **({} if kind == "loader" and y is None else {"batch_size": 24}))
+        return student.fit_.losses
+
+    expected = learnt(rows, labels, words)
+    np.testing.assert_allclose(learnt(data, None if kind == "parts" else labels), expected, rtol=1e-5)
 
 
 def test_class_weights_are_those_of_the_labels_in_the_dataset():

@@ -117,8 +117,11 @@ def _attributes(value: Any, state: Any) -> Any:
     if not isinstance(state, dict):
         return state
     kind = type(value)
-    stored = {_SET_BY_USE[each.__name__] for each in kind.__mro__ if each.__name__ in _SET_BY_USE and _of_library(each.__module__)}
+    bases = {each.__name__ for each in kind.__mro__ if _of_library(each.__module__)}
+    stored = {name for base in bases & _SET_BY_USE.keys() for name in _SET_BY_USE[base]}
     held = {name: item for name, item in state.items() if name not in stored and not _is_computed_once(kind, name)}
+    if "_tokenizer" in held and not bases.isdisjoint(_FAST_TOKENIZERS):
+        held["_tokenizer"] = _without_last_call(held["_tokenizer"])
     return _Attributes(held) if held else None
 
 
@@ -126,8 +129,23 @@ def _is_computed_once(kind: type, name: Any) -> bool:
     return isinstance(getattr(kind, str(name), None), functools.cached_property)
 
 
-_SET_BY_USE = {"_VectorizerMixin": "_stop_words_id", "MultiLabelBinarizer": "_cached_dict"}
-"""Attributes that classes of scikit-learn set when they are used: an address in memory, and a table of what another attribute holds."""
+_SET_BY_USE = {
+    "_VectorizerMixin": ("_stop_words_id",),
+    "MultiLabelBinarizer": ("_cached_dict",),
+    "PreTrainedTokenizerBase": ("deprecation_warnings", "cache"),
+}
+"""Attributes that classes of libraries set when they are used: an address in memory, what was warned of, and what others tell as well."""
+_FAST_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")
+"""The tokenizers of transformers that set the padding and truncation of the one that they hold anew for each call."""
+
+
+def _without_last_call(tokenizer: Any) -> Any:
+    """What a tokenizer of the package tokenizers does, besides padding and truncation."""
+    try:
+        described = json.loads(tokenizer.to_str())
+    except FOREIGN:  # one with parts in Python, which has no description
+        return tokenizer
+    return json.dumps({name: part for name, part in described.items() if name not in ("padding", "truncation")})
 
 
 def _of_array(array: Any) -> Content:

@@ -12,7 +12,7 @@ from tutelage.core.arrays import real_numbers
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers, checked
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import StructuredRows
+from tutelage.data.structures.structured import DECODER, StructuredRows
 
 
 def checked_answers(form: AnswerForm, answers: Any, rows: Any, count: int, what: str = "the teacher's answers") -> Answers:
@@ -37,6 +37,17 @@ def checked_answers(form: AnswerForm, answers: Any, rows: Any, count: int, what:
         return checked(form, answers, count, what)  # which says what is expected
     kept = [without_padding(array, counting, row, (longest, *width_of(rows, row)), what, "answers") for row, array in enumerate(found)]
     return checked(form, PositionAnswers.of_rows(kept), count, what)
+
+
+def position_counts(rows: Any) -> NDArray[np.int64] | None:
+    """(rows,) how many positions the rows have that count; None if the inputs do not say: then all rows are alike."""
+    if not isinstance(rows, StructuredRows):
+        return None
+    counting = rows.counting()
+    if counting is not None:
+        return np.bincount(np.repeat(np.arange(len(counting)), counting.lengths)[counting.values], minlength=len(counting))
+    of_decoder = any(name.startswith(DECODER) for name in rows.fields)  # whose lengths would be in `counting`
+    return rows.lengths if rows.lengths.any() and not of_decoder else None
 
 
 def width_of(rows: StructuredRows, row: int) -> tuple[int, ...]:

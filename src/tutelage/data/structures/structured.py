@@ -329,11 +329,13 @@ def refuse_mappings(data: Any) -> None:
 def _field(value: Any, name: str) -> Field:
     if isinstance(value, Ragged):
         return value
-    if isinstance(value, Mapping) or (isinstance(value, list | tuple) and value and isinstance(value[0], Mapping)):
+    if str(getattr(value, "dtype", "")) == "object" or (isinstance(value, Sequence) and not isinstance(value, str | bytes)):
+        value = list(value)  # such as a column of a Dataset, or an array that holds one for each row
+    if isinstance(value, Mapping) or (isinstance(value, list) and value and isinstance(value[0], Mapping)):
         raise BadInput(f"the input {name!r} is itself a mapping; expected an array with one entry for each row.")
-    if isinstance(value, list | tuple) and len({_length(row) for row in value}) > 1:
+    if isinstance(value, list) and len({_length(row) for row in value}) > 1:
         return Ragged.of(value, name)
-    if isinstance(value, list | tuple) and value and hasattr(value[0], "detach"):
+    if isinstance(value, list) and value and hasattr(value[0], "detach"):
         value = [tensor_array(row) for row in value]
     array = array_of_numbers(value, name)
     if array.ndim == 0:

@@ -16,13 +16,18 @@ SENT_BYTES = 1 << 16
 """A Dataset of more bytes, besides those in its files, is not sent to each process: its rows are."""
 
 
+def has_transform(dataset: Any) -> bool:
+    """Whether a Dataset has a transform, which makes of its columns what its items hold."""
+    return _is_of_package(dataset) and getattr(dataset, "format", {}).get("type") == "custom"
+
+
 def table_parts(dataset: Any) -> ArrowParts:
     """The rows of a Dataset whose columns hold plain values.
 
     Raises:
         BadInput: it has a transform, whose result has no types that are known.
     """
-    if dataset.format["type"] == "custom":
+    if has_transform(dataset):
         raise BadInput("this Dataset has a transform, which would not be applied; pass its map(transform, batched=True) instead.")
     arrow = dataset.with_format("arrow")
 
@@ -62,7 +67,7 @@ def check_one_split(data: Any) -> None:
     Raises:
         BadInput: it is one; names the splits.
     """
-    if isinstance(data, Mapping) and data and all(_is_of_package(each) for each in data.values()):
+    if isinstance(data, Mapping) and data and all(_is_of_package(each) and hasattr(each, "column_names") for each in data.values()):
         splits = ", ".join(map(repr, data))
         first = next(iter(data))
         raise BadInput(f"this {type(data).__name__} holds the splits {splits}; pass one of them, such as data[{first!r}].")

@@ -11,7 +11,7 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line, require
 from tutelage.core.torch_runtime import own_draws, own_torch_draws
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.data.tables.hugging_face import check_ends
+from tutelage.data.tables.hugging_face import check_ends, has_transform
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 
 BATCH = 32
@@ -28,6 +28,11 @@ def is_loader(data: Any) -> bool:
 def is_iterable(data: Any) -> bool:
     """Whether this is a Dataset without row numbers, of torch or of Hugging Face."""
     return _is_a(data, "IterableDataset")
+
+
+def is_read_by_items(data: Any) -> bool:
+    """Whether the items of a Dataset alone say what its rows are: an IterableDataset, or one of Hugging Face with a transform."""
+    return is_iterable(data) or has_transform(data)
 
 
 def _is_a(data: Any, name: str) -> bool:

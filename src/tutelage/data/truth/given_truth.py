@@ -12,7 +12,7 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.errors import BadInput
 from tutelage.data.rows import Rows, as_rows, is_hugging_face
 from tutelage.data.structures.structured import TRUTH
-from tutelage.data.torch_data.loader_rows import is_iterable, is_loader
+from tutelage.data.torch_data.loader_rows import is_loader, is_read_by_items
 
 
 def given_truth(X: Any, y: Any, form: AnswerForm | None = None) -> Any:
@@ -26,7 +26,7 @@ def given_truth(X: Any, y: Any, form: AnswerForm | None = None) -> Any:
     Raises:
         BadInput: both are given.
     """
-    names = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) and not is_iterable(X) else ()
+    names = X if isinstance(X, Mapping) else X.column_names if is_hugging_face(X) and not is_read_by_items(X) else ()
     beside = next((X[name] for name in TRUTH if name in names), None)
     if beside is not None and y is not None:
         raise BadInput("the rows hold labels, and y is given too; pass one of the two.")
@@ -67,8 +67,9 @@ def label_names(X: Any) -> tuple[str, ...] | None:
     """The names of the labels of a Hugging Face Dataset, or of the one in a DataLoader, by number; None if it has none."""
     dataset = X.dataset if is_loader(X) else X
     if not is_hugging_face(dataset):
-        return None
-    feature: Any = next((dataset.features[name] for name in TRUTH if name in dataset.features), None)
+        return getattr(dataset, "class_label_names", None)  # as they were before its items were read
+    features = dataset.features or {}  # those of a generator are not known
+    feature: Any = next((features[name] for name in TRUTH if name in features), None)
     while hasattr(feature, "feature"):  # a sequence of labels
         feature = feature.feature
     names = getattr(feature, "names", None)

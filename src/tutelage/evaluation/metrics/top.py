@@ -90,11 +90,19 @@ def buckets(target: Side, answers: Side) -> tuple[Floats, Floats]:
         return np.asarray(target), np.asarray(answers)
     (p, known_p), (q, known_q) = probability_of(target, ids), probability_of(answers, ids)
     known = known_p & known_q
-    return _with_rest(p * known), _with_rest(q * known)
+    return _with_rest(p * known, target), _with_rest(q * known, answers)
 
 
-def _with_rest(probabilities: Floats) -> Floats:
-    return np.column_stack([probabilities, np.maximum(1 - probabilities.sum(axis=1), 0)])
+def _with_rest(probabilities: Floats, answers: Side) -> Floats:
+    """Probabilities of some classes that answers know, and of all others as one more: the rest that they state, and what else they name.
+
+    What rounded probabilities, such as those of a recording in half precision, leave of 1 would be their rounding error.
+    """
+    if not isinstance(answers, TopAnswers):
+        return np.column_stack([probabilities, np.maximum(1 - probabilities.sum(axis=1), 0)])
+    named = np.exp(answers.log_probs.astype(np.float64)).sum(axis=1)
+    unnamed = np.exp(answers.rest.astype(np.float64))
+    return np.column_stack([probabilities, unnamed + np.maximum(named - probabilities.sum(axis=1), 0)])
 
 
 def squared_distance(target: TopAnswers, answers: Floats) -> Floats:

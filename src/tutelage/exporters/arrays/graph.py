@@ -12,7 +12,7 @@ from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import FOREIGN, BadInput, require
 from tutelage.data.structures.network_answers import answers_in, tensors_of
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import MASK, StructuredRows
+from tutelage.data.structures.structured import StructuredRows, mask_of
 from tutelage.exporters.program.foreign import quiet_exporter, without_origins
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ def _free_axes(rows: StructuredRows) -> tuple[dict[int, Any], ...]:
     """The axes of each input that vary: its rows, and its tokens where they differ in number or a mask of their shape says which count."""
     import torch
 
-    mask = rows.fields.get(MASK)
     count, tokens = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
     free = []
-    for field in rows.fields.values():
+    for name, field in rows.fields.items():
+        mask = rows.fields.get(mask_of(name))
         varies = isinstance(field, Ragged) or (mask is not None and not isinstance(mask, Ragged) and field.shape[:2] == mask.shape)
         free.append({0: count, 1: tokens} if varies else {0: count})
     return tuple(free)

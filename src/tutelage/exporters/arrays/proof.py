@@ -15,7 +15,7 @@ from tutelage.core.errors import ParityError, require
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import Parity
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import MASK, StructuredRows
+from tutelage.data.structures.structured import MASK, StructuredRows, mask_of
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
 from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
 from tutelage.teachers.adapt import as_teacher
@@ -92,8 +92,9 @@ def _cut(field: Any, few: NDArray[np.intp]) -> Any:
 
 
 def _padded(rows: StructuredRows, length: int) -> StructuredRows:
-    """The same rows with positions after their end that the mask leaves out: no more than other rows have, which the network takes."""
-    return StructuredRows({name: rows.padded_field(name, length) for name in rows.fields}, rows.named)
+    """The same rows with positions after their end that their mask leaves out: no more than other rows have, which the network takes."""
+    masked = [name for name in rows.fields if mask_of(name) in rows.fields]
+    return replace(rows, fields={**rows.fields, **{name: rows.padded_field(name, length) for name in masked}}, widths=None)
 
 
 def _matrix(answers: Any) -> Floats:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import RLock
 from typing import Any
 
@@ -19,7 +20,7 @@ from tutelage.data.row_arrays import target_array
 from tutelage.data.row_names import RunningName, row_names
 from tutelage.data.rows import Rows, as_rows
 from tutelage.data.schema import Column, Schema
-from tutelage.data.truth.given_truth import by_position, given_truth
+from tutelage.data.truth.given_truth import by_position, given_truth, in_words
 from tutelage.data.truth.position_truth import names_of_positions
 from tutelage.softlabels.folder import LabelFolder
 from tutelage.softlabels.labels import SoftLabels, in_recorded_columns
@@ -281,6 +282,8 @@ def parts(
         )
     source = as_rows(rows, by_position=by_position(labels.form))
     y = given_truth(rows, y, labels.form)
+    if source.paired is not None:
+        source = replace(source, paired=partial(_paired_in_words, source.paired, rows, labels.form))
     if labels.schema is not None and source.reread is not None:
         source = source.reread(labels.schema)
     if isinstance(y, str) and source.reread is not None:
@@ -304,6 +307,12 @@ def parts(
     return made
 
 
+def _paired_in_words(paired: Callable[[int, int], tuple[Any, Any]], rows: Any, form: AnswerForm, start: int, stop: int) -> tuple[Any, Any]:
+    """Some rows and their ground truth, by the class names that a Dataset of Hugging Face has for its numbers."""
+    inputs, truth = paired(start, stop)
+    return inputs, None if truth is None else in_words(truth, rows, form)
+
+
 def _checked_truth(y: Any, rows: int, form: AnswerForm) -> Any:
     if form.positions is not None and not is_frame(y):
         return _truth_of_positions(y, rows)
@@ -315,7 +324,7 @@ def _checked_truth(y: Any, rows: int, form: AnswerForm) -> Any:
 
 def _truth_of_positions(y: Any, rows: int) -> Any:
     """The class names of each row's positions: a list with an array for each row, or one array of them all."""
-    truth = list(y) if isinstance(y, list | tuple) else target_array(y)
+    truth = target_array(y) if hasattr(y, "dtype") else list(y)
     if len(truth) != rows or np.ndim(truth[0]) == 0:
         shape = getattr(truth, "shape", (len(truth),))
         raise ShapeError(f"y has shape {shape}; expected the class names of each of {rows} rows, (tokens,) or (height, width).")

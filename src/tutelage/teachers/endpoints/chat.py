@@ -11,13 +11,13 @@ from typing import Any, Literal
 from tutelage.core.answers import labels_of, of_classes
 from tutelage.core.arguments import choice, flag, function, mapping, number, text, whole
 from tutelage.core.arguments import path as checked_path
-from tutelage.core.errors import BadInput, require_extras, shown
+from tutelage.core.errors import BadInput, LabelMismatch, require_extras, shown
 from tutelage.core.running.stages import Advance
 from tutelage.teachers.endpoints.answer_store import AnswerStore
 from tutelage.teachers.endpoints.chat_teacher import ChatTeacher, Sampling, nothing
 from tutelage.teachers.endpoints.connection import OPENAI, Connection, checked_endpoint
 from tutelage.teachers.endpoints.keys import DEFAULT_KEY, checked_variable
-from tutelage.teachers.endpoints.prompts import BY_LABEL, BY_NUMBER, MOST_NUMBERED, ClassReader, Prompt, Template, are_numbered
+from tutelage.teachers.endpoints.prompts import BY_LABEL, ClassReader, Prompt, Template, of_first_token
 from tutelage.teachers.endpoints.spending import budget_of, price_of
 
 TOP_TOKENS = 20
@@ -65,7 +65,8 @@ def chat(
             default.
         votes: answers to each text.
         logprobs: read the log-probabilities of the first token instead, of at most 20 classes. The default prompt then asks for the number
-            of the class.
+            of the class, or for a letter where numbers do not tell classes apart; with a `prompt` of your own no class may begin with
+            the name of another.
         temperature: of the sampling; by default 0 for one vote, otherwise 1.
         max_tokens: the most tokens of an answer; by default enough for the longest name. A model that thinks first needs more.
         request: further settings of the request, such as {"seed": 0, "reasoning_effort": "low"}; None as a value leaves a setting out.
@@ -137,8 +138,18 @@ def chat(
 
 
 def _prompt(given: Template | None, names: tuple[str, ...], *, logprobs: bool) -> Prompt:
-    numbers = logprobs and are_numbered(names) and len(names) <= MOST_NUMBERED
-    prompt = Prompt((BY_NUMBER if numbers else BY_LABEL) if given is None else given, names)
+    """The prompt.
+
+    Raises:
+        BadInput: one that cannot be used. LabelMismatch: classes that the first token of an answer to it may not tell apart.
+    """
+    alike = ClassReader(names).beginning_another if logprobs and given is not None else None
+    if alike is not None:
+        raise LabelMismatch(
+            f"logprobs=True reads the first token of an answer, which may not tell the class {alike[0]!r} from {alike[1]!r}; leave prompt= "
+            "out, whose default asks for a number or a letter, name one of the two otherwise, or pass votes= in place of logprobs=."
+        )
+    prompt = Prompt((of_first_token(names) if logprobs else BY_LABEL) if given is None else given, names)
     prompt.identity()  # refuses a function that nothing identifies
     return prompt
 

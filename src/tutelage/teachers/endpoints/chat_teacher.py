@@ -32,6 +32,8 @@ from tutelage.teachers.inputs import row_count, texts_of
 
 LEAST_MASS = 0.5
 """A text has an answer if the first tokens that begin a class have this probability together."""
+MOST_UNCLEAR = 0.01
+"""A text has no answer if first tokens that begin several classes have more than this probability: it belongs to one of them."""
 
 
 def nothing() -> None:
@@ -273,7 +275,7 @@ class ChatTeacher:
 
     @cached_property
     def _reader(self) -> ClassReader:
-        return ClassReader(self.prompt.classes)
+        return ClassReader(self.prompt.classes, self.sampling.logprobs and self.prompt.by_letter)
 
     def _check_answered(self, texts: Sequence[str], read: Mapping[str, _Reading]) -> None:
         """Warn of votes that are not counted, and refuse texts without an answer.
@@ -376,9 +378,11 @@ def _of_first_token(reader: ClassReader, choices: Sequence[Choice], said: str | 
     if choices[0].refused or not choices[0].weighed:
         why = "refused" if choices[0].refused else "no log-probabilities"
         return _Reading(None, none, Counter((why,)), 1.0, said)
-    mass, outside = reader.mass(choices[0].top or ())
-    if mass.sum() < LEAST_MASS:
-        return _Reading(None, none, Counter(("no class",)), outside, said)
+    mass, unclear = reader.mass(choices[0].top or ())
+    outside = max(0.0, 1.0 - float(mass.sum()))
+    if unclear > MOST_UNCLEAR or mass.sum() < LEAST_MASS:
+        why = "first token of several classes" if unclear > MOST_UNCLEAR else "no class"
+        return _Reading(None, none, Counter((why,)), outside, said)
     return _Reading(mass / mass.sum(), none, Counter(), outside, said)
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from string import Formatter
+from string import Formatter, ascii_lowercase, ascii_uppercase
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ Text:
 {text}"""
 BY_NUMBER = BY_LABEL.replace("the name of one class", "the number of one class")
 """Where the first token is read: the names of two classes may begin with the same one."""
+BY_LETTER = BY_LABEL.replace("the name of one class", "the letter of one class")
+"""Where the numbers of classes would begin with the same token as well, or be taken for their names."""
 MOST_NUMBERED = 9
 """Numbers of more classes take two tokens."""
 CUT_OFF = ("length", "model_length", "max_tokens")
@@ -56,6 +58,11 @@ class Prompt:
         elif not callable(self.template):
             raise BadInput(f"prompt is {shown(self.template)}; expected a text with {{text}} and {{classes}}, or a function of a text.")
 
+    @property
+    def by_letter(self) -> bool:
+        """Whether the model is asked for the letter of a class."""
+        return self.template == BY_LETTER
+
     def identity(self) -> str:
         """What tells this prompt from others.
 
@@ -73,7 +80,7 @@ class Prompt:
             BadInput: the function fails, or returns neither a text nor messages.
         """
         if isinstance(self.template, str):
-            return [{"role": "user", "content": self.template.format(text=text, classes=listed(self.classes))}]
+            return [{"role": "user", "content": self.template.format(text=text, classes=listed(self.classes, letters=self.by_letter))}]
         try:
             found = self.template(text)
         except TutelageError:
@@ -90,8 +97,17 @@ class Prompt:
         return [{"role": message["role"], "content": message["content"]} for message in found]
 
 
-def listed(classes: Sequence[str]) -> str:
-    """The classes, one a line, with their numbers unless one of them looks like a number."""
+def of_first_token(classes: Sequence[str]) -> str:
+    """The default prompt where the first token is read: no two classes are answered with the same one."""
+    if are_numbered(classes):
+        return BY_NUMBER if len(classes) <= MOST_NUMBERED else BY_LETTER
+    return BY_LABEL if len({name.strip()[0].casefold() for name in classes}) == len(classes) else BY_LETTER
+
+
+def listed(classes: Sequence[str], *, letters: bool = False) -> str:
+    """The classes, one a line, with their letters, or with their numbers unless one of them looks like a number."""
+    if letters:
+        return "\n".join(f"{letter}. {name}" for letter, name in zip(ascii_uppercase, classes, strict=False))
     if not are_numbered(classes):
         return "\n".join(f"- {name}" for name in classes)
     return "\n".join(f"{number}. {name}" for number, name in enumerate(classes, 1))
@@ -124,9 +140,11 @@ class ClassReader:
 
     Attributes:
         names: of the classes, as they are shown to the model.
+        letters: whether the first token is the letter of a class, and not its name or its number.
     """
 
     names: tuple[str, ...]
+    letters: bool = False
 
     def __post_init__(self) -> None:
         empty = next((name for name in self.names if not name.strip()), None)
@@ -180,21 +198,29 @@ class ClassReader:
         longer = [*map(str.casefold, self._exact), *numbers]
         return any(name.startswith(said) and name != said for said in begun for name in longer)
 
-    def starting_with(self, token: str) -> int | None:
-        """The class whose name or number begins with a token; None if there is none, or more than one.
+    @property
+    def beginning_another(self) -> tuple[str, str] | None:
+        """A name that another begins with, and the other: the first token may not tell them apart. None if there is none."""
+        names = [(name, name.casefold()) for name in self._exact]
+        return next(((name, longer) for name, said in names for longer, whole in names if name != longer and whole.startswith(said)), None)
+
+    def starting_with(self, token: str) -> set[int]:
+        """The classes whose name or number begins with a token, or whose letter it is.
 
         Example:
             >>> reader = ClassReader(("delivery", "delay", "money"))
             >>> reader.starting_with(" mon"), reader.starting_with("deli"), reader.starting_with("del"), reader.starting_with("3")
-            (2, 0, None, 2)
+            ({2}, {0}, {0, 1}, {2})
         """
         said = token.lstrip("\u2581\u0120").strip().strip("\"'`*.,:").casefold()  # how vocabularies write a space, shown by some endpoints
         if not said:
-            return None
+            return set()
+        if self.letters:
+            return {place for place, letter in zip(range(len(self.names)), ascii_lowercase, strict=False) if letter == said}
         begun = {place for name, place in self._exact.items() if name.casefold().startswith(said)}
         if are_numbered(self.names):
             begun |= {place for place in range(len(self.names)) if str(place + 1).startswith(said)}
-        return begun.pop() if len(begun) == 1 else None
+        return begun
 
     def votes(self, choices: Sequence[Choice]) -> tuple[Floats, Counter[str]]:
         """(classes,) votes, and why the others are none: "refused", "cut off", "empty" or "no class".
@@ -213,10 +239,12 @@ class ClassReader:
         return votes, others
 
     def mass(self, top: Sequence[tuple[str, float]]) -> tuple[Floats, float]:
-        """(classes,) probability of the tokens that begin a class, and the probability of all other tokens."""
-        mass = np.zeros(len(self.names))
+        """(classes,) probability of the tokens that begin one class, and that of the tokens that begin several."""
+        mass, unclear = np.zeros(len(self.names)), 0.0
         for token, logprob in top:
-            place = self.starting_with(token)
-            if place is not None:
-                mass[place] += math.exp(min(logprob, 0.0))
-        return mass, max(0.0, 1.0 - float(mass.sum()))
+            places, probability = self.starting_with(token), math.exp(min(logprob, 0.0))
+            if len(places) == 1:
+                mass[places.pop()] += probability
+            elif places:
+                unclear += probability
+        return mass, unclear

@@ -19,7 +19,8 @@ from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, o
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
-from tutelage.data.torch_data.loader_rows import BATCH, collate_of, collated
+from tutelage.data.torch_data.loader_rows import BATCH, collate_of, collated, is_iterable, read_items
+from tutelage.data.truth.given_truth import label_names
 from tutelage.training.feeding.feeds import Batch, Batching
 
 if TYPE_CHECKING:
@@ -221,9 +222,24 @@ class LoaderFeed:
 
 @dataclass(frozen=True)
 class ItemList(Dataset[Any]):
-    """The items of a Dataset that was read once."""
+    """The items of a Dataset that was read once, or of one of Hugging Face with a transform, which are read anew each time.
 
-    items: list[Any]
+    Attributes:
+        items: one for each row.
+        class_label_names: the names of its labels, by number; None if it has none.
+    """
+
+    items: Sequence[Any]
+    class_label_names: tuple[str, ...] | None = None
+
+    @classmethod
+    def of(cls, data: Any) -> ItemList:
+        """From a Dataset whose items alone say what its rows are (see `is_read_by_items`).
+
+        Raises:
+            BadInput: as `read_items`.
+        """
+        return cls(read_items(data) if is_iterable(data) else data, label_names(data))
 
     def __len__(self) -> int:
         return len(self.items)

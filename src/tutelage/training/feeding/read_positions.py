@@ -87,7 +87,7 @@ def answered_positions(teacher: Teacher | None, form: AnswerForm, inputs: Any) -
 def names_of_codes(truth: Ragged, form: AnswerForm) -> NDArray[Any]:
     """The class name of each position, or -100."""
     ignored = truth.values == IGNORED
-    return np.where(ignored, IGNORED, label_array(form.classes)[np.where(ignored, 0, truth.values)])
+    return np.where(ignored, IGNORED, label_array(form.classes).astype(object)[np.where(ignored, 0, truth.values)])
 
 
 def _size(inputs: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.torch_runtime import seeded
 from tutelage.data.rows import is_hugging_face
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.data.torch_data.loader_rows import is_loader
+from tutelage.data.torch_data.loader_rows import is_loader, is_read_by_items
 from tutelage.data.truth.given_truth import rows_and_truth
 from tutelage.data.views import Views
 from tutelage.losses.class_weights import BALANCED
@@ -51,7 +51,7 @@ def split_validation(
         seen = f"is {validation}" if isinstance(validation, bool | str) else f"is a {type(validation).__name__}"
         raise BadInput(f"validation {seen}; expected a share of the rows, such as 0.2, (X, y), (X, None, labels), or a Dataset.")
     X, y, *labels = validation
-    if is_loader(X) or isinstance(X, Dataset):
+    if is_loader(X) or isinstance(X, Dataset) or is_read_by_items(X):
         with seeded(seed):  # what its items draw
             rows, y = rows_and_truth(X, y, form)
         X = rows.part(0, rows.count)

@@ -70,6 +70,8 @@ def test_evaluating_on_the_training_rows_warns(flowers, capsys):
         (["{run}", "--data", "{test}", "--labels", "nowhere"], "there is no folder nowhere"),
         (["{run}", "--data", "{test}", "--labels", "{labels}"], "49 of 49 rows are not among the 100"),
         (["{run}", "--data", "{test}", "--labels", "{labels}", "--teacher", "x.onnx"], "pass --labels or --teacher, not both"),
+        (["{run}", "--data", "{test}", "--teacher-version", "2"], "--teacher-version does not apply to an evaluation without a teacher"),
+        (["{run}", "--data", "{test}", "--trust"], "--trust does not apply to an evaluation without a teacher"),
         (["{run}", "--data", "{test}", "--kind", "logits"], "--kind does not apply to an evaluation without a teacher"),
         (["{run}", "--data", "{test}", "--truth", "plant"], "which are not among the classes"),
         (["{run}"], "Missing option '--data'"),

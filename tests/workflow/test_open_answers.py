@@ -120,6 +120,7 @@ def test_any_exception_of_a_teacher_becomes_an_error_that_names_it(data, tmp_pat
         ("rows.parquet", SourceOptions(), "is a log of answers, which does not declare its kind"),
         ("rows.parquet", SourceOptions(kind="votes"), "pass answers="),
         ("rows.parquet", SourceOptions(kind="votes", answers=("y",), content=("a",), id_column="a"), "not both"),
+        ("log.csv", SourceOptions(kind="votes", answers=("y",), teacher_version="2"), "teacher_version= does not apply to the log log.csv"),
         (".", SourceOptions(classes=("a", "b")), "classes= does not apply to the recording"),
         (".", SourceOptions(), "holds no recorded answers"),
     ],

@@ -173,6 +173,11 @@ class TorchStudent:
         if isinstance(X, Parts):
             X, labels = parts_to_learn(X, labels, y, class_weight=class_weight, processes=processes)
         settings = TrainingSettings.of(training, X)
+        if checkpoints is None and settings.checkpoint_steps:
+            raise BadInput(
+                f"checkpoint_steps is {settings.checkpoint_steps} and checkpoints is None: no checkpoint is saved. Pass checkpoints=, "
+                "a folder, or leave checkpoint_steps out."
+            )
         teacher = self._teacher(X, labels, kind)
         objective = self.objective or default_objective(teacher, y, self.form)
         form = form_to_learn(teacher, y, self.form, objective)

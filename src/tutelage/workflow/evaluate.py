@@ -105,7 +105,7 @@ def open_answer_source(file: TableFile, *, labels: AnyPath | None, teacher: str 
         raise BadInput("fidelity is measured against one teacher: pass labels= or teacher=, not both.")
     if teacher is not None:
         return open_answers(teacher, file, options)
-    options.refuse("classes", "kind", "task", *OF_A_LOG, *OF_A_CHAT, of="an evaluation without a teacher")
+    options.refuse("trust", "classes", "kind", "task", "teacher_version", *OF_A_LOG, *OF_A_CHAT, of="an evaluation without a teacher")
     if labels is None and not file.truth:
         raise BadInput(
             "there is nothing to measure the student against; pass truth=, the column of the ground truth, or labels= or teacher=."

@@ -79,7 +79,8 @@ class SourceOptions:
             BadInput: one of these options is set; the message names it.
         """
         for name in names:
-            if getattr(self, name) not in (None, (), {}):
+            value = getattr(self, name)
+            if value is not False and value not in (None, (), {}):
                 raise BadInput(f"{name.removesuffix('_column')}= does not apply to {of}; leave it out.")
 
 
@@ -184,6 +185,7 @@ def _classes_of(data: TableFile, name: str) -> tuple[Any, ...]:
 
 
 def _log(path: AnyPath, data: TableFile, options: SourceOptions) -> SoftLabels:
+    options.refuse("teacher_version", of=f"the log {path}")
     if options.kind is None:
         raise BadInput(f"{path} is a log of answers, which does not declare its kind; pass kind= as one of {', '.join(LOGGED_KINDS)}.")
     if not options.answers:

@@ -63,9 +63,10 @@ def test_evaluating_on_the_training_rows_warns(flowers, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere", "--data", "{test}"], "nowhere holds no trained student: it has no run.json"),
+        (["nowhere", "--data", "{test}"], "there is no folder nowhere; name one that `tutelage distill` or `tutelage train` wrote."),
         (["{labels}", "--data", "{test}"], "holds no trained student"),
         (["{run}", "--data", "nowhere.csv"], "there is no file nowhere.csv"),
+        (["{run}", "--data", "{test}", "--text", "plant"], "--text names 'plant', and the student reads columns or arrays; leave it out."),
         (["{run}", "--data", "{test}", "--truth", "specie"], "Did you mean species?"),
         (["{run}", "--data", "{test}", "--labels", "nowhere"], "there is no folder nowhere"),
         (["{run}", "--data", "{test}", "--labels", "{labels}"], "49 of 49 rows are not among the 100"),

@@ -66,6 +66,8 @@ def test_arguments_in_messages_become_options():
     assert as_options("a teacher; votes with read_answers(..., smoothing=1).") == "a teacher; votes with --smoothing 1."
     assert as_options("query again, or pass smoothing=.") == "query again, or pass --smoothing."
     assert as_options("Finish it, tl.plan(...).finish(), or delete it.") == "Finish it, tutelage plan ... --finish, or delete it."
+    assert as_options("in one: tl.record(teacher, data, into=...), without on=.") == "in one: tutelage record."
+    assert as_options("text= names 'a'; leave text= out") == "--text names 'a'; leave --text out"
     assert as_options("beyond the range of float32; pass dtype='float64'.") == "beyond the range of float32; pass --precision float64."
     assert as_options("both must be equal. Pass id_column= and ids=.") == "both must be equal. Pass --id."
     assert as_options("change model, prompt=, max_tokens=, temperature= or request=.") == "change model, --prompt, or --max-tokens."

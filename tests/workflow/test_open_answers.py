@@ -60,7 +60,10 @@ def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_pa
     FRAME.assign(more=1.5)[["more", "b", "a"]].to_csv("wide.csv", index=False)
     assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv")) == ("a", "b")
     assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", drop=["a"])) == ("a", "b")  # the student does without it
-    assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", text="more")) == ("more",)
+    with pytest.raises(
+        BadInput, match=r"text= names 'more', whose texts would be the rows, and the teacher reads the columns 'a', 'b'; leave"
+    ):
+        columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", text="more"))
     with pytest.raises(BadInput, match=r"fitted on rows with the column 'b', the ground truth, and expects it"):
         columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", truth=["b"]))
     FRAME[["a"]].assign(more=1.5).to_csv("narrow.csv", index=False)

@@ -341,13 +341,22 @@ TEACHER_OPTIONS = (
         help="Log only: the class that a token or vote stands for; without a class it is dropped, and null=CLASS names refusals.",
     ),
     click.option("--smoothing", type=float, help="Votes only: number added to the count of every class."),
-    *CHAT_OPTIONS,
 )
-"""Options that describe a teacher or a log; a command receives them as one argument `source`."""
+"""Options that describe a model or a log."""
 
 
 def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options above to a command, which receives them as one argument `source`.
+    """Add the options above to a command, which receives them as one argument `source`."""
+    return add_options((*TEACHER_OPTIONS, *CHAT_OPTIONS))(_with_source(command))
+
+
+def teacher_options_without_chat(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that takes no language model behind an endpoint."""
+    return add_options(TEACHER_OPTIONS)(_with_source(command))
+
+
+def _with_source(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose options of a teacher are put into one argument `source`.
 
     A command with the option --teacher uses what a settings file says of the teacher only if there is one.
     """
@@ -356,13 +365,13 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(**given: Any) -> Any:
         from tutelage.workflow.open_answers import SourceOptions
 
-        options = {option.name: given.pop(option.name) for option in fields(SourceOptions)}
+        options = {option.name: given.pop(option.name) for option in fields(SourceOptions) if option.name in given}
         if given.get("teacher", "") is None:
             source_of = click.get_current_context().get_parameter_source
             options = {name: value for name, value in options.items() if source_of(name) is not ParameterSource.DEFAULT_MAP}
         return command(source=SourceOptions(**options), **given)
 
-    return add_options(TEACHER_OPTIONS)(gathered)
+    return gathered
 
 
 def refuse_given(*names: str, of: str) -> None:
@@ -406,7 +415,7 @@ def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[.
 
 OPTION_ARGUMENTS = (
     "answers|ask_again|budget|cache|class_weight|classes|content|data|drop|endpoint|id|inputs|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|on|"
-    "precision|price|prompt|refused|repeated|rest|smoothing|soft_weight|target_opset|task|teacher|teacher_version|top_k|trust|truth|unlabelled|votes|weight"
+    "precision|price|prompt|refused|repeated|rest|smoothing|soft_weight|target_opset|task|teacher|teacher_version|text|top_k|trust|truth|unlabelled|votes|weight"
 )
 """Python arguments named in error messages that are options of the command line."""
 _IN_OTHER_WORDS = {
@@ -419,6 +428,7 @@ _IN_OTHER_WORDS = {
     "not in ids=": "not in the data's column --id",
     "repeated in ids=": "repeated in the data's column --id",
     "max_tokens=, temperature= or request=": "or max_tokens=",
+    "tl.record(teacher, data, into=...), without on=": "tutelage record",
     "tl.plan(...).finish()": "tutelage plan ... --finish",
     "unproven=True": "--unproven",
     "leave network= out": "leave --network out",

@@ -281,13 +281,17 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     recorded on, and one that does not name them the set of columns with which it contains the most rows. Rows of several inputs have them.
 
     Raises:
-        LabelMismatch: a recording was made on a column that the data lacks. BadInput: the teacher reads the ground truth.
+        LabelMismatch: a recording was made on a column that the data lacks. BadInput: the teacher reads the ground truth, or
+            columns where the rows are texts.
     """
     if data.inputs:
         return data.inputs
     schema = schema_read_by(teacher)
     named = () if schema is None else schema.names or ()
     if not isinstance(teacher, LabelFolder | SoftLabels):
+        if data.text is not None and schema is not None and len(schema.columns) > 1:
+            names = f"the columns {', '.join(map(repr, named[:6]))}" if named else f"{len(schema.columns)} columns"
+            raise BadInput(f"text= names {data.text!r}, whose texts would be the rows, and the teacher reads {names}; leave text= out.")
         return _columns_of_model(named, data)
     if named and data.columns and data.text is None:
         missing = [name for name in named if name not in data.columns]

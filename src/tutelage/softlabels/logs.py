@@ -141,7 +141,6 @@ def read_answers(
     elif (lines := token_lines(columns, answer_columns, kind, token_ids=token_ids, positions=positions)) is not None:
         if task == "multilabel":
             raise _of_exclusive_tokens(answer_columns[0])
-        check_mapping(mapping, (token for line in lines for pairs in line for token, _ in pairs or ()))
         found, labels = _of_tokens(lines, kind, positions, classes=classes, rest=rest or "spread", mapping=mapping)
         return _stored(found, replace(_form("probabilities", labels, task), positions=positions), names, schema, repeated)
     else:
@@ -176,6 +175,7 @@ def _of_tokens(
     mapping: Mapping[Any, Any],
 ) -> tuple[Answers, tuple[Any, ...]]:
     """The answers of lines that log the most probable tokens, as probabilities, and the classes."""
+    check_mapping(mapping, (token for line in lines for pairs in line for token, _ in pairs or ()))
     by_id = any(isinstance(token, TokenId) for line in lines for pairs in line for token, _ in pairs or ())
     if classes is None and by_id:
         raise BadInput("the log holds token ids; pass classes=, the vocabulary of the model, or range(its size).")

@@ -290,8 +290,8 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     named = () if schema is None else schema.names or ()
     if not isinstance(teacher, LabelFolder | SoftLabels):
         if data.text is not None and schema is not None and len(schema.columns) > 1:
-            names = f"the columns {', '.join(map(repr, named[:6]))}" if named else f"{len(schema.columns)} columns"
-            raise BadInput(f"text= names {data.text!r}, whose texts would be the rows, and the teacher reads {names}; leave text= out.")
+            read = f"the columns {', '.join(map(repr, named[:6]))}" if named else f"{len(schema.columns)} columns"
+            raise BadInput(f"text= names {data.text!r}, whose texts would be the rows, and the teacher reads {read}; leave text= out.")
         return _columns_of_model(named, data)
     if named and data.columns and data.text is None:
         missing = [name for name in named if name not in data.columns]

@@ -141,3 +141,11 @@ def test_the_public_list_is_this():
             "untemper",
         ]
     )
+
+
+def test_pages_count_the_losses_that_there_are():
+    root = Path(__file__).parents[1]
+    stub = (Path(tutelage.__file__).parent / "losses" / "__init__.pyi").read_text(encoding="utf-8")
+    terms = re.findall(r"^from \.\w+_terms import", stub, re.MULTILINE)
+    for page, what in {"README.md": "losses", "docs/index.md": "objectives", "docs/getting-started.md": "objectives"}.items():
+        assert re.findall(rf"(\d+) {what}", (root / page).read_text(encoding="utf-8")) == [str(len(terms))], page

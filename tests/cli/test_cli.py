@@ -22,6 +22,15 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
     return lines[0]
 
 
+def test_without_a_command_the_help_is_printed_as_it_stands(capsys):
+    assert main([]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("Usage: tutelage [OPTIONS] COMMAND [ARGS]...\n\n  Knowledge distillation")
+    assert "\n  distill    Distil TEACHER into a small student" in shown.err
+    assert max(map(len, shown.err.splitlines())) <= 100
+    assert shown.out == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -34,7 +43,9 @@ def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["run", "moons", "--as-published"], "moons has no separate published protocol"),
         (["run", "mnist", "--as-published", "--quick"], "choose one of the two"),
         (["run"], "Missing argument 'RECIPE'"),
-        (["export", "nowhere", "student.onnx"], "nowhere is not a run"),
+        (["export", "nowhere", "student.onnx"], "there is no folder nowhere; name one that"),
+        (["bench", "nowhere"], "there is no folder nowhere; name one that"),
+        (["export", ".", "student.onnx"], ". is not a run: it has no results.json"),
         (["export", "nowhere", "student.pmml"], "ends in '.pmml'; expected one of"),
     ],
 )

@@ -63,13 +63,16 @@ def test_evaluating_on_the_training_rows_warns(flowers, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere", "--data", "{test}"], "nowhere holds no trained student: it has no run.json"),
+        (["nowhere", "--data", "{test}"], "there is no folder nowhere; name one that `tutelage distill` or `tutelage train` wrote."),
         (["{labels}", "--data", "{test}"], "holds no trained student"),
         (["{run}", "--data", "nowhere.csv"], "there is no file nowhere.csv"),
+        (["{run}", "--data", "{test}", "--text", "plant"], "--text names 'plant', and the student reads columns or arrays; leave it out."),
         (["{run}", "--data", "{test}", "--truth", "specie"], "Did you mean species?"),
         (["{run}", "--data", "{test}", "--labels", "nowhere"], "there is no folder nowhere"),
         (["{run}", "--data", "{test}", "--labels", "{labels}"], "49 of 49 rows are not among the 100"),
         (["{run}", "--data", "{test}", "--labels", "{labels}", "--teacher", "x.onnx"], "pass --labels or --teacher, not both"),
+        (["{run}", "--data", "{test}", "--teacher-version", "2"], "--teacher-version does not apply to an evaluation without a teacher"),
+        (["{run}", "--data", "{test}", "--trust"], "--trust does not apply to an evaluation without a teacher"),
         (["{run}", "--data", "{test}", "--kind", "logits"], "--kind does not apply to an evaluation without a teacher"),
         (["{run}", "--data", "{test}", "--truth", "plant"], "which are not among the classes"),
         (["{run}"], "Missing option '--data'"),

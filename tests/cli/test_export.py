@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tutelage.cli import main
+from tutelage.core.errors import BadInput
 from tutelage.core.stored.checksums import sha256_of
 from tutelage.exporters.proof import edge_cases
+from tutelage.exporters.targets import python
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,13 @@ def test_the_names_in_a_file_of_c_have_the_prefix_that_is_asked_for(flowers, her
     assert "int flowers_predict(" in (here / "student.c").read_text()
 
 
-def test_an_unproven_file_says_so(flowers, here, capsys):
+def test_an_unproven_file_says_so(flowers, here, monkeypatch, capsys):
+    def missing(job):
+        raise BadInput("it is not installed.")
+
+    assert main(["export", flowers.run, "student.py", "--unproven"]) == 0
+    assert "Not proven" not in capsys.readouterr().out
+    monkeypatch.setattr(python, "runtimes", missing)
     assert main(["export", flowers.run, "student.py", "--unproven"]) == 0
     assert "Not proven" in capsys.readouterr().out
 
@@ -66,6 +74,12 @@ def test_bench_shows_the_student_beside_its_file(flowers, here, capsys):
     assert main(["bench", flowers.run, "--to", "py", "--seconds", "0.05", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in result["contenders"]] == ["student", "student.py"]
+
+
+@pytest.mark.parametrize("given", [["--kind", "logits"], ["--classes", "a,b"], ["--votes", "3"], ["--budget", "5 requests"], ["--trust"]])
+def test_bench_refuses_options_of_a_teacher_without_one(flowers, user_error, given):
+    found = user_error("bench", flowers.run, "--to", "py", *given)
+    assert f"{given[0]} does not apply to a measurement without --teacher; leave it out." in found
 
 
 def test_bench_needs_rows_for_a_teacher(flowers, user_error):

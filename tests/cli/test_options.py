@@ -62,6 +62,17 @@ def test_arguments_in_messages_become_options():
     assert as_options("with dtype={'kind': 'text'}.") == "with --dtype 'kind=text'."
     assert as_options("pass class_weight='balanced'") == "pass --class-weight 'balanced'"
     assert as_options("cannot be sent, or leave on= out.") == "cannot be sent, or leave --on out."
+    assert as_options("Pass as_teacher(..., version=), a text, or version=.") == "Pass --teacher-version, a text, or --teacher-version."
+    assert as_options("a teacher; votes with read_answers(..., smoothing=1).") == "a teacher; votes with --smoothing 1."
+    assert as_options("query again, or pass smoothing=.") == "query again, or pass --smoothing."
+    assert as_options("Finish it, tl.plan(...).finish(), or delete it.") == "Finish it, tutelage plan ... --finish, or delete it."
+    assert as_options("in one: tl.record(teacher, data, into=...), without on=.") == "in one: tutelage record."
+    assert as_options("text= names 'a'; leave text= out") == "--text names 'a'; leave --text out"
+    assert as_options("beyond the range of float32; pass dtype='float64'.") == "beyond the range of float32; pass --precision float64."
+    assert as_options("both must be equal. Pass id_column= and ids=.") == "both must be equal. Pass --id."
+    assert as_options("change model, prompt=, max_tokens=, temperature= or request=.") == "change model, --prompt, or --max-tokens."
+    assert as_options("teacher_version= does not apply") == "--teacher-version does not apply"
+    assert as_options("Load it with --trust (trust=True) only") == "Load it with --trust (trust=True) only"
 
 
 def test_a_network_is_named_as_for_distill(tmp_path, monkeypatch):

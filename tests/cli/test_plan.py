@@ -46,6 +46,14 @@ def test_a_plan_is_labelled_shard_by_shard_and_finished_as_record_would(here, ca
     assert (shown["missing"], shown["finished"]) == ([], True)
 
 
+def test_a_language_model_is_no_teacher_of_a_plan(here, user_error, capsys):
+    said = user_error("plan", "chat:m-1", "--data", "rows.csv", "--into", "many")
+    assert "chat:m-1 is asked many texts at a time already" in said
+    assert said.endswith("record its answers in one, with tutelage record.")
+    assert main(["plan", "--help"]) == 0
+    assert "chat: only" not in capsys.readouterr().out
+
+
 def test_the_plan_of_a_recording_that_is_finished_says_so(here, capsys):
     assert main(["record", *TEACHER, "--into", "one"]) == 0
     capsys.readouterr()

@@ -30,6 +30,16 @@ def test_a_cell_that_a_student_refuses_is_named_by_its_row_in_the_data(flowers, 
     assert "Row 0 of these is row 20 of the data." in said
 
 
+def test_values_have_no_probabilities(flowers, here, user_error):
+    rows = pd.read_csv(flowers.test).drop(columns=["species", "plant"])
+    rows.to_csv("rows.csv", index=False)
+    (here / "wide.py").write_text("def of(rows):\n    return rows.to_numpy()[:, :1] * 2\n")
+    assert main(["record", "wide:of", "--data", "rows.csv", "--kind", "values", "--into", "labels"]) == 0
+    assert main(["train", "linear", "--labels", "labels", "--data", "rows.csv", "--out", "run"]) == 0
+    said = user_error("predict", "run", "--data", "rows.csv", "--probabilities")
+    assert "--probabilities does not apply to a student of values; leave it out." in said
+
+
 def test_it_writes_parquet_and_standard_output(flowers, here, capfdbinary):
     assert main(["predict", flowers.run, "--data", flowers.test, "--out", "answers.parquet"]) == 0
     capfdbinary.readouterr()

@@ -104,6 +104,10 @@ def test_a_pickle_needs_trust_and_the_error_says_why(flowers, here, user_error):
         ({"--shard-rows": "0"}, "0 is not in the range"),
         ({"--kind": "vots"}, "'vots' is not one of 'probabilities'"),
         ({"--kind": "votes"}, "--kind is 'votes', which is only for logs of answers"),
+        (
+            {"--text": "plant"},
+            "--text names 'plant', whose texts would be the rows, and the teacher reads the columns 'sepal length (cm)', ",
+        ),
         ({"--answers": "species"}, "--answers does not apply to the teacher"),
         ({"--precision": "float8"}, "'float8' is not one of"),
     ],

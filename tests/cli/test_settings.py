@@ -98,7 +98,7 @@ def test_what_a_file_gave_can_be_given_as_arguments(here):
 
 
 def test_what_it_says_of_the_teacher_is_left_out_where_there_is_none(flowers, here, capsys):
-    (here / "tutelage.toml").write_text('kind = "logits"\ntruth = "species"\n', encoding="utf-8")
+    (here / "tutelage.toml").write_text('kind = "logits"\nteacher-version = "2"\ntruth = "species"\n', encoding="utf-8")
     assert main(["evaluate", flowers.run, "--data", flowers.test]) == 0
     assert "accuracy" in capsys.readouterr().out
 

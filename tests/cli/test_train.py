@@ -50,6 +50,7 @@ def test_an_earlier_student_is_replaced_and_other_files_are_not(flowers, here, u
 @pytest.mark.parametrize(
     ("student", "changed", "message"),
     [
+        ("tree", {"--max-words": "9"}, "--max-words does not apply to rows without --text; leave it out."),
         ("treee", {}, "Did you mean tree?"),
         ("zebra", {}, "expected one of tree, forest, logistic, boosting, mlp"),
         ("tree", {"--set": "max_leaves=3"}, "Did you mean max_leaf_nodes?"),

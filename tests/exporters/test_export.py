@@ -66,6 +66,13 @@ def test_a_file_that_differs_is_not_written(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_whose_runtime_is_installed_is_proven_all_the_same(tmp_path, monkeypatch):
+    assert export(TREE, tmp_path / "student.py", check_on=X, unproven=True).proven
+    monkeypatch.setattr(python, "write", lambda job, header: {"student.py": b"def predict_proba(row):\n    return [0.5] * 3\n"})
+    with pytest.raises(ParityError, match="nothing was written"):
+        export(TREE, tmp_path / "again.py", check_on=X, unproven=True)
+
+
 def test_an_unproven_file_says_so(tmp_path, monkeypatch):
     def missing(job):
         raise BadInput("node is not installed; install it, or pass unproven=True.")

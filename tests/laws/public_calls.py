@@ -303,7 +303,7 @@ def stored(folder: Path) -> dict[str, Door]:
                 "ids": ("value", always(list(range(ROWS)))),
                 "classes": ("classes", always(["a", "b"])),
                 "task": ("name", always("binary")),
-                "rest": ("name", always("drop")),
+                "rest": ("name", always(None)),
                 "repeated": ("name", always("mean")),
                 "smoothing": NUMBER(0.0),
                 "mapping": ("mapping", always({})),

@@ -110,11 +110,11 @@ def stopping(after):
 @pytest.mark.parametrize("train", [of_rows, of_tokens])
 @pytest.mark.parametrize("stop", [1, 4, 6])
 def test_an_interrupted_training_with_steps_of_several_batches_resumes_to_the_same_bits(tmp_path, train, stop):
-    settings = {"batch_size": 4, "accumulate": 3, "max_steps": 7, "schedule": one_cycle, "checkpoint_steps": 1, "average": 0.9}
+    settings = {"batch_size": 4, "accumulate": 3, "max_steps": 7, "schedule": one_cycle, "average": 0.9}
     alone = train(**settings)
     with pytest.raises(Stopped):
-        train(**settings, checkpoints=tmp_path, advance=stopping(stop))
-    resumed = train(**settings, checkpoints=tmp_path)
+        train(**settings, checkpoints=tmp_path, checkpoint_steps=1, advance=stopping(stop))
+    resumed = train(**settings, checkpoints=tmp_path, checkpoint_steps=1)
     assert torch.equal(weights_of(resumed), weights_of(alone))
     assert resumed.fit_.losses.tolist() == alone.fit_.losses.tolist()
 

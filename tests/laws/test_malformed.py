@@ -91,7 +91,7 @@ def logs(draw):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*votes are null or dropped by mapping")
 @cases
-@given(logs(), st.sampled_from(["error", "mean"]), st.sampled_from(["spread", "drop"]))
+@given(logs(), st.sampled_from([None, "mean"]), st.sampled_from([None, "drop"]))
 def test_whatever_a_log_holds_is_refused_or_right(tmp_path_factory, log, repeated, rest):
     path = Path(tmp_path_factory.getbasetemp()) / "log.jsonl"
     path.write_text("\n".join(json.dumps(line) for line in log["lines"]), encoding="utf-8")

@@ -226,6 +226,7 @@ class Bare(nn.Module):
         (STUDENT, {"soft_weight": [0.5, 1.5]}, BadInput, "soft_weight is 1.5; expected a number from 0 "),
         (STUDENT, {"lr": 0.0}, BadInput, "lr is 0.0; expected a finite number above 0"),
         (STUDENT, {"soft_weight": 0.5}, BadInput, "hard_cross_entropy reads labels"),
+        (STUDENT, {"checkpoint_steps": 5}, BadInput, "a sweep has no setting 'checkpoint_steps'; .* threads\\."),
         (STUDENT, {"temperatures": [1.0]}, BadInput, "a sweep has no setting 'temperatures'; .* Did you mean temperature"),
         (STUDENT, {"epoch": 2}, BadInput, "Did you mean epochs"),
         (STUDENT, {"stack_size": 0}, BadInput, "stack_size is 0"),

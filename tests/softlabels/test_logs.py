@@ -123,10 +123,8 @@ def test_independent_labels_by_name_are_neither_completed_nor_scaled(tmp_path):
     lines = [{"spam": 0.9, "promo": 0.8}, {"promo": 0.1, "spam": 0.1}]
     jsonl(tmp_path / "log.jsonl", [{"text": text, "p": p} for text, p in zip("xy", lines, strict=True)])
     log = pa.table({"text": ["x", "y"], "p": pa.array([list(line.items()) for line in lines], pa.map_(pa.string(), pa.float64()))})
-    for source, rest in ((tmp_path / "log.jsonl", "spread"), (tmp_path / "log.jsonl", "drop"), (log, "spread")):
-        labels = read_answers(
-            source, answers="p", kind="probabilities", content="text", task="multilabel", classes=["spam", "promo"], rest=rest
-        )
+    for source in (tmp_path / "log.jsonl", log):
+        labels = read_answers(source, answers="p", kind="probabilities", content="text", task="multilabel", classes=["spam", "promo"])
         np.testing.assert_allclose(labels.answers, [[0.9, 0.8], [0.1, 0.1]])
     logs = [{name: float(np.log(p)) for name, p in line.items()} for line in lines]
     jsonl(tmp_path / "logs.jsonl", [{"text": text, "p": p} for text, p in zip("xy", logs, strict=True)])
@@ -141,7 +139,7 @@ def test_independent_labels_by_name_are_neither_completed_nor_scaled(tmp_path):
     ("cell", "options", "error", "message"),
     [
         ({"spam": 0.1}, {}, LabelMismatch, r"line 1 has no number for \['promo'\]; each label .* a number for each of \['spam', 'promo'\]"),
-        ({"spam": 0.1, "promo": None}, {"rest": "drop"}, LabelMismatch, r"line 1 has no number for \['promo'\]"),
+        ({"spam": 0.1, "promo": None}, {}, LabelMismatch, r"line 1 has no number for \['promo'\]"),
         ({"spam": 0.1, "promo": 0.2, "sale": 0.1}, {"mapping": {"sale": "promo"}}, LabelMismatch, "line 1 gives the label 'promo' two"),
         ({"spam": 0.1, "promo": 1.2}, {}, NotProbabilities, r"outside 0 to 1 \(first: row 1\)"),
         (
@@ -287,6 +285,20 @@ def test_refused_votes_are_counted_and_left_out_or_a_class():
         assert read_answers(single, answers="v", kind="votes", content="text").answer(["a"]).tolist() == [[0.5, 0.5]]
 
 
+def test_several_columns_take_no_option_of_answers_that_name_their_classes():
+    log = pa.table({"text": ["a"], "yes": [0.3], "no": [0.7]})
+    for option in ({"mapping": {"yes": "ja"}}, {"rest": "drop"}):
+        with pytest.raises(BadInput, match=f"{next(iter(option))}= applies to .*answers that name"):
+            read_answers(log, answers=["yes", "no"], kind="probabilities", content="text", **option)
+
+
+def test_what_a_mapping_names_in_vain_is_said():
+    log = pa.table({"text": ["a", "b"], "v": ["Yes", "no"]})
+    with pytest.warns(UserWarning, match=r"mapping= names 'YES', ' yes', which no line says\."):
+        labels = read_answers(log, answers="v", kind="votes", content="text", mapping={"Yes": "yes", "YES": "yes", " yes": "yes"})
+    assert labels.form.classes == ("no", "yes")
+
+
 @pytest.mark.filterwarnings("ignore:.*votes are null")
 @pytest.mark.parametrize(
     ("column", "options", "error", "message"),
@@ -316,6 +328,13 @@ def test_refused_votes_are_counted_and_left_out_or_a_class():
         ),
         ([[0.5, 0.5], [0.5]], {"kind": "probabilities", "classes": "ab"}, ShapeError, r"same length \(line 1"),
         ([[0.5, 0.5]] * 2, {"kind": "probabilities", "classes": "ab", "mapping": {"x": "a"}}, BadInput, "mapping= applies to votes"),
+        ([[0.5, 0.5]] * 2, {"kind": "probabilities", "classes": "ab", "rest": "drop"}, BadInput, "rest= applies to answers that name some"),
+        ([{"a": 1.0}] * 2, {"kind": "logits", "rest": "spread"}, BadInput, "rest= does not apply to logits"),
+        ([{"a": 1.0}] * 2, {"kind": "probabilities", "task": "multilabel", "rest": "drop"}, BadInput, "to independent labels"),
+        (["a", "b"], {"kind": "votes", "rest": "drop"}, BadInput, "rest= does not apply to votes, which are counted"),
+        (["a", "b"], {"kind": "votes", "repeated": "error"}, BadInput, "repeated= does not apply to votes, which are counted"),
+        (["a", "b"], {"kind": "votes", "mapping": {"foo": "a"}}, BadInput, "names 'foo', which no line says; the lines say 'a', 'b'"),
+        ([top(a=1.0)] * 2, {"kind": "log-probabilities", "mapping": {"x": None, None: "a"}}, BadInput, "mapping= names 'x', which no line"),
     ],
 )
 def test_the_error_names_the_line(column, options, error, message, tmp_path):

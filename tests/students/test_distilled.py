@@ -162,6 +162,12 @@ def test_transfer_rows_are_labelled_once_and_only_by_the_teacher():
     assert DistilledClassifier(Oracle(), SoftTree(), transfer=Jitter(), transfer_rows=0).fit(X).transfer_rows_ == 0
 
 
+@pytest.mark.parametrize("estimator", [DistilledClassifier, DistilledRegressor])
+def test_transfer_rows_without_a_transfer_set_are_refused(estimator):
+    with pytest.raises(BadInput, match=r"transfer_rows is 3.0 and transfer is None.* Pass transfer=, such as Munge\(\), or leave"):
+        estimator(Oracle(), SoftTree(), transfer_rows=3.0).fit(X)
+
+
 def test_recorded_labels_work_for_their_rows_only():
     labels = record(Oracle(), X)
     student = DistilledClassifier(labels, SoftTree()).fit(X[::-1])

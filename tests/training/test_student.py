@@ -204,6 +204,8 @@ def test_a_checkpoint_of_another_teacher_or_of_more_rows_is_refused_for_a_datase
 
 def test_projectors_are_restored_from_a_checkpoint(tmp_path):
     objective = soft_cross_entropy() + tl.losses.hint("1", "1")
+    with pytest.raises(BadInput, match=r"checkpoint_steps is 5 and checkpoints is None: no checkpoint is saved\. Pass checkpoints="):
+        TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4, checkpoint_steps=5)
     alone = TorchStudent(small(), objective).fit(ROWS, TEACHER, epochs=4)
 
     def stop(report):

@@ -73,7 +73,10 @@ def test_a_teacher_receives_the_columns_that_it_stores_in_its_order(data, tmp_pa
     FRAME.assign(more=1.5)[["more", "b", "a"]].to_csv("wide.csv", index=False)
     assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv")) == ("a", "b")
     assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", drop=["a"])) == ("a", "b")  # the student does without it
-    assert columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", text="more")) == ("more",)
+    with pytest.raises(
+        BadInput, match=r"text= names 'more', whose texts would be the rows, and the teacher reads the columns 'a', 'b'; leave"
+    ):
+        columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", text="more"))
     with pytest.raises(BadInput, match=r"fitted on rows with the column 'b', the ground truth, and expects it"):
         columns_known_to(teacher, TableFile.open(tmp_path / "wide.csv", truth=["b"]))
     FRAME[["a"]].assign(more=1.5).to_csv("narrow.csv", index=False)
@@ -150,6 +153,7 @@ def test_any_exception_of_a_teacher_becomes_an_error_that_names_it(data, tmp_pat
         ("rows.parquet", SourceOptions(), "is a log of answers, which does not declare its kind"),
         ("rows.parquet", SourceOptions(kind="votes"), "pass answers="),
         ("rows.parquet", SourceOptions(kind="votes", answers=("y",), content=("a",), id_column="a"), "not both"),
+        ("log.csv", SourceOptions(kind="votes", answers=("y",), teacher_version="2"), "teacher_version= does not apply to the log log.csv"),
         (".", SourceOptions(classes=("a", "b")), "classes= does not apply to the recording"),
         (".", SourceOptions(), "holds no recorded answers"),
     ],

@@ -66,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _sigterm_as_exception(), _one_line_warnings():
             result = cli.main(list(given), prog_name="tutelage", standalone_mode=False, obj=given)
         return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:  # no command: its message is the help
+        echo(error.format_message(), err=True)
+        return 2
     except (Exception, KeyboardInterrupt, SystemExit, Terminated) as error:
         if "--debug" in given and not isinstance(error, click.ClickException):
             raise

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, network_option, teacher_options
+from tutelage.cli.options import FOLDER, ROWS, debug_option, echo, json_option, network_option, refuse_given, teacher_options
 from tutelage.core.file_systems.paths import AnyPath
 
 WIDTH = 100
@@ -47,7 +47,7 @@ def bench(
     batches in the runtime where it belongs, on one thread, in turns with the student itself and its teacher. The files are
     not kept, nor compared with the student: `export` does that.
     """
-    from dataclasses import asdict
+    from dataclasses import asdict, fields
 
     from tutelage.core.records import dumps
     from tutelage.experiments.running import saved_student
@@ -55,6 +55,8 @@ def bench(
     from tutelage.exporters.bench.measure import bench as measure
     from tutelage.workflow.open_answers import opened_teacher
 
+    if teacher is None:
+        refuse_given(*(option.name for option in fields(source)), of="a measurement without --teacher")
     student, rows = saved_student(run, arm=arm, seed=seed, data=data, network=network)
     beside = None if teacher is None else opened_teacher(teacher, data, source)
     result = measure(student, rows, to=to or None, teacher=beside, seconds=seconds)

@@ -88,7 +88,10 @@ def _students(text: str | None) -> list[Any] | None:
 )
 @click.option("--trials", type=click.IntRange(1), default=24, show_default=True, help="Trials of each arm, shared among the students.")
 @click.option("--seeds", type=click.IntRange(2), default=5, show_default=True, help="Trainings of each arm.")
-@click.option("--metric", help="The figure that decides: accuracy, nll_nats or brier; mse for values.")
+@click.option(
+    "--metric",
+    help="The figure that decides: accuracy, nll_nats or brier; without --truth agreement, kl_nats, nll_nats or brier; mse for values.",
+)
 @click.option("--group", metavar="COLUMN", help="Column of rows that belong together; it is not used as a feature.")
 @click.option("--time", metavar="COLUMN", help="Column that orders the rows in time; the latest are tested on.")
 @click.option("--export", "formats", metavar="FORMATS", help="Formats, separated by commas: onnx,c,...  [default: onnx]")
@@ -106,7 +109,12 @@ def _students(text: str | None) -> list[Any] | None:
 )
 @on_option("Train students in other processes: local:4 for four on this machine, ray:64 for 64 workers of Ray. The results are the same.")
 @click.option("--out", type=FOLDER, required=True, help="Folder to write; a run that was stopped there goes on.")
-@click.option("--dry-run", "only_plan", is_flag=True, help="Print what would be done, and roughly how long it takes; write nothing.")
+@click.option(
+    "--dry-run",
+    "only_plan",
+    is_flag=True,
+    help="Print what would be done, and roughly how long it takes, or for chat: what the answers cost; write nothing.",
+)
 @teacher_options
 @json_option
 @debug_option

@@ -357,13 +357,22 @@ TEACHER_OPTIONS = (
         help="Log only: the class that a token or vote stands for; without a class it is dropped, and null=CLASS names refusals.",
     ),
     click.option("--smoothing", type=float, help="Votes only: number added to the count of every class."),
-    *CHAT_OPTIONS,
 )
-"""Options that describe a teacher or a log; a command receives them as one argument `source`."""
+"""Options that describe a model or a log."""
 
 
 def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options above to a command, which receives them as one argument `source`.
+    """Add the options above to a command, which receives them as one argument `source`."""
+    return add_options((*TEACHER_OPTIONS, *CHAT_OPTIONS))(_with_source(command))
+
+
+def teacher_options_without_chat(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that takes no language model behind an endpoint."""
+    return add_options(TEACHER_OPTIONS)(_with_source(command))
+
+
+def _with_source(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A command whose options of a teacher are put into one argument `source`.
 
     A command with the option --teacher uses what a settings file says of the teacher only if there is one.
     """
@@ -372,13 +381,29 @@ def teacher_options(command: Callable[..., Any]) -> Callable[..., Any]:
     def gathered(**given: Any) -> Any:
         from tutelage.workflow.open_answers import SourceOptions
 
-        options = {option.name: given.pop(option.name) for option in fields(SourceOptions)}
+        options = {option.name: given.pop(option.name) for option in fields(SourceOptions) if option.name in given}
         if given.get("teacher", "") is None:
             source_of = click.get_current_context().get_parameter_source
             options = {name: value for name, value in options.items() if source_of(name) is not ParameterSource.DEFAULT_MAP}
         return command(source=SourceOptions(**options), **given)
 
-    return add_options(TEACHER_OPTIONS)(gathered)
+    return gathered
+
+
+def refuse_given(*names: str, of: str) -> None:
+    """Refuse options that do not apply, if they were given with the command; those of a settings file hold where they apply.
+
+    Args:
+        names: of the arguments.
+        of: what they do not apply to.
+
+    Raises:
+        BadInput: one was given; the message names it.
+    """
+    context = click.get_current_context()
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(option.name) not in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP):
+            raise BadInput(f"{option.opts[0]} does not apply to {of}; leave it out.")
 
 
 def rows_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -407,20 +432,36 @@ def add_options(options: Sequence[Callable[[Any], Any]]) -> Callable[[Callable[.
 
 OPTION_ARGUMENTS = (
     "answers|ask_again|budget|cache|class_weight|classes|content|data|drop|endpoint|id|inputs|key_from|kind|labels|logprobs|mapping|max_drop|max_tokens|on|"
-    "precision|price|prompt|refused|repeated|rest|soft_weight|task|teacher|top_k|truth|unlabelled|votes|weight"
+    "precision|price|prompt|refused|repeated|rest|smoothing|soft_weight|target_opset|task|teacher|teacher_version|text|top_k|trust|truth|unlabelled|votes|weight"
 )
 """Python arguments named in error messages that are options of the command line."""
+_IN_OTHER_WORDS = {
+    "as_teacher(..., version=)": "--teacher-version",
+    "version=": "--teacher-version",
+    "read_answers(..., smoothing=1)": "--smoothing 1",
+    "dtype='float64'": "--precision float64",
+    "id_column= and ids=": "--id",
+    "data=, ids= (an id for each row of data) and id_column= (the log's column of ids)": "--id, a column of ids that both have",
+    "not in ids=": "not in the data's column --id",
+    "repeated in ids=": "repeated in the data's column --id",
+    "max_tokens=, temperature= or request=": "or max_tokens=",
+    "tl.record(teacher, data, into=...), without on=": "tutelage record",
+    "tl.plan(...).finish()": "tutelage plan ... --finish",
+    "unproven=True": "--unproven",
+    "leave network= out": "leave --network out",
+}
+"""What messages say of Python, and what the command line has in its place."""
 
 
 def as_options(sentence: str) -> str:
     """Replace Python arguments in a message with options: `kind='logits'` becomes `--kind 'logits'`."""
     sentence = re.sub(r"dtype=\{'([^']*)': '(\w+)'\}", r"--dtype '\1=\2'", sentence)
+    for said, option in _IN_OTHER_WORDS.items():
+        sentence = re.sub(rf"(?<![(\w]){re.escape(said)}", option, sentence)
     return re.sub(
         rf"(?<![(\w])(?<!--dtype ')({OPTION_ARGUMENTS})=(?=([\w'\"\[])?)",
         lambda found: f"--{found[1].replace('_', '-')}{' ' if found[2] else ''}",
-        sentence.replace("as_teacher(..., version=)", "--teacher-version")
-        .replace("unproven=True", "--unproven")
-        .replace("leave network= out", "leave --network out"),
+        sentence,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options_without_chat
 from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--top-k", type=click.IntRange(1), help="Store only this many of the most probable classes per row, and the total of the rest."
 )
 @click.option("--shard-rows", type=click.IntRange(1), help="Rows per file; by default 65,536, or fewer whose answers take 256 MiB.")
-@teacher_options
+@teacher_options_without_chat
 @json_option
 @debug_option
 def plan(
@@ -52,8 +52,14 @@ def plan(
     from tutelage.core.records import dumps
     from tutelage.softlabels.labelling.plan import plan as planned
     from tutelage.softlabels.shards import MANIFEST
+    from tutelage.teachers.files.open import CHAT
     from tutelage.workflow.open_answers import columns_known_to, for_other_processes, in_columns_of, open_answers
 
+    if teacher.startswith(CHAT):
+        raise BadInput(
+            f"{teacher} is asked many texts at a time already, within a budget that holds for one process; record its answers in one, with "
+            "tutelage record."
+        )
     file = given_rows.open()
     stages = DisplayedStages()
     with stages.stage("teacher"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo, network_option
+from tutelage.cli.options import FILE, FOLDER, column_type, data_option, debug_option, dtype_option, echo, network_option, refuse_given
 from tutelage.core.errors import BadInput
 from tutelage.core.file_systems.paths import AnyPath
 
@@ -55,6 +55,8 @@ def predict(
     if out is not None:
         check_target(out, read=[*local_tables(data, target=out), *own_files(run)])
     student, record = open_trained(run, network, asked=exported is None)
+    if student.task == "regression":
+        refuse_given("probabilities", of="a student of values")
     file = rows_to_measure(record, data, dtype=dict(map(column_type, dtype)))
     answer = None if exported is None else exported_answers(run, exported, student)
     tables = predictions(student, record, file, probabilities=probabilities, keep=keep, answer=answer)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import ROWS, RowsOptions, debug_option, echo, json_option, rows_options, teacher_options
+from tutelage.cli.options import ROWS, RowsOptions, as_options, debug_option, echo, json_option, rows_options, teacher_options
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
@@ -71,6 +71,6 @@ def preflight(
             seed=seed,
             rows=rows,
         )
-    echo(dumps(findings.to_json()) if as_json else str(findings), nl=not as_json)
+    echo(dumps(findings.to_json()) if as_json else as_options(str(findings)), nl=not as_json)
     if findings.worst == "error":
         context.exit(FOUND_AN_ERROR)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tutelage.cli.options import FILE, FOLDER, MODEL_OPTIONS, add_options, debug_option, echo
+from tutelage.cli.options import FILE, FOLDER, MODEL_OPTIONS, add_options, debug_option, echo, refuse_given
 from tutelage.core.errors import BadInput, require_extras
 from tutelage.core.quantities import BYTES, MICROSECONDS, quantity
 
@@ -82,18 +82,20 @@ def serve(
 
     SIGTERM and Ctrl-C stop it after it has answered what it accepted.
     """
+    if cascade is None:
+        refuse_given("trust", "classes", "kind", "task", "teacher_version", "teacher_timeout", of="a server without --cascade")
     require_extras(("serve",))
     from tutelage.serving import server
     from tutelage.serving.app import create_app
     from tutelage.serving.protocol import ConnectionLimits
 
     token = _token(token_file)
-    teacher = None
+    settings, teacher = _settings(token, limits), None
     if cascade is not None:
         from tutelage.teachers.files.open import open_teacher
 
         teacher = open_teacher(cascade, trust=trust, classes=classes, kind=kind, task=task, version=teacher_version)
-    app = create_app(run, teacher=teacher, settings=_settings(token, limits))
+    app = create_app(run, teacher=teacher, settings=settings)
     _log(access=access_log, debug=debug)
     listening = server.listen(host, port)
     name, number = listening.getsockname()[:2]

@@ -8,7 +8,18 @@ from typing import Any
 
 import click
 
-from tutelage.cli.options import FOLDER, RECORDING, RowsOptions, debug_option, echo, json_option, rows_options, setting, show_warning
+from tutelage.cli.options import (
+    FOLDER,
+    RECORDING,
+    RowsOptions,
+    debug_option,
+    echo,
+    json_option,
+    refuse_given,
+    rows_options,
+    setting,
+    show_warning,
+)
 from tutelage.core.file_systems.paths import AnyPath
 from tutelage.core.running.progress import DisplayedStages
 
@@ -60,6 +71,8 @@ def train(
     from tutelage.softlabels.folder import open_labels
     from tutelage.workflow import train as training
 
+    if given_rows.text is None:
+        refuse_given("max_words", of="rows without --text")
     spec = training.TrainingSpec(student, dict(settings), soft_weight=soft_weight, temperature=temperature, seed=seed, max_words=max_words)
     file = given_rows.open(weight=weight)
     record = training.train(spec, open_labels(labels), file, out=out, stages=DisplayedStages())

@@ -128,6 +128,8 @@ def _results(run: Path) -> dict[str, Any]:
         raise BadInput(
             f"{run} holds a paper's figures and no students. Name a folder that `tutelage train` or a recipe such as mnist wrote."
         )
+    if not run.is_dir():
+        raise BadInput(f"there is no folder {run}; name one that `tutelage run` or `tutelage train` wrote.")
     if not path.is_file():
         raise BadInput(f"{run} is not a run: it has no {RESULTS}. Name a folder that `tutelage run` or `tutelage train` wrote.")
     results = read_json(path, schema=SCHEMA, remedy="Run the recipe again.")

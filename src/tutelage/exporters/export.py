@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tutelage.core.arguments import flag, number, whole
-from tutelage.core.errors import BadInput, shown
+from tutelage.core.errors import BadInput, MissingExtra, shown
 from tutelage.core.file_systems.paths import AnyPath, any_path, check_local
 from tutelage.core.file_systems.places import check_file_place, check_not_read
 from tutelage.core.file_systems.whole_files import whole_file, write_text
@@ -73,7 +73,7 @@ def export(
         table: for SQL, the table that the rows are in.
         prefix: for C, what the names in the file begin with: letters, digits and _. The name of the file if not given. Two files that are
             linked into one program need two.
-        unproven: write the file although its runtime is not installed, without any comparison.
+        unproven: if the runtime of the file is not installed, write it without any comparison.
         truth: for a file of "half" or 8 bits, the ground truth of `check_on`: it may lose accuracy rather than decide as the student does.
         max_drop: for such a file, the percentage points that it may lose, 1 if not given: of rows decided otherwise, of accuracy if `truth`
             is given, of the variance of values. It is compared on the rows of `check_on` alone.
@@ -124,7 +124,7 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         files = target.write(job, ["Not compared yet."])
         draft = _written(files, Path(folder))
-        if not unproven:
+        if not (unproven and _lacks_runtime(target, job)):
             job = _proven(target, job, draft, truth=truth, max_drop=max_drop, most=compared_rows)
     if path.suffix not in _WITHOUT_HEADER:
         proven = [*map(str, job.proofs), *map(str, job.drops)]
@@ -190,6 +190,15 @@ def job_of(student: Any, stem: str, check_on: Any, settings: Settings) -> Job:
     """
     subject, rows = subject_of(student, check_on)
     return Job(subject, rows, program_of(subject, rows), stem, settings)
+
+
+def _lacks_runtime(target: Any, job: Job) -> bool:
+    """Whether no runtime of a target is installed."""
+    try:
+        target.runtimes(job)
+    except (BadInput, MissingExtra):
+        return True
+    return False
 
 
 def _proven(target: Any, job: Job, draft: Path, *, truth: Any, max_drop: float | None, most: int | None) -> Job:

@@ -136,7 +136,7 @@ def sweep(
         on: other processes that train, a stack (or a student that cannot be stacked) at a time: `Local(workers)`, `Ray(workers=...)`, or
             an object with `submit`. Rows and labels travel with each. The result is that of this process to the last digit where they
             compute with as many threads on a processor of the same kind; stacks of another size round otherwise, so `stack_size` counts.
-        training: epochs, batch_size and any other field of `TrainingSettings`; optimizer and schedule as functions.
+        training: epochs, batch_size and any other field of `TrainingSettings` but checkpoint_steps; optimizer and schedule as functions.
 
     Returns:
         A `Sweep` with the scores of all settings and the students of the best one.
@@ -241,7 +241,7 @@ def _listed(values: Any, name: str) -> list[Any]:
 
 
 def _training(given: dict[str, Any], batch_seed: int, X: Any) -> TrainingSettings:
-    names = [field.name for field in fields(TrainingSettings) if field.name not in SWEPT]
+    names = [field.name for field in fields(TrainingSettings) if field.name not in (*SWEPT, "checkpoint_steps")]
     unknown = next((name for name in given if name not in names), None)
     if unknown is not None:
         known = [*SWEPT, *names]

@@ -29,7 +29,7 @@ from tutelage.data.tables.column_types import Known, literals_among
 from tutelage.softlabels.columns import arrays_of
 from tutelage.softlabels.labels import SoftLabels
 from tutelage.softlabels.log_lines import LogLines, Pairs, token_numbers
-from tutelage.softlabels.named_classes import exp, from_tokens, labels_in
+from tutelage.softlabels.named_classes import check_mapping, exp, from_tokens, labels_in
 from tutelage.softlabels.options import LOGGED_KINDS, REPEATED, RESTS, SHARD_ROWS, LoggedKind, Repeated, Rest
 from tutelage.softlabels.token_logs import PROBABLE, TokenId, check_tokens, token_counts, token_lines, top_answers
 
@@ -47,8 +47,8 @@ def read_answers(
     ids: Sequence[Any] | None = None,
     classes: Sequence[Any] | None = None,
     task: Task | None = None,
-    rest: Rest = "spread",
-    repeated: Repeated = "error",
+    rest: Rest | None = None,
+    repeated: Repeated | None = None,
     smoothing: float = 0.0,
     mapping: Mapping[Any, Any] | None = None,
 ) -> SoftLabels:
@@ -80,10 +80,10 @@ def read_answers(
             classes are matched by name. By default the names of the columns, or the keys or votes that occur, in sorted order.
         task: "multilabel" if each number is the probability of an independent label, which every line then gives: none follows
             from the others; otherwise it follows from kind and classes.
-        rest: the probability that a top-k line does not assign: "spread" divides it among the classes that are left out,
+        rest: the probability that a top-k line does not assign: "spread" divides it among the classes that are left out, as by default,
             "drop" gives them zero and scales the others up to sum to one.
-        repeated: several lines about one row that disagree are an "error", or are averaged ("mean"). Votes are always counted
-            together.
+        repeated: several lines about one row that disagree are an "error", as by default, or are averaged ("mean"). Votes are always
+            counted together.
         smoothing: votes added to every class before counting; above 0 no class gets the probability 0.
         mapping: the class that a logged token or vote stands for, as {" Yes": "yes", "YES": "yes", "I": None}: the probabilities of
             tokens of one class are added; None drops a token, and the rest of its line is scaled up. Votes that are null (refusals)
@@ -94,7 +94,8 @@ def read_answers(
         ids, or of so many classes that numbers for all would take more than half a GiB, they are `TopAnswers`.
 
     Raises:
-        BadInput: no such file or column, an unknown kind, no rule that assigns lines to rows, or a line without an answer.
+        BadInput: no such file or column, an unknown kind, no rule that assigns lines to rows, a line without an answer, or an option that
+            does not apply to answers of this form.
         LabelMismatch: lines that do not match the rows or classes; with positions also lines without an answer for each token of their row.
         NotProbabilities, ShapeError: numbers that are not of the declared kind.
 
@@ -109,7 +110,9 @@ def read_answers(
         array([[0.33, 0.67],
                [0.83, 0.17]])
     """
-    kind, rest, repeated = choice("kind", kind, LOGGED_KINDS), choice("rest", rest, RESTS), choice("repeated", repeated, REPEATED)
+    kind = choice("kind", kind, LOGGED_KINDS)
+    rest = None if rest is None else choice("rest", rest, RESTS)
+    repeated = None if repeated is None else choice("repeated", repeated, REPEATED)
     smoothing, mapping = number("smoothing", smoothing, least=0, most=1e6), mapping_of("mapping", mapping)
     classes, ids = (None if given is None else labels_of(given) for given in (classes, ids))
     answer_columns = list(texts("answers", answers, least=1))
@@ -117,6 +120,9 @@ def read_answers(
     id_column = None if id_column is None else text("id_column", id_column)
     if smoothing and kind != "votes":
         raise BadInput(f"smoothing is {smoothing:g}, which applies to votes only, and kind is {kind!r}; leave smoothing out.")
+    if kind == "votes" and (rest, repeated) != (None, None):
+        name = "repeated" if rest is None else "rest"
+        raise BadInput(f"{name}= does not apply to votes, which are counted, all of a row together; leave it out.")
     if kind == "votes" and task == "multilabel":
         raise BadInput(
             "votes for independent labels cannot be counted: a list of labels may be several voters, or all labels of one. Log for each "
@@ -136,7 +142,7 @@ def read_answers(
         if task == "multilabel":
             raise _of_exclusive_tokens(answer_columns[0])
         check_tokens(lines, None if positions is None else tokens)
-        found, labels = _of_tokens(lines, kind, positions, classes=classes, rest=rest, mapping=mapping)
+        found, labels = _of_tokens(lines, kind, positions, classes=classes, rest=rest or "spread", mapping=mapping)
         return _stored(found, replace(_form("probabilities", labels, task), positions=positions), names, schema, repeated)
     else:
         independent = task == "multilabel"
@@ -149,7 +155,7 @@ def read_answers(
     return _stored(numbers, form, names, schema)
 
 
-def _stored(answers: Answers, form: AnswerForm, names: Names, schema: Schema | None, repeated: Repeated = "error") -> SoftLabels:
+def _stored(answers: Answers, form: AnswerForm, names: Names, schema: Schema | None, repeated: Repeated | None = None) -> SoftLabels:
     if repeated == "mean":
         raise BadInput("repeated='mean' averages numbers for all classes, and this log holds the most probable ones; log each row once.")
     digest = hashlib.sha256(names.tobytes() + repr(form).encode())
@@ -170,6 +176,7 @@ def _of_tokens(
     mapping: Mapping[Any, Any],
 ) -> tuple[Answers, tuple[Any, ...]]:
     """The answers of lines that log the most probable tokens, as probabilities, and the classes."""
+    check_mapping(mapping, (token for line in lines for pairs in line for token, _ in pairs or ()))
     by_id = any(isinstance(token, TokenId) for line in lines for pairs in line for token, _ in pairs or ())
     if classes is None and by_id:
         raise BadInput("the log holds token ids; pass classes=, the vocabulary of the model, or range(its size).")
@@ -247,12 +254,13 @@ def _numbers(
     kind: LoggedKind,
     *,
     classes: Sequence[Any] | None,
-    rest: str,
+    rest: Rest | None,
     mapping: Mapping[Any, Any],
     independent: bool,
 ) -> tuple[Floats, tuple[Any, ...]]:
     """(lines, classes) numbers, still of the logged kind, and the classes; (lines,) where there is one number a line."""
     if len(answer_columns) > 1:
+        _refuse_of_named(rest, mapping)
         wide = np.column_stack([_floats(columns.answers(name), name) for name in answer_columns])
         if kind == "values" or classes is None:
             return wide, () if kind == "values" else tuple(answer_columns)
@@ -267,9 +275,12 @@ def _numbers(
     if tokens and tokens[0] is not None:
         if independent and any(isinstance(value, list) and isinstance(value[0], Mapping) for value in values if value):
             raise _of_exclusive_tokens(answer_columns[0])
-        return from_tokens(tokens, kind, classes=classes, rest=rest, mapping=mapping, independent=independent)
-    if mapping:
-        raise BadInput("mapping= applies to votes, and to answers that name their classes or tokens; leave it out.")
+        if rest is not None and (independent or kind == "logits"):
+            of = "independent labels" if independent else "logits"
+            raise BadInput(f"rest= does not apply to {of}, of which a line gives all; leave it out.")
+        check_mapping(mapping, (token for line in tokens for token, _ in line or ()))
+        return from_tokens(tokens, kind, classes=classes, rest=rest or "spread", mapping=mapping, independent=independent)
+    _refuse_of_named(rest, mapping)
     numbers = _floats(values, answer_columns[0])
     if kind == "values":
         return numbers, ()
@@ -280,6 +291,18 @@ def _numbers(
         raise BadInput(f"column {answer_columns[0]!r} holds {held}; pass classes=, {named}.")
     _check_second(answer_columns[0], numbers, classes, independent=independent)
     return numbers, tuple(classes)
+
+
+def _refuse_of_named(rest: Rest | None, mapping: Mapping[Any, Any]) -> None:
+    """Refuse options of answers that name their classes where each line holds a number for every class.
+
+    Raises:
+        BadInput: one is given.
+    """
+    if mapping:
+        raise BadInput("mapping= applies to votes, and to answers that name their classes or tokens; leave it out.")
+    if rest is not None:
+        raise BadInput("rest= applies to answers that name some of the classes, and each line holds a number for all; leave it out.")
 
 
 def _check_second(column: str, numbers: Floats, classes: Sequence[Any], *, independent: bool) -> None:
@@ -331,6 +354,7 @@ def _counted(
             f"line {wrong[0]} casts the vote {shown(wrong[1])}; expected the name of a class, a text or a number. Log the texts of the "
             "answers, such as the content of each message."
         )
+    check_mapping(mapping, (vote for one in cast for vote in one))
     votes = [[plain(label) for vote in line if (label := mapping.get(vote, vote)) is not None] for line in cast]
     left_out = sum(map(len, cast)) - sum(map(len, votes))
     if left_out:

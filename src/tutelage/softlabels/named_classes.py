@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,31 @@ def from_tokens(
     if independent:
         return _of_each_label(numbers, labels), labels
     return _completed(_scaled(numbers, np.minimum(dropped, 1.0), kind), kind, rest=rest), labels
+
+
+def check_mapping(mapping: Mapping[Any, Any], said: Iterable[Any]) -> None:
+    """Check that lines say what a mapping names; a null vote may be missing.
+
+    Args:
+        mapping: the class that each name stands for.
+        said: the classes, tokens or votes of all lines.
+
+    Raises:
+        BadInput: no line says any of it.
+
+    Warns:
+        UserWarning: no line says some of it.
+    """
+    named = [name for name in mapping if name is not None]
+    found = set(said) if named else set()
+    unsaid = [name for name in named if name not in found]
+    if not unsaid:
+        return
+    sentence = f"mapping= names {', '.join(map(repr, unsaid[:6]))}, which no line says"
+    if len(unsaid) == len(named):
+        known = ", ".join(sorted(map(repr, found))[:6])
+        raise BadInput(f"{sentence}; the lines say {known}{' and more' if len(found) > 6 else ''}. Correct it, or leave it out.")
+    warnings.warn(f"{sentence}.", stacklevel=4)
 
 
 def labels_in(lines: Sequence[Pairs | None], mapping: Mapping[Any, Any]) -> tuple[Any, ...]:

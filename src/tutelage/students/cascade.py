@@ -221,7 +221,7 @@ class Cascade(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             found, target=target, delta=delta, against=self.against, over=self.over, teacher=fingerprint, own_decisions=labels is None
         )
         if guarantee.threshold is None:
-            warnings.warn(of_student_alone(found, target, delta, self.against, self.over), stacklevel=2)
+            warnings.warn(of_student_alone(found, target, delta, self.against, self.over, int(wrong.sum())), stacklevel=2)
         return self.calibrated(student, teacher, guarantee)
 
     def calibrated(self, student: Teacher, teacher: Teacher, guarantee: Guarantee) -> Self:

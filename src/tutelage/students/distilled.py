@@ -18,7 +18,7 @@ from tutelage.core.answers import AnswerForm, label_array
 from tutelage.core.arguments import number
 from tutelage.core.arrays import Floats, check_weights, is_frame
 from tutelage.core.contracts import Teacher
-from tutelage.core.errors import BadInput, ShapeError, reported_as_ours
+from tutelage.core.errors import BadInput, ShapeError, reported_as_ours, shown
 from tutelage.data.row_arrays import array_of, target_array
 from tutelage.data.rows import as_rows
 from tutelage.data.transfer import Transfer, rows_to_make, stacked
@@ -125,6 +125,11 @@ class _Distilled(BaseEstimator):  # type: ignore[misc]
             raise BadInput(
                 f"{name} requires y to be passed, but the target y is None: its {type(self.teacher).__name__} teacher is not fitted "
                 "and has to be fitted on y first. Pass y, or a fitted teacher."
+            )
+        if self.transfer is None and self.transfer_rows is not None:
+            raise BadInput(
+                f"transfer_rows is {shown(self.transfer_rows)} and transfer is None: nothing makes rows. Pass transfer=, such as Munge(), "
+                "or leave transfer_rows out."
             )
         if y is None and self.soft_weight < 1:
             raise BadInput(

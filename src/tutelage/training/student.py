@@ -172,6 +172,11 @@ class TorchStudent:
         """
         check_fit(backend=backend, checkpoints=checkpoints, callbacks=callbacks, advance=advance, progress=progress)
         settings = TrainingSettings.of(training, X)
+        if checkpoints is None and settings.checkpoint_steps:
+            raise BadInput(
+                f"checkpoint_steps is {settings.checkpoint_steps} and checkpoints is None: no checkpoint is saved. Pass checkpoints=, "
+                "a folder, or leave checkpoint_steps out."
+            )
         if is_read_by_items(X):
             with torch_runtime.seeded(settings.seed):
                 X = ItemList.of(X)

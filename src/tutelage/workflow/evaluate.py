@@ -67,8 +67,8 @@ def rows_to_measure(
         inputs: the inputs of rows of several, those that the student was trained on by default.
 
     Raises:
-        BadInput: a column that the student reads holds values of another type than in training; inputs for a student of other rows, or
-            other ones; a table, for a student of pictures; and as `TableFile.open`. LabelMismatch: as `TableFile.with_truth_of`.
+        BadInput: a column that the student reads holds values of another type than in training; inputs or texts for a student of other
+            rows, or other ones; a table, for a student of pictures; and as `TableFile.open`. LabelMismatch: as `TableFile.with_truth_of`.
     """
     trained_on = record["data"]
     table = None if trained_on["table"] is None else Schema.from_json(trained_on["table"])
@@ -78,6 +78,10 @@ def rows_to_measure(
         raise BadInput(f"inputs= names {', '.join(inputs)}, and the student reads columns, texts or arrays; leave it out.")
     if inputs and set(inputs) != set(expected):
         raise BadInput(f"inputs= names {', '.join(inputs)}, and the student reads {', '.join(expected)}; name these, or leave it out.")
+    learnt = trained_on["text"]
+    if text not in (None, learnt):
+        instead = "columns or arrays; leave it out" if learnt is None else f"the texts of a column {learnt!r}; give the column that name"
+        raise BadInput(f"text= names {text!r}, and the student reads {instead}.")
     shape = trained_on.get("row_shape")
     if shape and file.columns:
         raise BadInput(
@@ -105,7 +109,7 @@ def open_answer_source(file: TableFile, *, labels: AnyPath | None, teacher: str 
         raise BadInput("fidelity is measured against one teacher: pass labels= or teacher=, not both.")
     if teacher is not None:
         return open_answers(teacher, file, options)
-    options.refuse("classes", "kind", "task", *OF_A_LOG, *OF_A_CHAT, of="an evaluation without a teacher")
+    options.refuse("trust", "classes", "kind", "task", "teacher_version", *OF_A_LOG, *OF_A_CHAT, of="an evaluation without a teacher")
     if labels is None and not file.truth:
         raise BadInput(
             "there is nothing to measure the student against; pass truth=, the column of the ground truth, or labels= or teacher=."

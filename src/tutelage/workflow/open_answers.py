@@ -80,7 +80,8 @@ class SourceOptions:
             BadInput: one of these options is set; the message names it.
         """
         for name in names:
-            if getattr(self, name) not in (None, (), {}):
+            value = getattr(self, name)
+            if value is not False and value not in (None, (), {}):
                 raise BadInput(f"{name.removesuffix('_column')}= does not apply to {of}; leave it out.")
 
 
@@ -188,6 +189,7 @@ def _classes_of(data: TableFile, name: str) -> tuple[Any, ...]:
 
 
 def _log(path: AnyPath, data: TableFile, options: SourceOptions) -> SoftLabels:
+    options.refuse("teacher_version", of=f"the log {path}")
     if options.kind is None:
         raise BadInput(f"{path} is a log of answers, which does not declare its kind; pass kind= as one of {', '.join(LOGGED_KINDS)}.")
     if not options.answers:
@@ -299,13 +301,17 @@ def columns_known_to(teacher: Teacher, data: TableFile) -> tuple[str, ...]:
     recorded on, and one that does not name them the set of columns with which it contains the most rows. Rows of several inputs have them.
 
     Raises:
-        LabelMismatch: a recording was made on a column that the data lacks. BadInput: the teacher reads the ground truth.
+        LabelMismatch: a recording was made on a column that the data lacks. BadInput: the teacher reads the ground truth, or
+            columns where the rows are texts.
     """
     if data.inputs:
         return data.inputs
     schema = schema_read_by(teacher)
     named = () if schema is None else schema.names or ()
     if not isinstance(teacher, LabelFolder | SoftLabels):
+        if data.text is not None and schema is not None and len(schema.columns) > 1:
+            read = f"the columns {', '.join(map(repr, named[:6]))}" if named else f"{len(schema.columns)} columns"
+            raise BadInput(f"text= names {data.text!r}, whose texts would be the rows, and the teacher reads {read}; leave text= out.")
         return _columns_of_model(named, data)
     if named and data.columns and data.text is None:
         missing = [name for name in named if name not in data.columns]

@@ -140,13 +140,25 @@ def test_so_few_rows_that_nothing_can_be_shown():
 
 
 @pytest.mark.parametrize(("target", "delta"), [(0.9, 0.05), (0.99, 0.05), (0.95, 0.1)])
-def test_the_least_number_of_rows_is_exact(target, delta):
+def test_the_least_number_of_rows_is_exact_where_confidences_are_equal(target, delta):
     for over in ("all", "student"):
         needed = least_rows(target, delta, over)
         for rows, answered in ((needed - 1, 0), (needed, needed)):
             right = np.zeros(rows, dtype=bool)
             found = learn_then_test(np.full(rows, 0.75), right, None, target=target, delta=delta, over=over)
             assert found.answered == answered
+
+
+@pytest.mark.parametrize(
+    ("target", "rows", "share"),
+    [(0.95, 65, 0.0), (0.95, 66, 0.11), (0.95, 80, 0.8), (0.95, 185, 0.99), (0.99, 333, 0.1), (0.99, 500, 0.99)],
+)
+def test_of_the_students_own_answers_all_right_more_rows_than_the_least_show_the_rate_in_so_many_draws(target, rows, share):
+    """The figures of docs/guide/cascade.md, which follow from the hypergeometric distribution."""
+    right = np.zeros(rows, dtype=bool)
+    draws = [np.random.default_rng(seed).uniform(0.5, 1, rows) for seed in range(100)]
+    shown = sum(bool(learn_then_test(one, right, None, target=target, delta=0.05, over="student").answered) for one in draws)
+    assert stats.binom.ppf(0.001, 100, share) <= shown <= stats.binom.ppf(0.999, 100, share)
 
 
 def test_a_tenth_of_the_rows_says_where_to_begin_and_is_not_tested():

@@ -11,15 +11,22 @@ from tutelage.students.cascades.reasons import check_labels, of_student_alone, o
 
 
 def test_too_few_rows_and_too_weak_a_student_are_told_apart():
-    few = of_student_alone(Chosen(np.inf, 298, 0, 0, 298), 0.99, 0.05, "teacher", "all")
+    few = of_student_alone(Chosen(np.inf, 298, 0, 0, 298), 0.99, 0.05, "teacher", "all", 0)
     assert few.startswith(
         "298 calibration rows cannot show a rate of 0.99 with probability 0.95: that takes 299 rows without a wrong answer."
     )
-    weak = of_student_alone(Chosen(np.inf, 299, 0, 0, 299), 0.99, 0.05, "teacher", "all")
+    weak = of_student_alone(Chosen(np.inf, 299, 0, 0, 299), 0.99, 0.05, "teacher", "all", 9)
     assert weak.startswith("at no confidence is it shown that the student agrees with the teacher often enough for a rate of 0.99")
-    own = of_student_alone(Chosen(np.inf, 299, 0, 0, 0), 0.99, 0.05, "truth", "student")
-    assert "that takes 333 rows" in own  # a tenth is set apart
-    assert "the student is right often enough" in of_student_alone(Chosen(np.inf, 600, 0, 0, 0), 0.99, 0.05, "truth", "student")
+    own = of_student_alone(Chosen(np.inf, 299, 0, 0, 0), 0.99, 0.05, "truth", "student", 0)
+    assert "that takes at least 333 rows, a tenth of which only says where the tests begin, without a wrong answer." in own
+    assert "the student is right often enough" in of_student_alone(Chosen(np.inf, 600, 0, 0, 0), 0.99, 0.05, "truth", "student", 9)
+
+
+def test_a_student_without_a_wrong_answer_is_not_called_too_weak():
+    said = of_student_alone(Chosen(np.inf, 340, 0, 0, 0), 0.99, 0.05, "teacher", "student", 0)
+    assert said.startswith("the student agrees with the teacher on all 340 calibration rows, but too few of them are above the confidence")
+    assert "better student" not in said
+    assert "Pass more calibration rows, or lower target." in said
 
 
 def test_a_teacher_that_misses_the_target_is_named_with_its_rate():

@@ -121,7 +121,8 @@ def _starts(tested: Floats, confidence: Floats, wrong: NDArray[np.bool_], others
     order = np.argsort(-confidence, kind="stable")
     good = np.flatnonzero(np.cumsum(wrong[order]) <= (1 - target) * np.arange(1, rows + 1))
     most = int(good[-1]) + 1 if len(good) else rows // 4
-    needed = min(_least_answers(target, delta) / max(others, 1), 1.0)  # the share that must be answered for any test to reject
+    alone = _least_answers(target, delta / len(STARTS))  # a start has its share of delta
+    needed = min(alone / max(others, 1), 1.0)  # the share that must be answered for any test to reject
     least = math.ceil(rows * needed + math.sqrt(rows * needed * (1 - needed)))
     ranks = [min(max(int(share * most), least, 1), rows) for share in STARTS]
     return sorted({int(np.searchsorted(-tested, -confidence[order[rank - 1]])) for rank in ranks})  # the highest that answers so many
@@ -157,7 +158,10 @@ def last_rejected(p_values: Floats, delta: float, starts: list[int]) -> int | No
 
 
 def least_rows(target: float, delta: float, over: Over) -> int:
-    """The number of calibration rows that show a rate of at least `target` if no answer is wrong: fewer can never show it.
+    """The number of calibration rows below which a rate of at least `target` can never be shown, even if no answer is wrong.
+
+    Over all answers that many rows without a wrong answer show it. Over the student's own they may: whether enough of them lie above
+    where the tests begin depends on the confidences of the rows that are set apart.
 
     Args:
         target: the rate of right answers.

@@ -59,13 +59,19 @@ def repeats_of(repeats: int, rows: int) -> str:
     )
 
 
-def of_student_alone(found: Chosen, target: float, delta: float, against: str, over: Over) -> str:
-    """Why the student may answer nothing, and what to do."""
+def of_student_alone(found: Chosen, target: float, delta: float, against: str, over: Over, wrong: int) -> str:
+    """Why the student may answer nothing, and what to do; `wrong` is the number of all its wrong answers on the calibration rows."""
     needed = least_rows(target, delta, over)
     said = "The student answers nothing, and every row is left to the teacher."
     if found.rows < needed:
-        return f"{_too_few(found.rows, target, delta, needed)} {said} Pass more calibration rows, or lower target."
+        return f"{_too_few(found.rows, target, delta, needed, over)} {said} Pass more calibration rows, or lower target."
     right = "agrees with the teacher" if against == "teacher" else "is right"
+    if not wrong:
+        return (
+            f"the student {right} on all {found.rows:,} calibration rows, but too few of them are above the confidence where the tests "
+            f"begin, which a tenth of the rows, drawn by their number, says: no rate of {target:g} is shown with probability {1 - delta:g}"
+            f". {said} Pass more calibration rows, or lower target."
+        )
     return (
         f"at no confidence is it shown that the student {right} often enough for a rate of {target:g} with probability {1 - delta:g}, on "
         f"{found.rows:,} calibration rows. {said} Train a better student, pass more calibration rows, or lower target."
@@ -76,7 +82,7 @@ def of_teacher_alone(target: float, delta: float, wrong: int, rows: int) -> str:
     """Why not even the teacher alone reaches the target against the truth, and what to do."""
     needed = least_rows(target, delta, "all")
     if rows < needed:
-        return f"{_too_few(rows, target, delta, needed)} Pass more calibration rows, or lower target."
+        return f"{_too_few(rows, target, delta, needed, 'all')} Pass more calibration rows, or lower target."
     return (
         f"the teacher itself is right on {rows - wrong:,} of {rows:,} calibration rows, {1 - wrong / rows:.4g}: at least "
         f"{lower_bound(rows - wrong, rows, delta):.4g} with probability {1 - delta:g}, and the target is {target:g}. Lower target, use a "
@@ -84,8 +90,9 @@ def of_teacher_alone(target: float, delta: float, wrong: int, rows: int) -> str:
     )
 
 
-def _too_few(rows: int, target: float, delta: float, needed: int) -> str:
+def _too_few(rows: int, target: float, delta: float, needed: int, over: Over) -> str:
+    takes = f"{needed:,} rows" if over == "all" else f"at least {needed:,} rows, a tenth of which only says where the tests begin,"
     return (
-        f"{rows:,} calibration rows cannot show a rate of {target:g} with probability {1 - delta:g}: that takes {needed:,} rows without "
-        "a wrong answer."
+        f"{rows:,} calibration rows cannot show a rate of {target:g} with probability {1 - delta:g}: that takes {takes} without a wrong "
+        "answer."
     )

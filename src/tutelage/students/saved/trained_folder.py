@@ -32,6 +32,8 @@ def read_trained(folder: Path) -> dict[str, Any]:
     """
     recover_folder(folder)
     path = folder / TRAINED
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}; name one that `tutelage distill` or `tutelage train` wrote.")
     if not path.is_file():
         raise BadInput(f"{folder} holds no trained student: it has no {TRAINED}.{_instead(folder)}")
     record = read_json(path, schema=TRAINED_SCHEMA, remedy=REMEDY)

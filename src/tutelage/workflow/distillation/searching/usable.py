@@ -10,7 +10,7 @@ from typing import Any
 
 from tutelage.core.answer_kinds import Task
 from tutelage.core.errors import BadInput, TutelageError
-from tutelage.exporters.export import export
+from tutelage.exporters.bench.shipped import shipped_file
 from tutelage.exporters.subject.threshold import with_any_threshold
 from tutelage.search.families import Family, family_named
 from tutelage.students.saved.save_load import save_student
@@ -127,16 +127,16 @@ def _without_files(family: Family, student: Any, plan: Plan, rows: Any, notes: l
             save_student(student, Path(folder) / "saved")
         except TutelageError as error:
             return f"it cannot be saved. {error}"
-        for place, end in enumerate(plan.exports):
-            try:
-                export(shipped, Path(folder) / f"student{end}", check_on=rows, unproven=True)
-            except TutelageError as error:
-                if limited and place == 0:
-                    return f"the size or latency of its file is limited, and it has none. {error}"
-                sentence = f"The student {family.name!r} cannot be exported to {end} ({str(error).rstrip('.')})"
-                if plan.exports_asked_for:
-                    raise BadInput(f"{sentence}; leave it out of the students, or the format out of the exports.") from error
-                notes.append(f"{sentence}.")
+    for place, end in enumerate(plan.exports):
+        try:
+            shipped_file(shipped, end, check_on=rows)
+        except TutelageError as error:
+            if limited and place == 0:
+                return f"the size or latency of its file is limited, and it has none. {error}"
+            sentence = f"The student {family.name!r} cannot be exported to {end} ({str(error).rstrip('.')})"
+            if plan.exports_asked_for:
+                raise BadInput(f"{sentence}; leave it out of the students, or the format out of the exports.") from error
+            notes.append(f"{sentence}.")
     return ""
 
 

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from torch import nn
 
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.structures.network_answers import answers_in, answers_to, by_batch, tensors_of, valid_positions
+from tutelage.data.structures.network_answers import answers_in, answers_to, by_batch, pad_token_of, tensors_of, valid_positions
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows
 
@@ -49,6 +51,33 @@ def test_whole_numbers_stay_whole_and_others_take_the_dtype_of_the_weights():
     in_order = tensors_of(StructuredRows.of((np.zeros((1, 2)), np.zeros((1, 3)))), nn.Linear(1, 1))
     assert isinstance(in_order, tuple)
     assert [tensor.shape[1] for tensor in in_order] == [2, 3]
+
+
+def stating(token, words=40):
+    network = nn.Linear(1, 1)
+    network.config = SimpleNamespace(pad_token_id=token, vocab_size=words)
+    return network
+
+
+def test_the_pad_token_is_that_of_the_network_or_of_the_only_one_inside():
+    assert [pad_token_of(stating(token)) for token in (7, 0, None, -1, 40)] == [7, 0, None, None, None]
+    assert pad_token_of(nn.Sequential(stating(7))) == 7
+    assert pad_token_of(nn.Sequential(stating(7), stating(7))) == 7
+    assert pad_token_of(nn.Sequential(stating(7), stating(8))) is None
+    several = nn.Linear(1, 1)
+    several.config = SimpleNamespace(text_config=SimpleNamespace(pad_token_id=3))
+    assert pad_token_of(several) == 3
+
+
+def test_ids_are_padded_with_the_pad_token_and_other_inputs_with_0():
+    names = ("input_ids", "decoder_input_ids", "kinds", "attention_mask")
+    rows = StructuredRows.of({name: [[1, 1], [1]] for name in names})
+    assert {name: tensor[1, 1].item() for name, tensor in tensors_of(rows, stating(7)).items()} == dict(
+        zip(names, (7, 7, 0, 0), strict=True)
+    )
+    given = StructuredRows.of({"input_ids": [[5, 5], [4, 9]], "attention_mask": [[1, 1], [1, 0]]})
+    assert tensors_of(given, stating(7))["input_ids"].tolist() == [[5, 5], [4, 7]]
+    assert tensors_of(given, stating(None))["input_ids"].tolist() == [[5, 5], [4, 9]]
 
 
 def test_logits_are_found_in_what_a_network_returns():

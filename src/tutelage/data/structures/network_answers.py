@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,16 +23,48 @@ if TYPE_CHECKING:
     from tutelage.core.torch_runtime import Inputs
 
 
+IDS = ("input_ids", "decoder_input_ids")
+"""The inputs whose padding is a token, in the habit of Hugging Face."""
+
+
+def pad_token_of(network: nn.Module) -> int | None:
+    """The token with which a network of Hugging Face, or the only one inside a network, has its ids padded; None if none says so.
+
+    Some classifiers read the last token that is another, whatever the attention mask says.
+    """
+    own = _stated_pad_token(network)
+    stated = {own} if own is not None else {_stated_pad_token(module) for module in network.modules()} - {None}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _stated_pad_token(module: nn.Module) -> int | None:
+    config = getattr(module, "config", None)
+    for each in (config, getattr(config, "text_config", None)):
+        token, words = getattr(each, "pad_token_id", None), getattr(each, "vocab_size", None)
+        if isinstance(token, int) and 0 <= token < (words if isinstance(words, int) else token + 1):  # some state -1, or none of theirs
+            return token
+    return None
+
+
+def padded_with(rows: StructuredRows, token: int | None) -> StructuredRows:
+    """The rows, whose ids are padded with a token, whatever they were padded with before; None changes nothing."""
+    return rows if token is None else replace(rows, fill={**(rows.fill or {}), **dict.fromkeys(IDS, token)})
+
+
 def tensors_of(rows: StructuredRows, network: nn.Module) -> Inputs:
-    """The inputs as tensors on the device of a network: whole numbers as int64, others in the dtype of its weights."""
+    """The inputs as tensors on the device of a network: whole numbers as int64, others in the dtype of its weights.
+
+    Ids are padded with the network's pad token, where it states one.
+    """
     device, floats = torch_runtime.device_of(network), torch_runtime.float_dtype(network)
+    token = None if rows.fields.keys().isdisjoint(IDS) else pad_token_of(network)
 
     def tensor(array: NDArray[Any]) -> Tensor:
         values = torch_runtime.tensor_of(array)
         kind = floats if values.is_floating_point() else values.dtype if array.dtype.kind == "b" else require("torch").int64
         return values.to(device, kind, copy=True)
 
-    found = {name: tensor(array) for name, array in rows.padded().items()}
+    found = {name: tensor(array) for name, array in padded_with(rows, token).padded().items()}
     return found if rows.named else tuple(found.values())
 
 

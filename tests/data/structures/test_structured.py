@@ -152,6 +152,20 @@ def test_batches_hold_rows_of_like_length_and_without_a_mask_of_one():
     assert [batch.tolist() for batch in even.batches(2)] == [[0, 1], [2, 3], [4]]
 
 
+@pytest.mark.parametrize(
+    ("further", "unmasked", "groups"),
+    [
+        ({"prices": [[0.5], [1.5, 2.5], [3.5, 4.5]]}, ("prices",), [0, 1, 1]),
+        ({"boxes": [np.ones((k, 2)) for k in (2, 1, 2)]}, ("boxes",), [1, 0, 1]),
+        ({"scores": [np.ones((k, 2)) for k in (3, 1, 2)]}, (), [0, 0, 0]),
+    ],
+)
+def test_a_mask_tells_the_padding_of_inputs_of_its_own_lengths(further, unmasked, groups):
+    rows = StructuredRows.of({**RAGGED, **further})
+    assert rows.unmasked == unmasked
+    assert rows.groups.tolist() == groups
+
+
 class Items(Dataset):
     def __init__(self, items):
         self.items = items

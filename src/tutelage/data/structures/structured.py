@@ -202,10 +202,17 @@ class StructuredRows:
     @cached_property
     def groups(self) -> NDArray[np.intp]:
         """(rows,) the group of each row: rows of different lengths may share a batch only where a mask tells them from padding."""
-        unmasked = [field.lengths for name, field in self.fields.items() if isinstance(field, Ragged) and mask_of(name) not in self.fields]
+        unmasked = [field.lengths for name, field in self.fields.items() if isinstance(field, Ragged) and name in self.unmasked]
         if not unmasked:
             return np.zeros(len(self), np.intp)
         return np.asarray(np.unique(np.stack(unmasked, axis=1), axis=0, return_inverse=True)[1]).reshape(-1)
+
+    @cached_property
+    def unmasked(self) -> tuple[str, ...]:
+        """The inputs whose rows may differ in length and have no mask of these lengths, so that nothing would tell them from padding."""
+        of_masks = {name: _lengths(self.fields.get(name)) for name in (MASK, DECODER_MASK)}
+        ragged = {name: (field.lengths, of_masks[mask_of(name)]) for name, field in self.fields.items() if isinstance(field, Ragged)}
+        return tuple(name for name, (lengths, of_mask) in ragged.items() if of_mask is None or not np.array_equal(lengths, of_mask))
 
     @property
     def may_be_padded(self) -> bool:

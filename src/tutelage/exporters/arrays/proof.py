@@ -78,7 +78,7 @@ def _groups(rows: StructuredRows, pad_token: int | None) -> Iterator[tuple[str, 
     short = replace(rows, fields={name: _cut(field, few) for name, field in rows.fields.items()})
     yield cut, short, short
     shorter = np.flatnonzero(rows.lengths < rows.lengths.max())[:ALONE]
-    if MASK in rows.fields and len(shorter):
+    if MASK in rows.fields and not rows.unmasked and len(shorter):
         yield padded, _padded(padded_with(rows[shorter], pad_token), int(rows.lengths.max())), rows[shorter]
 
 

@@ -13,7 +13,7 @@ from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, checked
 from tutelage.data.structures.network_answers import by_batch, padded_with
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import StructuredRows, is_structure, mask_of
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.teachers.adapters.onnx_inputs import typed
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, pad_token_in
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
@@ -93,7 +93,7 @@ def _values(graph_inputs: Any, part: Any) -> list[NDArray[Any]]:
         if isinstance(field, Ragged) and length is not None and int(field.lengths.max(initial=0)) > length:
             longest = int(field.lengths.max())
             raise BadInput(f"the ONNX file takes {length} positions for {one.name!r}, and a row has {longest}; cut it.")
-        if isinstance(field, Ragged) and length is not None and mask_of(name) not in part.fields and int(field.lengths.min()) < length:
+        if isinstance(field, Ragged) and length is not None and name in part.unmasked and int(field.lengths.min()) < length:
             raise BadInput(
                 f"the ONNX file takes {length} positions for {one.name!r}, and a row has {int(field.lengths.min())}; rows are padded only "
                 "with an attention_mask, which tells padding."

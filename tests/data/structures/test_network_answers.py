@@ -7,7 +7,15 @@ from torch import nn
 
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.structures.network_answers import answers_in, answers_to, by_batch, pad_token_of, tensors_of, valid_positions
+from tutelage.data.structures.network_answers import (
+    answers_in,
+    answers_to,
+    by_batch,
+    pad_token_of,
+    rows_at_once,
+    tensors_of,
+    valid_positions,
+)
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows
 
@@ -34,6 +42,50 @@ def test_rows_of_like_length_are_asked_together_and_answered_in_their_order():
     assert isinstance(answers, PositionAnswers)
     assert [row[:, 1].tolist() for row in answers] == [[2.0] * 3, [4.0], [6.0] * 2, [8.0] * 3]
     assert network.shapes == [(2, 2), (2, 3)]
+
+
+LONG = [[1] * 16384] * 2 + [[1] * 20000] + [[1] * 2] * 5
+
+
+class Lengths(nn.Module):
+    """Remembers the shapes that it was called with, and answers each row by its first number."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.shapes = nn.Parameter(torch.ones(2)), []
+
+    def forward(self, first, *others, **further):
+        self.shapes.append(tuple(first.shape))
+        return first.reshape(len(first), -1)[:, :1] * self.scale
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ({"first": np.ones((150, 512), int), "attention_mask": np.ones((150, 512), int)}, [(64, 512), (64, 512), (22, 512)]),
+        ((np.ones((70, 512), int), np.ones((70, 3))), [(64, 512), (6, 512)]),
+        ({"first": LONG, "attention_mask": LONG}, [(5, 2), (2, 16384), (1, 20000)]),
+        ({"first": np.ones((2, 40_000), int)}, [(1, 40_000), (1, 40_000)]),
+        ({"first": np.ones((1200, 3, 2, 2)), "sizes": np.ones((1200, 700))}, [(1000, 3, 2, 2), (200, 3, 2, 2)]),
+    ],
+)
+def test_rows_of_many_tokens_are_asked_fewer_at_once_unless_their_number_was_given(rows, expected):
+    network, given = Lengths(), StructuredRows.of(rows)
+    assert np.shape(answers_to(network, given, output=answers_in)) == (len(given), 2)
+    assert network.shapes == expected
+    network.shapes.clear()
+    answers_to(network, given, batch_size=2000, output=answers_in)
+    assert network.shapes == [(len(given), *expected[-1][1:])]
+
+
+def test_ids_in_one_array_are_tokens_too():
+    for rows, expected in (
+        (torch.ones((100, 512), dtype=torch.int64), 64),
+        (torch.ones(100, 512), 1000),
+        (np.ones((100, 4, 512), int), 1000),
+    ):
+        assert rows_at_once(rows, None) == expected
+        assert rows_at_once(rows, 7) == 7
 
 
 def test_one_answer_for_each_row_comes_back_in_order():

@@ -200,6 +200,13 @@ class StructuredRows:
         return np.max(ragged, axis=0) if ragged else np.zeros(len(self), np.int64)
 
     @cached_property
+    def tokens(self) -> NDArray[np.int64]:
+        """(rows,) the number of positions of each row, the most that an input of it has that may be of tokens."""
+        arrays = {name: field for name, field in self.fields.items() if not isinstance(field, Ragged) and field.ndim == 2}
+        whole = [field.shape[1] for name, field in arrays.items() if field.dtype.kind in "iu" or of_tokens(name, field)]
+        return np.maximum(self.lengths, max(whole, default=0))
+
+    @cached_property
     def groups(self) -> NDArray[np.intp]:
         """(rows,) the group of each row: rows of different lengths may share a batch only where a mask tells them from padding."""
         unmasked = [field.lengths for name, field in self.fields.items() if isinstance(field, Ragged) and name in self.unmasked]

@@ -19,7 +19,7 @@ from tutelage.teachers.adapters.onnx_metadata import PRODUCER, pad_token_in
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
 
 BATCH_ROWS = 64
-"""Rows a run: hidden layers of a transformer grow with the square of their length."""
+"""Rows of one array a run, of which no name says how many tokens or pixels they have."""
 
 
 def takes_arrays(session: Any) -> bool:
@@ -56,7 +56,9 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
         return found[:, :longest] if form.positions == "tokens" and longest and fixed == {found.shape[1]} else found
 
     with errors_as_bad_input("the ONNX file"):
-        answers = by_batch(rows, ask, positions=form.positions, batch_size=size or BATCH_ROWS)
+        answers = by_batch(
+            rows, ask, positions=form.positions, batch_size=size or (None if isinstance(rows, StructuredRows) else BATCH_ROWS)
+        )
     what = "the ONNX file's answers"
     return form.take(answers, count, what) if form.positions is None else checked(form, answers, count, what)
 

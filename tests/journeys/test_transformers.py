@@ -226,3 +226,60 @@ def test_checkpoints_tell_rows_of_several_inputs_apart_and_resume(tmp_path):
     fewer = {name: rows[:50] for name, rows in RAGGED.items()}
     with pytest.raises(tl.TutelageError, match="rows"):
         fitted(fewer, 4, tmp_path)
+
+
+PAD = WORDS
+"""A pad token that no row holds, as the tokenizers of decoders have it: their classifiers read the last token that is another."""
+
+
+def decoder_classifier(kind: str, hidden: int, seed: int) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    common = {"vocab_size": WORDS + 1, "num_labels": len(CLASSES), "pad_token_id": PAD}
+    if kind == "gpt2":
+        sizes = {"n_embd": hidden, "n_layer": 1, "n_head": 2, "n_positions": 32, "bos_token_id": PAD, "eos_token_id": PAD}
+        config = transformers.GPT2Config(**common, **sizes, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0)
+        return transformers.GPT2ForSequenceClassification(config)
+    sizes = {"hidden_size": hidden, "intermediate_size": hidden, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return transformers.LlamaForSequenceClassification(transformers.LlamaConfig(**common, **sizes, max_position_embeddings=32))
+
+
+def remembering(network: torch.nn.Module) -> tuple[torch.nn.Module, set[int]]:
+    """The network, and the ids that it was ever given."""
+    seen: set[int] = set()
+    network.register_forward_pre_hook(lambda module, args, given: seen.update(given["input_ids"].unique().tolist()), with_kwargs=True)
+    return network, seen
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_ids_are_padded_with_the_token_that_the_network_takes_for_padding(kind):
+    teacher = louder(decoder_classifier(kind, 16, 0)).eval()
+    with torch.no_grad():
+        alone = np.concatenate([teacher(input_ids=torch.tensor([row])).logits.numpy() for row in IDS])
+    for rows in (RAGGED, PADDED):  # padded with another token
+        assert np.abs(tl.as_teacher(teacher, classes=CLASSES).answer(rows) - alone).max() < TOLERANCE
+
+    class Items(Dataset):
+        def __len__(self) -> int:
+            return ROWS
+
+        def __getitem__(self, place: int) -> dict[str, torch.Tensor]:
+            return {name: torch.tensor(rows[place]) for name, rows in RAGGED.items()}
+
+    labels = tl.record(tl.as_teacher(teacher, classes=CLASSES), RAGGED)
+    for rows, answers in ((RAGGED, labels), (PADDED, labels), (Items(), labels), (tl.parts(RAGGED, labels), None)):
+        student, seen = remembering(decoder_classifier(kind, 8, 1))
+        tl.TorchStudent(student).fit(rows, answers, epochs=1, batch_size=16, validation=None if answers is None else (RAGGED, None, labels))
+        assert PAD in seen
+        assert 0 not in seen
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("kind", ["gpt2", "llama"])
+def test_the_file_of_a_decoder_classifier_says_which_token_pads(kind, tmp_path):
+    student = tl.TorchStudent(louder(decoder_classifier(kind, 8, 1)), classes=CLASSES)
+    expected = np.concatenate(
+        [student.predict_proba({name: rows[place : place + 1] for name, rows in RAGGED.items()}) for place in range(ROWS)]
+    )
+    assert tl.export(student, tmp_path / "student.onnx", check_on=RAGGED).proven
+    for rows in (RAGGED, PADDED):
+        assert np.abs(tl.as_teacher(tmp_path / "student.onnx").answer(rows) - expected).max() < TOLERANCE

@@ -41,6 +41,34 @@ def test_rows_are_answered_as_many_at_once_as_the_student_says():
     assert [size for size in network.sizes if size > 2] == [10, 10, 5, 20, 5]
 
 
+class Tokens(nn.Module):
+    """Notes how many tokens it is called with."""
+
+    def __init__(self):
+        super().__init__()
+        self.out, self.words, self.counts = nn.Linear(1, 2), nn.Embedding(2, 1), []
+
+    def forward(self, input_ids, attention_mask=None):
+        self.counts.append(input_ids.numel())
+        return self.out(self.words(input_ids[:, 0]))
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_rows_of_many_tokens_are_answered_fewer_at_once_by_default(several):
+    ids = np.ones((80, 512), np.int64)
+    rows = {"input_ids": ids, "attention_mask": ids} if several else ids
+    network = Tokens()
+    student = tl.TorchStudent(network, classes=["a", "b"])
+    student.fit(rows, y=["a", "b"] * 40, epochs=1, batch_size=8, validation=(rows, ["a", "b"] * 40))
+    student.predict(rows)
+    tl.as_teacher(student).answer(rows)
+    assert max(network.counts) == 64 * 512
+    assert sum(count == 64 * 512 for count in network.counts) == 3
+    network.counts.clear()
+    tl.as_teacher(network, classes=["a", "b"], batch_size=80).answer(rows)
+    assert max(network.counts) == 80 * 512
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

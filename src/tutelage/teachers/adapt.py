@@ -51,7 +51,7 @@ def as_teacher(
             whenever its answers change. Needed where the answers come from what cannot be read here, such as a service.
         positions: "tokens" or "pixels", for a Module, a function or an ONNX file with an answer for each token of a row, (rows, tokens,
             classes), or for each pixel, (rows, classes, height, width).
-        batch_size: for a Module: rows that it answers at once, 1000 if not given; fewer take less memory.
+        batch_size: for a Module: rows that it answers at once; if not given 1000, or as many as have 32,768 tokens. Fewer take less memory.
 
     Returns:
         A Teacher, whose `answer(rows)` returns (rows, classes) logits or probabilities, or (rows, outputs) values, as

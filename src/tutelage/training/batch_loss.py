@@ -74,7 +74,12 @@ class BatchLoss:
         return {name: value for name, value in values.items() if isinstance(value, float)}
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """The weighted losses of the batch, by term: one for each row, or for each position that is learnt."""
+        """The weighted losses of the batch, by term: one for each row, or for each position that is learnt.
+
+        Raises:
+            BadInput: rows of different lengths without a mask, which a Dataset, a DataLoader or parts put together. Others as `signals`.
+        """
+        _check_lengths(batch.originals)
         signals, rows = self._signals(batch)
         losses = (self.current or self.objective).weighted(signals)
         if self.weights is None:
@@ -126,6 +131,16 @@ class BatchLoss:
             with torch_runtime.evaluating(network):
                 self.modules = self.objective.modules(self.signals(first), rows=rows)
         return self.modules or nn.ModuleDict()
+
+
+def _check_lengths(rows: Tensor | StructuredRows | None) -> None:
+    """Refuse rows of different lengths in one batch, of which no mask says what is padding: it would be learnt."""
+    if isinstance(rows, StructuredRows) and not rows.may_be_padded:
+        raise BadInput(
+            f"the rows of a batch differ in length ({', '.join(rows.unmasked)}), and no attention_mask of these lengths tells them from "
+            "padding; pass one, batches of one length each (a DataLoader with a batch_sampler, or batch_size=1), or the rows in memory, as "
+            "a mapping of lists: they are put together by their length."
+        )
 
 
 def _tokens_of(inputs: Inputs) -> Tensor | None:

@@ -15,7 +15,7 @@ from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, o
 from tutelage.core.position_answers import Answers, PositionAnswers, joined
 from tutelage.data.row_arrays import array_of
 from tutelage.data.rows import as_rows
-from tutelage.data.structures.network_answers import answers_to, remedy_of_ids
+from tutelage.data.structures.network_answers import answers_to, remedy_of_ids, rows_at_once
 from tutelage.data.structures.structured import StructuredRows, refuse_mappings
 from tutelage.data.truth.given_truth import by_position
 
@@ -24,7 +24,7 @@ ROWS_AT_ONCE = 10_000
 
 
 def network_outputs(
-    network: nn.Module, inputs: Any, *, form: AnswerForm | None, output: Callable[[Any], Tensor], batch_size: int
+    network: nn.Module, inputs: Any, *, form: AnswerForm | None, output: Callable[[Any], Tensor], batch_size: int | None
 ) -> Answers:
     """(rows, columns) float32: what a network returns for every row, in eval mode; with positions `PositionAnswers`.
 
@@ -33,7 +33,7 @@ def network_outputs(
         inputs: rows, as in `as_rows`.
         form: of its answers; None if it is not known yet.
         output: extracts the answers from what the network returns.
-        batch_size: rows per call.
+        batch_size: rows per call; as for `by_batch`.
 
     Raises:
         BadInput: rows that are not numbers, or sparse. ShapeError: rows of a shape that the network does not take, or another number
@@ -42,19 +42,19 @@ def network_outputs(
     if isinstance(inputs, Tensor | np.ndarray | list):
         refuse_mappings(inputs)
         return _of_part(network, inputs, form, output, batch_size)
-    size = batch_size * max(1, ROWS_AT_ONCE // batch_size)
+    size = ROWS_AT_ONCE if batch_size is None else batch_size * max(1, ROWS_AT_ONCE // batch_size)
     return joined(
         _of_part(network, part, form, output, batch_size) for *_, part in as_rows(inputs, by_position=by_position(form)).parts(size)
     )
 
 
-def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Callable[[Any], Tensor], batch_size: int) -> Answers:
+def _of_part(network: nn.Module, rows: Any, form: AnswerForm | None, output: Callable[[Any], Tensor], batch_size: int | None) -> Answers:
     positions = None if form is None else form.positions
     given = rows if isinstance(rows, StructuredRows | Tensor) else torch_runtime.tensor_of(_numbers(rows))
     try:
         taken = given if isinstance(given, StructuredRows) else torch_runtime.network_input(network, given)
         if isinstance(taken, Tensor) and positions is None:
-            raw = torch_runtime.answers_of(network, taken, batch_size=batch_size, output=output)
+            raw = torch_runtime.answers_of(network, taken, batch_size=rows_at_once(taken, batch_size), output=output)
             answers: Answers = raw.float().cpu().numpy()
         else:
             answers = answers_to(network, taken, positions=positions, batch_size=batch_size, output=output)

@@ -66,7 +66,8 @@ class TorchStudent:
         output: extracts the answers from what the network returns, if that is a tuple or a dict; its `logits` are found without.
         positions: "tokens" or "pixels", for a network with an answer for each token, (batch, tokens, classes), or for each pixel,
             (batch, classes, height, width), that learns without a teacher, beside its classes; else those of the teacher.
-        predict_batch_size: rows that the network answers at once, in `predict` and for validation.
+        predict_batch_size: rows that the network answers at once, in `predict` and for validation; if None, up to 1,000, and of rows of
+            tokens as many as have 32,768 of them.
 
     Attributes:
         classes_: (classes,) the class name of each column of `predict_proba`.
@@ -102,10 +103,10 @@ class TorchStudent:
         classes: Sequence[Any] | None = None,
         output: Callable[[Any], Tensor] | None = None,
         positions: Positions | None = None,
-        predict_batch_size: int = torch_runtime.BATCH_ROWS,
+        predict_batch_size: int | None = None,
     ) -> None:
         check_student(network, objective, output, classes=classes, positions=positions)
-        self.predict_batch_size = whole("predict_batch_size", predict_batch_size, 1)
+        self.predict_batch_size = None if predict_batch_size is None else whole("predict_batch_size", predict_batch_size, 1)
         self.network = network
         self.objective = objective
         self.output = output

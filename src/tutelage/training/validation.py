@@ -13,7 +13,7 @@ from tutelage.core import torch_runtime
 from tutelage.core.answer_kinds import Positions
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.structures.network_answers import answers_to
+from tutelage.data.structures.network_answers import answers_to, rows_at_once
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.losses.functional.numerics import upcast
 from tutelage.losses.top_targets import TopTargets
@@ -35,7 +35,7 @@ class Validation:
         positions: what an answer belongs to; the targets are then those of the positions that count.
         kept: (positions,) which of the positions that the attention mask leaves count; None if all do.
         check: raises an error for answers to other positions than the targets have; None without positions.
-        batch_size: rows that the network answers at once.
+        batch_size: rows that the network answers at once; as for `by_batch`.
     """
 
     inputs: Any
@@ -46,12 +46,13 @@ class Validation:
     positions: Positions | None = None
     kept: Tensor | None = None
     check: Callable[[PositionAnswers], None] | None = None
-    batch_size: int = torch_runtime.BATCH_ROWS
+    batch_size: int | None = None
 
     def _answers(self, network: nn.Module) -> Tensor:
         """(rows, columns), (copies, rows, columns), or those of the positions that count."""
         if isinstance(self.inputs, Tensor) and self.positions is None:
-            return torch_runtime.answers_of(network, self.inputs, batch_size=self.batch_size, output=self.output)
+            size = rows_at_once(self.inputs, self.batch_size)
+            return torch_runtime.answers_of(network, self.inputs, batch_size=size, output=self.output)
         rows = self.inputs if isinstance(self.inputs, StructuredRows | Tensor) else torch_runtime.tensor_of(self.inputs)
         rows = torch_runtime.network_input(network, rows) if isinstance(rows, Tensor) else rows
         found = answers_to(network, rows, positions=self.positions, batch_size=self.batch_size, output=self.output)

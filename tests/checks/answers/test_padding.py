@@ -7,6 +7,7 @@ from tutelage.checks.checklist import check_teacher
 from tutelage.checks.preflight import preflight
 from tutelage.core.errors import BadInput
 from tutelage.data.structures.structured import StructuredRows
+from tutelage.teachers.adapt import as_teacher
 
 ROWS = StructuredRows.of(texts())
 
@@ -27,6 +28,23 @@ def test_a_teacher_that_reads_its_mask_passes(pooled):
     (finding,) = check_padding(tagger(pooled=pooled), ROWS)
     assert finding.severity == "ok"
     check_teacher(tagger(pooled=pooled), texts())
+
+
+def test_a_teacher_that_reads_its_last_token_by_a_pad_token_is_told_to_state_it():
+    """A function states none, and its rows are padded with 0."""
+
+    def last_token(rows):
+        ids = rows["input_ids"]
+        last = ids[np.arange(len(ids)), np.where(ids == 99, -1, np.arange(ids.shape[1])).max(axis=1)]
+        return np.stack([last, -last], axis=1).astype(np.float32)
+
+    teacher = as_teacher(last_token, classes=["a", "b"], kind="logits")
+    (finding,) = check_padding(teacher, ROWS)
+    assert finding.severity == "error"
+    assert "set it to the tokenizer's pad token" in finding.remedy
+    ids = StructuredRows.of(texts()).fields["input_ids"].padded(99)
+    (finding,) = check_padding(teacher, StructuredRows.of({"input_ids": ids, "attention_mask": (ids != 99).astype(int)}))
+    assert finding.severity == "ok"
 
 
 def test_the_checklist_names_padding():

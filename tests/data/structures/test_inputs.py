@@ -22,6 +22,12 @@ def test_lengths_that_vary_are_told_from_the_sizes_of_other_inputs():
     assert RowInputs.of(whole).shapes == LEARNT.shapes  # tokens by their mask, numbers by their name
 
 
+def test_a_series_that_is_as_long_as_the_texts_by_chance_does_not_vary_in_length():
+    texts = {"ids": [[5, 7, 1], [4, 0, 0]], "attention_mask": [[1, 1, 1], [1, 0, 0]]}
+    shapes = RowInputs.of(StructuredRows.of({**texts, "series": np.arange(12.0).reshape(2, 3, 2)})).shapes
+    assert dict(shapes) == {"ids": (None,), "attention_mask": (None,), "series": (3, 2)}
+
+
 def test_rows_are_arranged_in_the_order_that_was_learnt():
     found = LEARNT.arranged({"size": SIZES, "attention_mask": [[1, 1], [1, 1]], "ids": [[1, 2], [3, 4]]})
     assert list(found.fields) == ["ids", "attention_mask", "size"]

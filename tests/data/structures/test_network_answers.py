@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,15 @@ from torch import nn
 
 from tutelage.core.errors import ShapeError
 from tutelage.core.position_answers import PositionAnswers
-from tutelage.data.structures.network_answers import answers_in, answers_to, by_batch, tensors_of, valid_positions
+from tutelage.data.structures.network_answers import (
+    answers_in,
+    answers_to,
+    by_batch,
+    pad_token_of,
+    rows_at_once,
+    tensors_of,
+    valid_positions,
+)
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows
 
@@ -34,6 +44,50 @@ def test_rows_of_like_length_are_asked_together_and_answered_in_their_order():
     assert network.shapes == [(2, 2), (2, 3)]
 
 
+LONG = [[1] * 16384] * 2 + [[1] * 20000] + [[1] * 2] * 5
+
+
+class Lengths(nn.Module):
+    """Remembers the shapes that it was called with, and answers each row by its first number."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale, self.shapes = nn.Parameter(torch.ones(2)), []
+
+    def forward(self, first, *others, **further):
+        self.shapes.append(tuple(first.shape))
+        return first.reshape(len(first), -1)[:, :1] * self.scale
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ({"first": np.ones((150, 512), int), "attention_mask": np.ones((150, 512), int)}, [(64, 512), (64, 512), (22, 512)]),
+        ((np.ones((70, 512), int), np.ones((70, 3))), [(64, 512), (6, 512)]),
+        ({"first": LONG, "attention_mask": LONG}, [(5, 2), (2, 16384), (1, 20000)]),
+        ({"first": np.ones((2, 40_000), int)}, [(1, 40_000), (1, 40_000)]),
+        ({"first": np.ones((1200, 3, 2, 2)), "sizes": np.ones((1200, 700))}, [(1000, 3, 2, 2), (200, 3, 2, 2)]),
+    ],
+)
+def test_rows_of_many_tokens_are_asked_fewer_at_once_unless_their_number_was_given(rows, expected):
+    network, given = Lengths(), StructuredRows.of(rows)
+    assert np.shape(answers_to(network, given, output=answers_in)) == (len(given), 2)
+    assert network.shapes == expected
+    network.shapes.clear()
+    answers_to(network, given, batch_size=2000, output=answers_in)
+    assert network.shapes == [(len(given), *expected[-1][1:])]
+
+
+def test_ids_in_one_array_are_tokens_too():
+    for rows, expected in (
+        (torch.ones((100, 512), dtype=torch.int64), 64),
+        (torch.ones(100, 512), 1000),
+        (np.ones((100, 4, 512), int), 1000),
+    ):
+        assert rows_at_once(rows, None) == expected
+        assert rows_at_once(rows, 7) == 7
+
+
 def test_one_answer_for_each_row_comes_back_in_order():
     answers = answers_to(Doubles(), ROWS, batch_size=2, output=lambda returned: returned[:, 0])
     assert np.asarray(answers)[:, 0].tolist() == [1, 2, 3, 4]
@@ -49,6 +103,33 @@ def test_whole_numbers_stay_whole_and_others_take_the_dtype_of_the_weights():
     in_order = tensors_of(StructuredRows.of((np.zeros((1, 2)), np.zeros((1, 3)))), nn.Linear(1, 1))
     assert isinstance(in_order, tuple)
     assert [tensor.shape[1] for tensor in in_order] == [2, 3]
+
+
+def stating(token, words=40):
+    network = nn.Linear(1, 1)
+    network.config = SimpleNamespace(pad_token_id=token, vocab_size=words)
+    return network
+
+
+def test_the_pad_token_is_that_of_the_network_or_of_the_only_one_inside():
+    assert [pad_token_of(stating(token)) for token in (7, 0, None, -1, 40)] == [7, 0, None, None, None]
+    assert pad_token_of(nn.Sequential(stating(7))) == 7
+    assert pad_token_of(nn.Sequential(stating(7), stating(7))) == 7
+    assert pad_token_of(nn.Sequential(stating(7), stating(8))) is None
+    several = nn.Linear(1, 1)
+    several.config = SimpleNamespace(text_config=SimpleNamespace(pad_token_id=3))
+    assert pad_token_of(several) == 3
+
+
+def test_ids_are_padded_with_the_pad_token_and_other_inputs_with_0():
+    names = ("input_ids", "decoder_input_ids", "kinds", "attention_mask")
+    rows = StructuredRows.of({name: [[1, 1], [1]] for name in names})
+    assert {name: tensor[1, 1].item() for name, tensor in tensors_of(rows, stating(7)).items()} == dict(
+        zip(names, (7, 7, 0, 0), strict=True)
+    )
+    given = StructuredRows.of({"input_ids": [[5, 5], [4, 9]], "attention_mask": [[1, 1], [1, 0]]})
+    assert tensors_of(given, stating(7))["input_ids"].tolist() == [[5, 5], [4, 7]]
+    assert tensors_of(given, stating(None))["input_ids"].tolist() == [[5, 5], [4, 9]]
 
 
 def test_logits_are_found_in_what_a_network_returns():

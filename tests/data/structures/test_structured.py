@@ -110,8 +110,34 @@ def test_what_is_no_padding_is_not_cut():
     beyond = StructuredRows.of({"input_ids": [[5, 6, 9], [7, 8, 0]], "attention_mask": mask})
     assert beyond.lengths.tolist() == [0, 0]
     assert beyond.padded()["input_ids"].tolist() == [[5, 6, 9], [7, 8, 0]]
-    vectors = StructuredRows.of({"attention_mask": mask, "embedded": np.arange(12.0).reshape(2, 3, 2)})
-    assert vectors.padded()["embedded"].shape == (2, 2, 2)
+    for given in (np.arange(12.0), np.arange(12)):
+        vectors = StructuredRows.of({"input_ids": [[5, 6, 0], [7, 0, 0]], "attention_mask": mask, "embedded": given.reshape(2, 3, 2)})
+        assert vectors.padded()["embedded"].tolist() == given.reshape(2, 3, 2).tolist()
+        assert vectors.padded()["input_ids"].shape == (2, 3)
+
+
+@pytest.mark.parametrize("fill", [0.0, -1.0, 0, 9])
+def test_vectors_of_tokens_are_cut_where_one_number_pads_them(fill):
+    mask = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [1, 1, 1, 1]])
+    vectors = np.where(mask[..., None] > 0, np.arange(1, 25).reshape(3, 4, 2), fill).astype(type(fill))
+    for given in ({"attention_mask": mask, "vectors": vectors}, {"attention_mask": list(mask), "vectors": list(vectors)}):
+        rows = StructuredRows.of(given)
+        assert rows.lengths.tolist() == [2, 1, 4]
+        assert rows[[0, 1]].padded()["vectors"].tolist() == vectors[:2, :2].tolist()
+        by_batch = StructuredRows.of({"attention_mask": [[1, 1, 0], [1]], "vectors": [vectors[0, :3], vectors[1, :1]]})
+        assert data_name(by_batch) == data_name(rows[[0, 1]])
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_a_series_that_ends_in_zeros_of_its_own_is_not_cut_by_the_mask_of_texts(row):
+    """Padded to as many steps as the texts have tokens, it is shorter or longer than they are; alone too."""
+    series = np.zeros((2, 4, 3))
+    series[0, :1], series[1, :3] = 5, 5
+    given = {"input_ids": [[5, 6, 0, 0], [7, 8, 0, 0]], "attention_mask": [[1, 1, 0, 0]] * 2, "series": series}
+    alone = {name: rows[row : row + 1] for name, rows in given.items()}
+    for rows in (given, alone):
+        assert StructuredRows.of(rows).padded()["series"].tolist() == np.asarray(rows["series"]).tolist()
+    assert data_name(StructuredRows.of(given)[[row]]) == data_name(alone)
 
 
 def test_batches_hold_rows_of_like_length_and_without_a_mask_of_one():
@@ -124,6 +150,20 @@ def test_batches_hold_rows_of_like_length_and_without_a_mask_of_one():
     assert [batch.tolist() for batch in bare.batches(2)] == [[1, 4], [3, 5], [6], [0, 2]]
     even = StructuredRows.of({"input_ids": [[1, 2]] * 5})
     assert [batch.tolist() for batch in even.batches(2)] == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("further", "unmasked", "groups"),
+    [
+        ({"prices": [[0.5], [1.5, 2.5], [3.5, 4.5]]}, ("prices",), [0, 1, 1]),
+        ({"boxes": [np.ones((k, 2)) for k in (2, 1, 2)]}, ("boxes",), [1, 0, 1]),
+        ({"scores": [np.ones((k, 2)) for k in (3, 1, 2)]}, (), [0, 0, 0]),
+    ],
+)
+def test_a_mask_tells_the_padding_of_inputs_of_its_own_lengths(further, unmasked, groups):
+    rows = StructuredRows.of({**RAGGED, **further})
+    assert rows.unmasked == unmasked
+    assert rows.groups.tolist() == groups
 
 
 class Items(Dataset):

@@ -52,6 +52,19 @@ def test_the_file_names_its_inputs_and_answers_as_the_student_whatever_the_lengt
     assert ".py" not in content
 
 
+class Prices(Mean):
+    """Beside the texts a mean of prices, of which there are as many as there are, and no mask of theirs."""
+
+    def forward(self, ids, attention_mask, prices):
+        return super().forward(ids, attention_mask) * prices.mean(1, keepdim=True)
+
+
+@pytest.mark.exhaustive
+def test_inputs_without_a_mask_of_theirs_are_not_padded_where_the_file_is_compared(tmp_path):
+    rows = {**ROWS, "prices": [np.arange(1.0, 2 + row % 3) for row in range(40)]}
+    assert export(student(Prices()), tmp_path / "s.onnx", check_on=rows).proven
+
+
 @pytest.mark.exhaustive
 def test_a_network_that_takes_padding_for_tokens_is_not_exported(tmp_path):
     with pytest.raises(ParityError, match="change with the padding of a row"):

@@ -9,19 +9,19 @@ from tutelage.teachers.adapt import as_teacher
 CLASSES = ("a", "b")
 
 
-def graph(*, rows="rows", tokens="tokens", weights="weights") -> bytes:
+def graph(*, rows="rows", tokens="tokens", ids="ids", weights="weights") -> bytes:
     """Logits of each token: its number and that of its weight."""
-    ids = helper.make_tensor_value_info("ids", TensorProto.INT64, [rows, tokens])
+    first = helper.make_tensor_value_info(ids, TensorProto.INT64, [rows, tokens])
     second = helper.make_tensor_value_info(weights, TensorProto.FLOAT, [rows, tokens])
     axis = helper.make_tensor("axis", TensorProto.INT64, [1], [2])
     nodes = [
-        helper.make_node("Cast", ["ids"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [ids], ["numbers"], to=TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["numbers", "axis"], ["first"]),
         helper.make_node("Unsqueeze", [weights, "axis"], ["second"]),
         helper.make_node("Concat", ["first", "second"], ["logits"], axis=2),
     ]
     out = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [rows, tokens, 2])
-    made = helper.make_graph(nodes, "g", [ids, second], [out], [axis])
+    made = helper.make_graph(nodes, "g", [first, second], [out], [axis])
     return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
@@ -55,6 +55,11 @@ def test_what_a_graph_of_a_fixed_number_of_tokens_is_filled_up_with_has_no_answe
     assert [row[:, 0].tolist() for row in fixed.answer(rows)] == [[1, 2], [5, 6]]
     with pytest.raises(BadInput, match="takes 4 positions for 'ids', and a row has 1; rows are padded only with an attention_mask"):
         teacher(tokens=4).answer(ROWS)
+    other = {"attention_mask": [[1, 1, 1, 1], [1, 1, 1, 1]], "prices": [[0.5], [1.5, 2.5]]}
+    with pytest.raises(BadInput, match="takes 4 positions for 'prices', and a row has 1; rows are padded only with an attention_mask"):
+        as_teacher(graph(tokens=4, ids="attention_mask", weights="prices"), classes=CLASSES, kind="logits", positions="tokens").answer(
+            other
+        )
 
 
 @pytest.mark.parametrize(

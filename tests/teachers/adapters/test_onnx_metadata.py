@@ -35,6 +35,11 @@ def test_a_description_keeps_the_guarantee_of_a_threshold():
     assert "cascade" not in FileDescription(FORMS[0], COLUMNS[1]).to_metadata()
 
 
+def test_a_description_names_the_token_that_pads_ids_where_there_is_one():
+    assert FileDescription.from_metadata(FileDescription(FORMS[0], None, pad_token=0).to_metadata()).pad_token == 0
+    assert "pad_token" not in FileDescription(FORMS[0], None).to_metadata()
+
+
 def test_a_description_keeps_the_categories_unless_they_are_many():
     written = FileDescription(FORMS[0], COLUMNS[1], levels={1: ("car", "ü")}).to_metadata()
     assert json.loads(written["columns"])[1] == {"name": "c", "type": "number", "levels": ["car", "ü"]}
@@ -58,6 +63,8 @@ def test_a_description_keeps_the_categories_unless_they_are_many():
         {"columns": '[{"name": "a", "type": "x"}]'},
         {"columns": '[{"name": "a", "type": "category", "levels": [1]}]'},
         {"task": None},
+        {"pad_token": "[]"},
+        {"pad_token": '"a"'},
         {"classes": "[" * 100_000},
     ],
 )

@@ -18,8 +18,9 @@ ROWS = 8
 """Rows that are asked alone."""
 
 REMEDY = (
-    f"Leave padding out by the {MASK}: in attention, in pooling (a mean over the positions that count), and in position ids; "
-    "or pass rows of one length."
+    f"Leave padding out by the {MASK}: in attention, in pooling (a mean over the positions that count), and in position ids. A network "
+    "that finds the last token by its pad token has ids padded with its config.pad_token_id, or else with 0, or as they were in the rows: "
+    "set it to the tokenizer's pad token. Or pass rows of one length."
 )
 
 

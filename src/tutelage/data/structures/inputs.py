@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.structures.ragged import Field, Ragged
 from tutelage.data.structures.scale import Scale
-from tutelage.data.structures.structured import StructuredRows, is_structure, mask_of, of_tokens
+from tutelage.data.structures.structured import StructuredRows, before_end, is_structure, mask_of, of_tokens, padding_of
 
 TOKEN = 32
 """Numbers that a token counts as: a network makes a vector of it."""
@@ -184,6 +184,8 @@ def _shape(name: str, rows: StructuredRows) -> Shape:
         return (None, *field.values.shape[1:])
     mask = rows.fields.get(mask_of(name))
     like_mask = isinstance(mask, np.ndarray) and mask.ndim == 2 and field.shape[:2] == mask.shape
+    if isinstance(mask, np.ndarray) and like_mask and field.ndim > 2 and padding_of(field, before_end(mask)) is None:
+        return tuple(int(length) for length in field.shape[1:])
     varies = like_mask and (name == mask_of(name) or of_tokens(name, field) or _is_only_token(name, rows))
     return (None, *field.shape[2:]) if varies else tuple(int(length) for length in field.shape[1:])
 

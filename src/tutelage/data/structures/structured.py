@@ -136,20 +136,19 @@ class StructuredRows:
         widths = _lengths(mask) if values.ndim == (1 if isinstance(mask, Ragged) else 2) else None
         if widths is None or not values.size:
             return self
-        lengths = _ends(mask)
-        if (lengths == widths).all():
+        lengths, inside = _ends(mask), before_end(mask)
+        if inside.all():
             return self
-        inside = np.arange(mask.shape[1]) < lengths[:, None] if isinstance(mask, np.ndarray) else mask.places < lengths.repeat(widths)
         fill: dict[str, float] = {}
         cut: dict[str, Field] = {}
         for name, field in self.fields.items():
             if mask_of(name) != name_of_mask or not _of_the_same_positions(field, mask):
                 continue
             values = field.values if isinstance(field, Ragged) else field
-            left_out = np.unique(values[~inside]) if values.ndim == inside.ndim else np.zeros(1)
-            if len(left_out) > 1 or not _says_of_tokens(name, field):
+            padding = padding_of(values, inside)
+            if padding is None or not _says_of_tokens(name, field):
                 return self  # no padding, or numbers of the row, which has as many tokens by chance: nothing says which
-            fill[name], cut[name] = left_out[0].item(), Ragged(values[inside], lengths)
+            fill[name], cut[name] = padding, Ragged(values[inside], lengths)
         widths = widths if name_of_mask == self._mask_of_answers else self.widths
         return replace(self, fields={**self.fields, **cut}, widths=widths, fill={**(self.fill or {}), **fill})
 
@@ -201,12 +200,26 @@ class StructuredRows:
         return np.max(ragged, axis=0) if ragged else np.zeros(len(self), np.int64)
 
     @cached_property
+    def tokens(self) -> NDArray[np.int64]:
+        """(rows,) the number of positions of each row, the most that an input of it has that may be of tokens."""
+        arrays = {name: field for name, field in self.fields.items() if not isinstance(field, Ragged) and field.ndim == 2}
+        whole = [field.shape[1] for name, field in arrays.items() if field.dtype.kind in "iu" or of_tokens(name, field)]
+        return np.maximum(self.lengths, max(whole, default=0))
+
+    @cached_property
     def groups(self) -> NDArray[np.intp]:
         """(rows,) the group of each row: rows of different lengths may share a batch only where a mask tells them from padding."""
-        unmasked = [field.lengths for name, field in self.fields.items() if isinstance(field, Ragged) and mask_of(name) not in self.fields]
+        unmasked = [field.lengths for name, field in self.fields.items() if isinstance(field, Ragged) and name in self.unmasked]
         if not unmasked:
             return np.zeros(len(self), np.intp)
         return np.asarray(np.unique(np.stack(unmasked, axis=1), axis=0, return_inverse=True)[1]).reshape(-1)
+
+    @cached_property
+    def unmasked(self) -> tuple[str, ...]:
+        """The inputs whose rows may differ in length and have no mask of these lengths, so that nothing would tell them from padding."""
+        of_masks = {name: _lengths(self.fields.get(name)) for name in (MASK, DECODER_MASK)}
+        ragged = {name: (field.lengths, of_masks[mask_of(name)]) for name, field in self.fields.items() if isinstance(field, Ragged)}
+        return tuple(name for name, (lengths, of_mask) in ragged.items() if of_mask is None or not np.array_equal(lengths, of_mask))
 
     @property
     def may_be_padded(self) -> bool:
@@ -260,6 +273,36 @@ class StructuredRows:
 def mask_of(name: str) -> str:
     """The name of the mask of an input."""
     return DECODER_MASK if name.startswith(DECODER) else MASK
+
+
+def padding_of(values: NDArray[Any], inside: NDArray[np.bool_]) -> float | None:
+    """The one number beyond the end of each row's mask, where numbers for its positions are padding; None if they are not.
+
+    Numbers in more axes that are as long as the mask by chance, such as a series of its own length, may end in zeros too: theirs begin
+    elsewhere than where the mask ends.
+
+    Args:
+        values: (rows, positions, ...) or (positions, ...).
+        inside: (rows, positions) or (positions,), whether a position is before the end of its mask.
+    """
+    left_out = values[~inside]
+    if not left_out.size:
+        return 0
+    padding = left_out.flat[0]
+    if not np.array_equal(left_out, np.broadcast_to(padding, left_out.shape), equal_nan=values.dtype.kind == "f"):
+        return None
+    if values.ndim > inside.ndim and values.dtype.kind == "f":
+        last = np.zeros_like(inside)
+        last[..., :-1] = inside[..., :-1] & ~inside[..., 1:]
+        if (values[last] == padding).all(axis=tuple(range(1, values.ndim - inside.ndim + 1))).any():
+            return None
+    return float(padding) if values.dtype.kind == "f" else int(padding)
+
+
+def before_end(mask: Field) -> NDArray[np.bool_]:
+    """(rows, positions) or (positions,), whether each position is before the end of its mask."""
+    ends = _ends(mask)
+    return np.arange(mask.shape[1]) < ends[:, None] if isinstance(mask, np.ndarray) else mask.places < ends.repeat(mask.lengths)
 
 
 def _ends(mask: Field) -> NDArray[np.int64]:

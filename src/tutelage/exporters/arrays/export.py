@@ -8,10 +8,11 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
 
-from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput, require
 from tutelage.core.records import Export, Parity
 from tutelage.core.stored.checksums import onnx_with_checksum
+from tutelage.data.structures.network_answers import IDS, pad_token_of
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.graph import model_of
 from tutelage.exporters.arrays.proof import COMPARISONS, ROWS, proof_of
 from tutelage.exporters.arrays.subject import subject_of_arrays
@@ -43,9 +44,10 @@ def written(
     subject = subject_of_arrays(student)
     form, rows = subject.form, subject.rows(check_on)
     model = model_of(subject.network, subject.output, form, rows)
-    content = _described(model, form, ())
+    described = FileDescription(form, None, pad_token=_pad_token_of(subject.network, rows))
+    content = _described(model, described, ())
     proofs = () if unproven and find_spec("onnxruntime") is None else (proof_of(content, subject, rows, compared_rows),)
-    content = _described(model, form, proofs)
+    content = _described(model, described, proofs)
     columns = tuple(one.name for one in model.graph.input)
     digest = hashlib.sha256(content).hexdigest()
     return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), None)
@@ -66,9 +68,11 @@ def unproven_content(student: Any, name: str, check_on: Any, settings: Settings,
     """
     _check_target(name, settings)
     subject = subject_of_arrays(student)
-    model = model_of(subject.network, subject.output, subject.form, subject.rows(check_on))
+    rows = subject.rows(check_on)
+    model = model_of(subject.network, subject.output, subject.form, rows)
+    described = FileDescription(subject.form, None, pad_token=_pad_token_of(subject.network, rows))
     proof = Parity(ROWS, ROWS, LONG_NUMBER, LONG_NUMBER, 0, (), max(COMPARISONS, key=len), "-" * 30)
-    return _described(model, subject.form, (proof,) if longest else ())
+    return _described(model, described, (proof,) if longest else ())
 
 
 def _check_target(name: str, settings: Settings) -> None:
@@ -84,13 +88,18 @@ def _check_target(name: str, settings: Settings) -> None:
         raise BadInput("precision= and target_opset= are for networks of one input with one answer per row; leave them out.")
 
 
-def _described(model: Any, form: AnswerForm, proofs: tuple[Parity, ...]) -> bytes:
+def _pad_token_of(network: Any, rows: StructuredRows) -> int | None:
+    """The token with which the ids of these rows are padded; None for rows without ids."""
+    return None if rows.fields.keys().isdisjoint(IDS) else pad_token_of(network)
+
+
+def _described(model: Any, description: FileDescription, proofs: tuple[Parity, ...]) -> bytes:
     """The model with what it says of itself."""
     header = ["ONNX, written by tutelage.", *(map(str, proofs) if proofs else ["Not proven: it was never compared with its student."])]
     model.producer_name, model.producer_version = PRODUCER, ""
     model.doc_string = "\n".join(header)
     del model.metadata_props[:]
     parity = {"parity": json.dumps(asdict(proofs[0]))} if proofs else {}
-    for key, value in {**FileDescription(form, None).to_metadata(), **parity}.items():
+    for key, value in {**description.to_metadata(), **parity}.items():
         model.metadata_props.add(key=key, value=value)
     return onnx_with_checksum(model)

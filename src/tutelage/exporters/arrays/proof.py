@@ -14,6 +14,7 @@ from tutelage.core.arrays import Floats
 from tutelage.core.errors import ParityError, require
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import Parity
+from tutelage.data.structures.network_answers import pad_token_of, padded_with
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import MASK, StructuredRows, mask_of
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
@@ -43,7 +44,7 @@ def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most:
     file = as_teacher(content)
     places = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most or ROWS)).astype(np.intp))
     worst, where, changed, edges = 0.0, "", 0, 0
-    for name, given, expected in _groups(rows[places]):
+    for name, given, expected in _groups(rows[places], pad_token_of(subject.network)):
         theirs, ours = _matrix(file.answer(plain(given))), _matrix(subject.answers(expected))
         if theirs.shape != ours.shape:
             raise ParityError(
@@ -65,7 +66,7 @@ def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most:
     return Parity(len(places), edges, worst, TOLERANCE, changed, (), where, f"onnxruntime {runtime.__version__}")
 
 
-def _groups(rows: StructuredRows) -> Iterator[tuple[str, StructuredRows, StructuredRows]]:
+def _groups(rows: StructuredRows, pad_token: int | None) -> Iterator[tuple[str, StructuredRows, StructuredRows]]:
     """The name of each comparison, what the file is given, and what the student is given."""
     batches, alone, cut, padded = COMPARISONS
     yield batches, rows, rows
@@ -77,8 +78,8 @@ def _groups(rows: StructuredRows) -> Iterator[tuple[str, StructuredRows, Structu
     short = replace(rows, fields={name: _cut(field, few) for name, field in rows.fields.items()})
     yield cut, short, short
     shorter = np.flatnonzero(rows.lengths < rows.lengths.max())[:ALONE]
-    if MASK in rows.fields and len(shorter):
-        yield padded, _padded(rows[shorter], int(rows.lengths.max())), rows[shorter]
+    if MASK in rows.fields and not rows.unmasked and len(shorter):
+        yield padded, _padded(padded_with(rows[shorter], pad_token), int(rows.lengths.max())), rows[shorter]
 
 
 def _cut(field: Any, few: NDArray[np.intp]) -> Any:

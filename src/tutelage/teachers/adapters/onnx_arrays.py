@@ -11,14 +11,15 @@ from tutelage.core.answer_values.class_names import list_classes
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import Answers, checked
-from tutelage.data.structures.network_answers import by_batch
+from tutelage.data.structures.network_answers import by_batch, padded_with
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import StructuredRows, is_structure, mask_of
+from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.teachers.adapters.onnx_inputs import typed
+from tutelage.teachers.adapters.onnx_metadata import PRODUCER, pad_token_in
 from tutelage.teachers.inputs import errors_as_bad_input, row_count
 
 BATCH_ROWS = 64
-"""Rows a run: hidden layers of a transformer grow with the square of their length."""
+"""Rows of one array a run, of which no name says how many tokens or pixels they have."""
 
 
 def takes_arrays(session: Any) -> bool:
@@ -40,7 +41,7 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
         BadInput: other inputs than those of the graph, or rows that it cannot process. ShapeError: answers of another form.
     """
     graph_inputs = session.get_inputs()
-    rows = _rows(graph_inputs, inputs)
+    rows = _rows(graph_inputs, inputs, _pad_token_of(session))
     count = row_count(rows)
     fixed = graph_inputs[0].shape[0] if graph_inputs[0].shape else None
     size = fixed if isinstance(fixed, int) and fixed > 0 else None
@@ -55,23 +56,31 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
         return found[:, :longest] if form.positions == "tokens" and longest and fixed == {found.shape[1]} else found
 
     with errors_as_bad_input("the ONNX file"):
-        answers = by_batch(rows, ask, positions=form.positions, batch_size=size or BATCH_ROWS)
+        answers = by_batch(
+            rows, ask, positions=form.positions, batch_size=size or (None if isinstance(rows, StructuredRows) else BATCH_ROWS)
+        )
     what = "the ONNX file's answers"
     return form.take(answers, count, what) if form.positions is None else checked(form, answers, count, what)
 
 
-def _rows(graph_inputs: Any, inputs: Any) -> Any:
+def _rows(graph_inputs: Any, inputs: Any, pad_token: int | None) -> Any:
     names = tuple(one.name for one in graph_inputs)
     if not is_structure(inputs):
         if len(names) > 1:
             raise BadInput(f"the ONNX file takes the arrays {list_classes(names)}; pass them by name: {{{names[0]!r}: ..., ...}}.")
         return np.asarray(inputs.detach().cpu() if hasattr(inputs, "detach") else inputs)
-    rows = StructuredRows.of(inputs)
+    rows = padded_with(StructuredRows.of(inputs), pad_token)
     given = tuple(rows.fields)
     if (rows.named and set(given) != set(names)) or len(given) != len(names):
         found = list_classes(given) if rows.named else f"{len(given)} arrays"
         raise BadInput(f"the ONNX file takes the inputs {list_classes(names)}, and the rows have {found}; pass exactly those.")
     return rows
+
+
+def _pad_token_of(session: Any) -> int | None:
+    """The token with which a file of tutelage has ids padded."""
+    about = session.get_modelmeta()
+    return pad_token_in(about.custom_metadata_map) if about.producer_name == PRODUCER else None
 
 
 def _values(graph_inputs: Any, part: Any) -> list[NDArray[Any]]:
@@ -86,7 +95,7 @@ def _values(graph_inputs: Any, part: Any) -> list[NDArray[Any]]:
         if isinstance(field, Ragged) and length is not None and int(field.lengths.max(initial=0)) > length:
             longest = int(field.lengths.max())
             raise BadInput(f"the ONNX file takes {length} positions for {one.name!r}, and a row has {longest}; cut it.")
-        if isinstance(field, Ragged) and length is not None and mask_of(name) not in part.fields and int(field.lengths.min()) < length:
+        if isinstance(field, Ragged) and length is not None and name in part.unmasked and int(field.lengths.min()) < length:
             raise BadInput(
                 f"the ONNX file takes {length} positions for {one.name!r}, and a row has {int(field.lengths.min())}; rows are padded only "
                 "with an attention_mask, which tells padding."

@@ -14,7 +14,7 @@ from tutelage.data.schema import Column, Schema
 PRODUCER = "tutelage"
 """The producer of a file that has this metadata."""
 
-ROW_BY_ROW = "row_by_row"
+ROW_BY_ROW, PAD_TOKEN = "row_by_row", "pad_token"
 
 MOST_LEVELS = 100
 """A file names the categories of a column up to this many."""
@@ -33,6 +33,7 @@ class FileDescription:
         levels: the categories that the student knows, by the position of their column.
         row_by_row: whether the file answers a row by the others that it is given with it, as one that measures ranges when it runs does,
             so that each row is to be asked alone.
+        pad_token: the token with which ids of different lengths are padded; None if the network stated none.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -47,9 +48,10 @@ class FileDescription:
     cascade: Mapping[str, Any] | None = None
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     row_by_row: bool = False
+    pad_token: int | None = None
 
     def to_metadata(self) -> dict[str, str]:
-        """JSON by key: "kind", "task", "classes" and "columns", and where a file has them "positions", "cascade" and "row_by_row"."""
+        """JSON by key: "kind", "task", "classes" and "columns", and of some files "positions", "cascade", "row_by_row" and "pad_token"."""
         columns: list[dict[str, Any]] | None
         columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
         for place, levels in self.levels.items():
@@ -61,6 +63,8 @@ class FileDescription:
             further["positions"] = self.form.positions
         if self.row_by_row:
             further[ROW_BY_ROW] = True
+        if self.pad_token is not None:
+            further[PAD_TOKEN] = self.pad_token
         return {key: json.dumps(value) for key, value in {**plain, **further}.items()}
 
     @classmethod
@@ -80,7 +84,7 @@ class FileDescription:
             schema = None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns))
             levels = {place: _levels(one["levels"]) for place, one in enumerate(columns or ()) if "levels" in one}
             cascade = _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None
-            return cls(form, schema, cascade, levels, asked_row_by_row(metadata))
+            return cls(form, schema, cascade, levels, asked_row_by_row(metadata), pad_token_in(metadata))
         except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
             raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error
 
@@ -88,6 +92,11 @@ class FileDescription:
 def asked_row_by_row(metadata: Mapping[str, str]) -> bool:
     """Whether the file with this metadata is to be asked one row at a time."""
     return metadata.get(ROW_BY_ROW) == "true"
+
+
+def pad_token_in(metadata: Mapping[str, str]) -> int | None:
+    """The token with which the file with this metadata has ids padded; None if it names none."""
+    return int(metadata[PAD_TOKEN]) if PAD_TOKEN in metadata else None
 
 
 def _levels(plain: Any) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class TorchTeacher:
             inputs are passed as keyword arguments, or in their order.
         form: kind, task, classes and positions. No softmax is applied.
         output: selects the answers in what the network returns; None if it returns them, or a structure that has `logits`.
-        batch_size: rows per forward pass; bounds the memory of the activations.
+        batch_size: rows per forward pass, which bound the memory of the activations; if None, up to 1,000, and fewer of many tokens.
         version: identifies the network in place of its content.
 
     Example:
@@ -59,7 +59,7 @@ class TorchTeacher:
     network: nn.Module
     form: AnswerForm
     output: Callable[[Any], Tensor] | None = None
-    batch_size: int = torch_runtime.BATCH_ROWS
+    batch_size: int | None = None
     version: str | None = None
 
     @property
@@ -134,8 +134,8 @@ def torch_teacher(network: nn.Module, declared: Declared) -> TorchTeacher:
         BadInput: classes are missing.
     """
     kind: AnswerKind = declared.kind or ("values" if declared.task == "regression" else "logits")
-    size = torch_runtime.BATCH_ROWS if declared.batch_size is None else declared.batch_size
-    return TorchTeacher(network, replace(declared, kind=kind).form(of="a torch Module"), declared.output, size, declared.version)
+    form = replace(declared, kind=kind).form(of="a torch Module")
+    return TorchTeacher(network, form, declared.output, declared.batch_size, declared.version)
 
 
 def load_weights(network: nn.Module, path: Path | str) -> nn.Module:

@@ -17,6 +17,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset,
 
 from tutelage.core.errors import FOREIGN, BadInput, ShapeError, TutelageError, one_line
 from tutelage.core.torch_runtime import own_draws, own_torch_draws, tensor_of
+from tutelage.data.structures.network_answers import padded_with
 from tutelage.data.structures.structured import StructuredRows, is_structure
 from tutelage.data.torch_data.dataset_items import inputs_and_truth
 from tutelage.data.torch_data.loader_rows import BATCH, collate_of, collated, is_iterable, read_items
@@ -50,6 +51,7 @@ class LoaderFeed:
         dtype: the dtype that the network takes, of several inputs those that are no whole numbers; None casts nothing.
         truth: converts the ground truth of a batch; None leaves it out.
         by_position: whether each token or pixel has an answer, so that the second part of a pair is the truth of each of them.
+        pad_token: that of the network, with which ids of different lengths are padded; None if it states none.
     """
 
     dataset: Dataset[Any]
@@ -59,6 +61,7 @@ class LoaderFeed:
     dtype: torch.dtype | None = None
     truth: Truth | None = None
     by_position: bool = False
+    pad_token: int | None = None
 
     @classmethod
     def of(cls, data: Any, device: torch.device, *, seed: int = 0, truth: Truth | None = None, by_position: bool = False) -> LoaderFeed:
@@ -188,7 +191,7 @@ class LoaderFeed:
         structure = StructuredRows.of(inputs)
         if len(structure) != len(rows):
             raise BadInput(f"a batch of {len(rows)} rows has inputs with {len(structure)} entries; expected one for each row.")
-        tensors = {name: self._tensor(array) for name, array in structure.padded().items()}
+        tensors = {name: self._tensor(array) for name, array in padded_with(structure, self.pad_token).padded().items()}
         given: Inputs = tensors if structure.named else tuple(tensors.values())
         return Batch(given, rows, self._labels(rows, truth, structure), originals=structure)
 

@@ -23,6 +23,7 @@ from tutelage.core.errors import BadInput, LabelMismatch, ShapeError
 from tutelage.core.position_answers import Answers, PositionAnswers
 from tutelage.data.row_names import Names
 from tutelage.data.rows import as_rows
+from tutelage.data.structures.network_answers import pad_token_of
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import by_position
@@ -192,7 +193,7 @@ class TrainingData:
         reads = self.truth is None and (reads_truth or by_position(form))
         of_items = partial(truth_of_items, form, self.rows) if form is not None and reads else None
         dtype = torch_runtime.input_dtype(network, inputs) if isinstance(inputs, Tensor) else torch_runtime.float_dtype(network)
-        return replace(loader, dtype=dtype, truth=of_items)
+        return replace(loader, dtype=dtype, truth=of_items, pad_token=pad_token_of(network))
 
     def _check_pairs(self, truth: Any, form: AnswerForm, reads_truth: bool) -> None:
         """Check what a Dataset pairs with its inputs, which is not looked at again if no loss reads the ground truth."""

@@ -76,7 +76,7 @@ class StudentGroup:
     training: TrainingSettings
     form: AnswerForm | None = None
     output: Callable[[Any], Tensor] | None = None
-    predict_batch_size: int = torch_runtime.BATCH_ROWS
+    predict_batch_size: int | None = None
 
     def train(self, copies: Sequence[Copy], *, stack_size: int, on: Any = None) -> tuple[list[TorchStudent], str]:
         """Train every copy.

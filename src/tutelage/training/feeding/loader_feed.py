@@ -318,7 +318,7 @@ def _at_epoch(epoch: int, *samplers: Any) -> Iterator[None]:
     counting = [sampler for sampler in samplers if callable(getattr(sampler, "set_epoch", None))]
     before = [getattr(sampler, "epoch", 0) for sampler in counting]
     for sampler in counting:
-        sampler.set_epoch(epoch - 1)
+        sampler.set_epoch(max(epoch - 1, 0))  # 0 before the training
     try:
         yield
     finally:

@@ -15,9 +15,9 @@ from tutelage.core.arrays import tensor_array
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput
 from tutelage.core.position_answers import AXES
-from tutelage.data.structures.given_answers import checked_answers
+from tutelage.data.structures.given_answers import checked_answers, position_counts
 from tutelage.data.structures.ragged import Ragged
-from tutelage.data.structures.structured import DECODER, StructuredRows
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.data.truth.given_truth import in_words
 from tutelage.data.truth.position_truth import IGNORED, REPEATED, repeats_tokens, truth_of_positions
 from tutelage.training.feeding.loader_feed import LoaderFeed
@@ -99,10 +99,4 @@ def _size(inputs: Any) -> tuple[Any, ...]:
 
 def _counts(inputs: Any, form: AnswerForm) -> NDArray[np.int64] | None:
     """(batch,) how many positions the rows of a batch have; None if that is not in the inputs: then all rows of one size are alike."""
-    if not isinstance(inputs, StructuredRows) or form.positions != "tokens":
-        return None
-    counting = inputs.counting()
-    if counting is not None:
-        return np.array([counting[[row]].values.sum() for row in range(len(counting))], dtype=np.int64)
-    of_decoder = any(name.startswith(DECODER) for name in inputs.fields)  # whose lengths would be in `counting`
-    return inputs.lengths if inputs.lengths.any() and not of_decoder else None
+    return position_counts(inputs) if form.positions == "tokens" else None

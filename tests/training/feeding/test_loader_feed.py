@@ -187,7 +187,7 @@ def test_what_a_network_draws_is_settled_by_the_seed_also_after_an_interruption(
         torch.manual_seed(1)
         student = tl.TorchStudent(Drawing(source), tl.losses.hard_cross_entropy(), classes=[0, 1, 2])
         given = {"X": TensorDataset(INPUTS, TRUTH)} if kind == "Dataset" else {"X": ROWS, "y": Y}
-        settings = {"epochs": 3, "batch_size": 8, "validation": (ROWS, Y), "seed": 3, "checkpoint_steps": 1, **settings}
+        settings = {"epochs": 3, "batch_size": 8, "validation": (ROWS, Y), "seed": 3, **settings}
         return weights_of(student.fit(**given, **settings, advance=advance))
 
     before = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
@@ -197,9 +197,9 @@ def test_what_a_network_draws_is_settled_by_the_seed_also_after_an_interruption(
     assert not torch.equal(trained(seed=4), first)
     DRAWS[source]()
     with pytest.raises(Interrupted):
-        trained(stop=True, checkpoints=tmp_path)
+        trained(stop=True, checkpoints=tmp_path, checkpoint_steps=1)
     DRAWS[source]()
-    assert torch.equal(trained(checkpoints=tmp_path), first)
+    assert torch.equal(trained(checkpoints=tmp_path, checkpoint_steps=1), first)
 
 
 @pytest.mark.slow
@@ -242,7 +242,7 @@ def test_the_items_of_a_random_stream_are_settled_by_the_seed(tmp_path):
     first = trained()
     assert torch.equal(trained(epochs=1, checkpoints=tmp_path), trained(epochs=1))
     [draw() for draw in DRAWS.values()]
-    assert torch.equal(trained(checkpoints=tmp_path), first)
+    assert torch.equal(trained(checkpoints=tmp_path, checkpoint_steps=1), first)
     assert not torch.equal(trained(seed=4), first)
 
 

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import onnx
 import pytest
@@ -5,6 +7,7 @@ import torch
 from torch import nn
 
 from tutelage.core.errors import BadInput, ParityError
+from tutelage.exporters.arrays.graph import model_of
 from tutelage.exporters.export import export
 from tutelage.teachers.adapt import as_teacher
 from tutelage.training.student import TorchStudent
@@ -81,6 +84,37 @@ def test_pixels_are_exported_with_their_probabilities(tmp_path):
     answers = as_teacher(tmp_path / "s.onnx").answer(PICTURES[:2])
     assert np.allclose(answers[0].sum(axis=0), 1, atol=1e-6)
     assert np.abs(answers.values - fitted.predict_proba(PICTURES[:2]).values).max() < 1e-6
+
+
+def sure(gain=1000.0):
+    """A network of pixels whose logits are so large that single precision rounds its probabilities visibly."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.Conv2d(64, 64, 3, padding=1), nn.ReLU())
+    network.append(nn.Conv2d(64, 3, 1))
+    with torch.no_grad():
+        network[-1].weight *= gain
+    return student(network, "pixels")
+
+
+def test_a_network_whose_own_answers_are_rounded_may_be_rounded_as_much_by_its_file(tmp_path):
+    many = np.random.default_rng(2).normal(size=(100, 1, 16, 16)).astype(np.float32)
+    proof = export(sure(), tmp_path / "s.onnx", check_on=many).proofs[0]
+    assert proof.worst_difference <= proof.tolerance <= 1e-3
+    plain = export(sure(gain=1.0), tmp_path / "t.onnx", check_on=many).proofs[0]
+    assert plain.tolerance == 1e-5
+
+
+def test_a_file_of_another_network_is_refused_however_much_its_student_is_rounded(tmp_path, monkeypatch):
+    def other(network, *given):
+        changed = copy.deepcopy(network)
+        with torch.no_grad():
+            changed[-1].bias += 0.5
+        return model_of(changed, *given)
+
+    monkeypatch.setattr("tutelage.exporters.arrays.export.model_of", other)
+    with pytest.raises(ParityError, match=r"differ by .* \(allowed"):
+        export(sure(), tmp_path / "s.onnx", check_on=PICTURES)
+    assert not list(tmp_path.iterdir())
 
 
 class Translator(Mean):

@@ -68,6 +68,14 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
     return model
 
 
+def answers_taken(returned: Any, output: Output, form: AnswerForm) -> Any:
+    """The answers of a file, probabilities or values, of what the network returned."""
+    answers = answers_in(returned) if output is None else output(returned)
+    if form.task == "regression":
+        return answers
+    return answers.sigmoid() if form.task == "multilabel" else answers.softmax(1 if form.positions == "pixels" else -1)
+
+
 def _answering(network: nn.Module, output: Output, form: AnswerForm, names: tuple[str, ...], *, named: bool) -> nn.Module:
     """The network with its inputs in order, followed by what is taken of its answers and by what makes them probabilities."""
     from torch import nn
@@ -79,10 +87,7 @@ def _answering(network: nn.Module, output: Output, form: AnswerForm, names: tupl
 
         def forward(self, *arrays: Any) -> Any:
             returned = self.network(**dict(zip(names, arrays, strict=True))) if named else self.network(*arrays)
-            answers = answers_in(returned) if output is None else output(returned)
-            if form.task == "regression":
-                return answers
-            return answers.sigmoid() if form.task == "multilabel" else answers.softmax(1 if form.positions == "pixels" else -1)
+            return answers_taken(returned, output, form)
 
     return Answers()
 

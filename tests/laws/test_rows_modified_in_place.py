@@ -7,7 +7,7 @@ import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -153,6 +153,19 @@ def _arrays(rows):
     return [np.asarray(each) for each in (rows.values() if isinstance(rows, dict) else [rows])]
 
 
+def tenths(rows):
+    return rows / 10
+
+
+def tenths_in_place(rows):
+    rows /= 10
+    return rows
+
+
+def of_function(last, *, copy):
+    return make_pipeline(FunctionTransformer(tenths if copy else tenths_in_place), last)
+
+
 def pipeline(last, *, copy):
     return make_pipeline(StandardScaler(copy=copy), last)
 
@@ -168,8 +181,9 @@ def forest():
         lambda copy: (forest(), pipeline(tl.SoftTargets(LogisticRegression()), copy=copy)),
         lambda copy: (forest(), pipeline(tl.SoftTree(max_leaf_nodes=4, random_state=0), copy=copy)),
         lambda copy: (forest(), pipeline(tl.SoftLogistic(), copy=copy)),
+        lambda copy: (of_function(LogisticRegression(), copy=copy), of_function(tl.SoftTargets(LogisticRegression()), copy=copy)),
     ],
-    ids=["teacher", "wrapped student", "tree", "logistic"],
+    ids=["teacher", "wrapped student", "tree", "logistic", "function"],
 )
 def test_pipelines_that_scale_in_place_teach_learn_and_are_evaluated_as_others(student_and_teacher):
     rows, fresh = (RNG.normal(size=(60, 4)) * 3 + 2 for _ in range(2))

@@ -357,7 +357,10 @@ def test_every_line_has_an_answer_for_each_token_of_its_row(form, tmp_path):
         read(answering(tmp_path / "short.jsonl", (3, 1, 2)), **options)
 
 
-@pytest.mark.parametrize("data", [{"input_ids": np.ones((2, 4), int)}, np.arange(8).reshape(2, 4)])
+@pytest.mark.parametrize(
+    "data",
+    [{"input_ids": np.ones((2, 4), int)}, np.arange(8).reshape(2, 4), {"input_ids": np.ones((2, 4), int), "prices": [[1.0], [2.0, 3.0]]}],
+)
 def test_rows_of_one_length_without_a_mask_have_as_many_tokens(data, tmp_path):
     options = {"content": None, "data": data, "positions": "tokens"}
     with pytest.raises(LabelMismatch, match=r"answers at 3 positions, of a row of 4 tokens\)\. .*without their last token"):

@@ -147,6 +147,16 @@ def test_projectors_follow_the_schedule_of_an_optimizer_instance():
         TrainingSettings(optimizer=torch.optim.Adagrad(NETWORK.parameters())).loop_settings(NETWORK, projectors, epochs=3, steps=9)
 
 
+def test_projectors_alone_are_taken_out_of_an_optimizer_that_layers_were_added_to():
+    frozen, projectors = nn.Linear(2, 2), nn.ModuleDict({"hint": nn.Linear(2, 5)})
+    optimizer = torch.optim.SGD(NETWORK.parameters(), lr=0.1)
+    settings = TrainingSettings(optimizer=optimizer)
+    with settings.own_optimizer_restored(projectors.parameters):
+        settings.loop_settings(NETWORK, projectors, epochs=3, steps=9)
+        optimizer.add_param_group({"params": list(frozen.parameters())})
+    assert [len(group["params"]) for group in optimizer.param_groups] == [2, 2]
+
+
 def test_a_moving_average_copies_what_has_no_mean():
     class Indexed(nn.Module):
         def __init__(self):

@@ -14,6 +14,7 @@ from tutelage.core.answer_values.class_names import ClassNames, list_classes
 from tutelage.core.answer_values.top_answers import TopAnswers
 from tutelage.core.errors import BadInput, LabelMismatch, NotProbabilities, ShapeError, shown
 from tutelage.data.structures.given_answers import position_counts
+from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import DECODER, StructuredRows
 from tutelage.softlabels.log_lines import NUMBER_OF_TOKEN, LogLines, Pairs, token_numbers
 from tutelage.softlabels.named_classes import MASS_SLACK
@@ -78,12 +79,14 @@ def token_lines(
 
 def token_counts(part: Any) -> NDArray[np.int64] | None:
     """(rows,) how many tokens the rows have; None if they do not say."""
-    counts = position_counts(part)
     fields = part.fields if isinstance(part, StructuredRows) else {"input_ids": part}
     ids = fields.get(f"{DECODER}input_ids", fields.get("input_ids"))
-    if counts is None and isinstance(ids, np.ndarray) and ids.ndim == 2 and ids.dtype.kind in "iu":
-        return np.full(len(ids), ids.shape[1], np.int64)
-    return counts
+    if not isinstance(part, StructuredRows) or part.counting() is None:  # no mask says which of them count
+        if isinstance(ids, Ragged):
+            return ids.lengths
+        if isinstance(ids, np.ndarray) and ids.ndim == 2 and ids.dtype.kind in "iu":
+            return np.full(len(ids), ids.shape[1], np.int64)
+    return position_counts(part)
 
 
 def check_tokens(lines: list[list[Pairs | None]], tokens: NDArray[np.int64] | None) -> None:

@@ -88,9 +88,10 @@ def out_of_fold_answers(
 
 
 def rows_for(estimator: Any, X: Any) -> Any:
-    """The rows for an estimator that are read again after it: a copy if one of its steps works in place, as StandardScaler(copy=False)."""
+    """The rows for an estimator that are read again after it: a copy if a step works in place, as StandardScaler(copy=False), or may."""
     settings = estimator.get_params() if hasattr(estimator, "get_params") else {}
-    in_place = any(name.rpartition("__")[2] in ("copy", "copy_X") and value is False for name, value in settings.items())
+    last = {name: (name.rpartition("__")[2], value) for name, value in settings.items()}.values()
+    in_place = any((name in ("copy", "copy_X") and value is False) or (name == "func" and value is not None) for name, value in last)
     return copied_rows(X) if in_place else X
 
 

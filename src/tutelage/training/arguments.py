@@ -45,7 +45,9 @@ def check_student(network: Any, objective: Any, output: Any, *, classes: Any, po
 
 def network_teacher(network: nn.Module, form: AnswerForm | None) -> Teacher:
     """A torch network as the teacher of a student: its answers mean what those of the student do, as far as that is known."""
-    return as_teacher(network) if form is None else as_teacher(network, classes=form.classes, positions=form.positions)
+    return (
+        as_teacher(network) if form is None else as_teacher(network, task=form.task, classes=form.classes or None, positions=form.positions)
+    )
 
 
 def default_objective(teacher: Teacher | None, y: Any, form: AnswerForm | None) -> Objective:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
@@ -172,20 +172,21 @@ class TrainingSettings:
         return self.optimizer
 
     @contextmanager
-    def own_optimizer_restored(self) -> Iterator[None]:
-        """Take the projectors, which a training makes anew, out of an optimizer instance again after a block."""
+    def own_optimizer_restored(self, projectors: Callable[[], Iterable[nn.Parameter]]) -> Iterator[None]:
+        """Take the projectors, which a training makes anew, out of an optimizer instance again after a block that made them."""
         own = self.optimizer
         if not isinstance(own, torch.optim.Optimizer):
             yield
             return
-        before = [len(group["params"]) for group in own.param_groups]
         try:
             yield
         finally:
-            for group, count in zip(own.param_groups, before, strict=True):
-                for parameter in group["params"][count:]:
-                    own.state.pop(parameter, None)
-                del group["params"][count:]
+            made = {id(parameter) for parameter in projectors()}
+            for group in own.param_groups:
+                for parameter in group["params"]:
+                    if id(parameter) in made:
+                        own.state.pop(parameter, None)
+                group["params"][:] = [parameter for parameter in group["params"] if id(parameter) not in made]
 
     def schedule_of(self, optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler | None:
         """The learning rate schedule of this optimizer for a training of `steps` steps.

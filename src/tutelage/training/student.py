@@ -190,7 +190,9 @@ class TorchStudent:
         answering = None if objective.reads_layers_only else teacher
         reads_truth = "labels" in objective.needs
         is_read = reads_truth or class_weight is not None or isinstance(validation, float | np.floating)
-        given = training_data(X, answering, truth_of(X, y, form, is_read=is_read)).with_positions_read(form, answering, seed=settings.seed)
+        shared = settings.accumulate > 1 or processes > 1 or sample_weight is not None or class_weight is not None
+        found = training_data(X, answering, truth_of(X, y, form, is_read=is_read))
+        given = found.with_positions_read(form, answering, seed=settings.seed, shared=shared)
         data, validation_data = split_validation(
             given.weighted(sample_weight, class_weight, form),
             validation,
@@ -232,7 +234,7 @@ class TorchStudent:
             torch_runtime.training_state(settings.seed, threads_count=settings.threads, device_type=train_device.type),
             hidden_layers(batch_loss, network, teacher),
             display as (step_done, epoch_done),
-            settings.own_optimizer_restored(),
+            settings.own_optimizer_restored(lambda: self.projectors_.parameters() if hasattr(self, "projectors_") else ()),
         ):
             self.projectors_ = batch_loss.with_modules(first, network, rows=feed.rows)
             epoch_validation = None if validation_data is None else self._validation(validation_data, form, network)

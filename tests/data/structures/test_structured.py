@@ -140,6 +140,17 @@ def test_a_series_that_ends_in_zeros_of_its_own_is_not_cut_by_the_mask_of_texts(
     assert data_name(StructuredRows.of(given)[[row]]) == data_name(alone)
 
 
+def test_a_vector_of_zeros_among_the_tokens_changes_no_name_of_other_rows():
+    vectors = np.ones((3, 4, 2))
+    vectors[0, 2], vectors[1:, 2:] = 0, 0
+    given = {"inputs_embeds": vectors, "attention_mask": [[1, 1, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0]]}
+    vectors[0, 3] = 0
+    rows = StructuredRows.of(given)
+    alone = StructuredRows.of({name: each[1:] for name, each in given.items()})
+    assert rows.lengths.tolist() == [3, 2, 2]
+    assert data_name(rows[[1, 2]]) == data_name(alone)
+
+
 def test_batches_hold_rows_of_like_length_and_without_a_mask_of_one():
     lengths = [5, 1, 5, 2, 1, 2, 2]
     ids = [[1] * length for length in lengths]

@@ -379,14 +379,16 @@ def test_a_batch_sampler_of_torch_settles_the_batches():
     assert list(map(len, steps_of(DataLoader(TensorDataset(INPUTS, TRUTH), batch_sampler=sampler)))) == [8, 8, 8, 6]
 
 
-def test_rows_that_may_share_a_batch_are_those_of_the_sampler_and_then_any_others():
+def test_rows_that_may_share_a_batch_are_those_of_the_sampler_and_all_are_read():
     data = TensorDataset(torch.arange(6.0)[:, None])
 
     def together(**loading):
         return [rows.tolist() for rows in LoaderFeed.of(DataLoader(data, **loading), torch.device("cpu"))._together(1)]
 
     assert together(batch_size=4, shuffle=True) == [[0, 1, 2, 3], [4, 5]]
-    assert together(batch_size=4, sampler=[5, 3, 1, 0, 2]) == [[5, 3, 1, 0], [2], [4]]
-    assert together(batch_sampler=[[4, 1], [], [1, 3]]) == [[4, 1], [1, 3], [0], [2], [5]]
-    assert LoaderFeed.of(DataLoader(data, batch_sampler=[[4, 1, 3]]), torch.device("cpu")).few(2).tolist() == [4, 1]
+    assert together(batch_size=4, sampler=[5, 3, 1, 0, 2]) == [[5, 3, 1, 0], [2]]
+    assert together(batch_sampler=[[4, 1], [], [1, 3]]) == [[4, 1], [1, 3]]
+    one = LoaderFeed.of(DataLoader(data, batch_sampler=[[4, 1, 3]]), torch.device("cpu"))
+    assert one.few(2).tolist() == [4, 1]
+    assert [rows.tolist() for rows, *_ in one.read()] == [[4, 1, 3], [0], [2], [5]]
     assert LoaderFeed.of(data, torch.device("cpu")).few(8).tolist() == [0, 1, 2, 3, 4, 5]

@@ -184,7 +184,8 @@ def _shape(name: str, rows: StructuredRows) -> Shape:
         return (None, *field.values.shape[1:])
     mask = rows.fields.get(mask_of(name))
     like_mask = isinstance(mask, np.ndarray) and mask.ndim == 2 and field.shape[:2] == mask.shape
-    if isinstance(mask, np.ndarray) and like_mask and field.ndim > 2 and padding_of(field, before_end(mask)) is None:
+    unlike = isinstance(mask, np.ndarray) and like_mask and field.ndim > 2 and padding_of(field, before_end(mask)) is None
+    if unlike or (like_mask and rows.may_be_of_rows(name, field)):
         return tuple(int(length) for length in field.shape[1:])
     varies = like_mask and (name == mask_of(name) or of_tokens(name, field) or _is_only_token(name, rows))
     return (None, *field.shape[2:]) if varies else tuple(int(length) for length in field.shape[1:])

@@ -20,6 +20,8 @@ MASK = "attention_mask"
 DECODER = "decoder_"
 """What the names of a decoder's inputs begin with, in the same habit."""
 DECODER_MASK = f"{DECODER}{MASK}"
+OF_VECTORS = ("embed", "token", "word", "feature", "hidden", "frame")
+"""What names of inputs hold that have a vector for each token."""
 OF_SIGNALS = ("input_values", "past_values", "audio", "signal", "speech", "waveform")
 """What names of inputs hold that have a number for each step in time, such as those of sounds in the habit of Hugging Face."""
 TRUTH = ("labels", "label")
@@ -146,11 +148,21 @@ class StructuredRows:
                 continue
             values = field.values if isinstance(field, Ragged) else field
             padding = padding_of(values, inside)
-            if padding is None or not _says_of_tokens(name, field):
+            if padding is None or not _says_of_tokens(name, field) or (isinstance(field, np.ndarray) and self.may_be_of_rows(name, field)):
                 return self  # no padding, or numbers of the row, which has as many tokens by chance: nothing says which
             fill[name], cut[name] = padding, Ragged(values[inside], lengths)
         widths = widths if name_of_mask == self._mask_of_answers else self.widths
         return replace(self, fields={**self.fields, **cut}, widths=widths, fill={**(self.fill or {}), **fill})
+
+    def may_be_of_rows(self, name: str, field: NDArray[Any]) -> bool:
+        """Whether an array of a mask's positions, on more axes, may be a picture or a series: fractions beside ids, of no token's name."""
+        if field.ndim < 3 or field.dtype.kind != "f" or any(word in name.lower() for word in OF_VECTORS):
+            return False
+        fields = {
+            other: each for other, each in self.fields.items() if other not in (MASK, DECODER_MASK) and mask_of(other) == mask_of(name)
+        }
+        arrays = [each for each in fields.values() if isinstance(each, np.ndarray) and each.ndim == 2]
+        return any(each.shape == field.shape[:2] and each.dtype.kind in "iu" for each in arrays)
 
     def _check_length(self, name_of_mask: str, mask: Field) -> None:
         """Check that there is a mask for each token.
@@ -278,8 +290,7 @@ def mask_of(name: str) -> str:
 def padding_of(values: NDArray[Any], inside: NDArray[np.bool_]) -> float | None:
     """The one number beyond the end of each row's mask, where numbers for its positions are padding; None if they are not.
 
-    Numbers in more axes that are as long as the mask by chance, such as a series of its own length, may end in zeros too: theirs begin
-    elsewhere than where the mask ends.
+    Pictures and series that are as long as the mask by chance have other numbers there.
 
     Args:
         values: (rows, positions, ...) or (positions, ...).
@@ -291,11 +302,6 @@ def padding_of(values: NDArray[Any], inside: NDArray[np.bool_]) -> float | None:
     padding = left_out.flat[0]
     if not np.array_equal(left_out, np.broadcast_to(padding, left_out.shape), equal_nan=values.dtype.kind == "f"):
         return None
-    if values.ndim > inside.ndim and values.dtype.kind == "f":
-        last = np.zeros_like(inside)
-        last[..., :-1] = inside[..., :-1] & ~inside[..., 1:]
-        if (values[last] == padding).all(axis=tuple(range(1, values.ndim - inside.ndim + 1))).any():
-            return None
     return float(padding) if values.dtype.kind == "f" else int(padding)
 
 

@@ -56,9 +56,8 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
         return found[:, :longest] if form.positions == "tokens" and longest and fixed == {found.shape[1]} else found
 
     with errors_as_bad_input("the ONNX file"):
-        answers = by_batch(
-            rows, ask, positions=form.positions, batch_size=size or (None if isinstance(rows, StructuredRows) else BATCH_ROWS)
-        )
+        measured = isinstance(rows, StructuredRows) and all(isinstance(field, Ragged) or field.ndim < 3 for field in rows.fields.values())
+        answers = by_batch(rows, ask, positions=form.positions, batch_size=size or (None if measured else BATCH_ROWS))
     what = "the ONNX file's answers"
     return form.take(answers, count, what) if form.positions is None else checked(form, answers, count, what)
 

@@ -84,21 +84,28 @@ class LoaderFeed:
 
     def few(self, most: int) -> Tensor:
         """The numbers of a few rows that share a batch."""
-        return self._together(1)[0][:most]
+        if self._own_batches is None and self._is_usual:
+            return torch.arange(min(most, self._batch_rows, self.rows))
+        return next(iter(self._together(1)), torch.arange(1))[:most]
 
     def _together(self, epoch: int) -> list[Tensor]:
-        """The numbers of all rows, those together that may share a batch: those of the user's own batches or sampler, then any others.
+        """The numbers of the rows of the user's own batches or sampler, those together that may share a batch.
 
         A copy is drawn from, since a sampler may count the epochs for which it was asked.
         """
         if self._own_batches is not None:
-            parts = [rows for rows in self._drawn(copy.copy(self._own_batches), epoch) if len(rows)]
-        else:
-            sampler, size = self._sampler, BATCH if self.loader is None else self.loader.batch_sampler.batch_size  # type: ignore[union-attr]
-            usual = sampler is None or type(sampler) in (RandomSampler, SequentialSampler)
-            parts = list(torch.split(torch.arange(self.rows) if usual else self._order(copy.copy(sampler), epoch), size))
-        shown = torch.isin(torch.arange(self.rows), torch.cat([*parts, torch.zeros(0, dtype=torch.int64)]))
-        return [*parts, *(~shown).nonzero()]
+            return [rows for rows in self._drawn(copy.copy(self._own_batches), epoch) if len(rows)]
+        order = torch.arange(self.rows) if self._is_usual else self._order(copy.copy(self._sampler), epoch)
+        return [part for part in torch.split(order, self._batch_rows) if len(part)]
+
+    @property
+    def _is_usual(self) -> bool:
+        """Whether any rows may share a batch: they are drawn by no sampler of the user's own."""
+        return self._sampler is None or type(self._sampler) in (RandomSampler, SequentialSampler)
+
+    @property
+    def _batch_rows(self) -> int:
+        return BATCH if self.loader is None else self.loader.batch_sampler.batch_size  # type: ignore[union-attr]
 
     @property
     def of_one_size(self) -> bool:
@@ -112,8 +119,13 @@ class LoaderFeed:
         return inputs_and_truth(item, axes=1, by_position=self.by_position)
 
     def read(self) -> Generator[tuple[Tensor, Any, Any]]:
-        """The numbers and inputs of all rows, and what the Dataset pairs with them: a batch at a time, of rows that may share one."""
+        """The numbers and inputs of all rows, and what the Dataset pairs with them: a batch at a time, of rows that may share one.
+
+        Those that no batch of the user's own shows come last, alone.
+        """
         parts = self._together(1)
+        shown = torch.isin(torch.arange(self.rows), torch.cat([*parts, torch.zeros(0, dtype=torch.int64)]))
+        parts = [*parts, *(~shown).nonzero()]
         with own_draws():
             for rows, item in zip(parts, self._items(0, parts), strict=True):
                 inputs, truth = self._pair(item)
@@ -314,16 +326,17 @@ class _Batches(Dataset[Any]):
 
 @contextmanager
 def _at_epoch(epoch: int, *samplers: Any) -> Iterator[None]:
-    """Tell samplers that count epochs themselves, as a DistributedSampler does, which one they draw; they are left as they were."""
+    """Tell samplers that count epochs themselves, as a DistributedSampler does, which one they draw; their `epoch` is left as it was."""
     counting = [sampler for sampler in samplers if callable(getattr(sampler, "set_epoch", None))]
-    before = [getattr(sampler, "epoch", 0) for sampler in counting]
+    before = [getattr(sampler, "epoch", None) for sampler in counting]
     for sampler in counting:
         sampler.set_epoch(max(epoch - 1, 0))  # 0 before the training
     try:
         yield
     finally:
         for sampler, its_epoch in zip(counting, before, strict=True):
-            sampler.set_epoch(its_epoch)
+            if its_epoch is not None:
+                sampler.set_epoch(its_epoch)
 
 
 def _seed_draws(*what: Any) -> None:

@@ -120,10 +120,16 @@ class TrainingData:
         """The ground truth of all rows, also that of the positions of a Dataset, as it was when it was read."""
         return self.truth if self.truth is not None or self.read is None else self.read.truth
 
-    def with_positions_read(self, form: AnswerForm, teacher: Teacher | None = None, *, seed: int) -> TrainingData:
+    def with_positions_read(self, form: AnswerForm, teacher: Teacher | None = None, *, seed: int, shared: bool = True) -> TrainingData:
         """The same with the positions of a Dataset or of parts, read once, if their answers have positions and their truth is not given.
 
-        A live teacher is asked for a row of each size, where only its answers say how many positions that has.
+        A live teacher is asked for a row of each size, where only its answers say how many positions that has, and the loss needs it.
+
+        Args:
+            form: of the student's answers.
+            teacher: a live one.
+            seed: of what the items draw.
+            shared: whether batches of different numbers of positions share a step, or their rows have weights.
 
         Raises:
             as `read_positions`, `learnt_counts` and `LoaderFeed.of`.
@@ -133,7 +139,7 @@ class TrainingData:
         if form.positions is None or self.truth is not None or not isinstance(self.rows, Dataset | DataLoader):
             return self
         feed = LoaderFeed.of(self.rows, torch.device("cpu"), seed=seed, by_position=True)
-        count = None if self.answers is not None else partial(answered_positions, teacher, form)
+        count = None if self.answers is not None or not shared else partial(answered_positions, teacher, form)
         read = read_positions(feed, form, count)
         alike = read.counts is not None and bool((read.counts == read.counts[0]).all())
         unanswered = teacher is None and read.truth is None  # where no answer says how many positions the inputs of a size have

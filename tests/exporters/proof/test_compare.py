@@ -194,6 +194,31 @@ def test_rounding_of_a_network_on_large_rows_is_allowed():
     assert compared(NETWORK, LARGE, shift_of_large_rows(1e-4)).worst_difference < 1e-6
 
 
+@pytest.mark.parametrize("wrong", [0.0, 50.0])
+def test_a_network_whose_own_answers_are_rounded_may_be_rounded_as_much_by_its_file(wrong, tmp_path, monkeypatch):
+    """Logits of thousands: single precision rounds its probabilities visibly. A file of another network is refused all the same."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Linear(64, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 3))
+    with torch.no_grad():
+        network[-1].weight *= 30_000
+    rows = np.random.default_rng(2).normal(size=(1000, 64)).astype(np.float32)
+    student = TorchStudent(network, classes=["a", "b", "c"])
+
+    def shifted(path, program, rows):
+        with torch.no_grad():
+            network[-1].bias[0] += wrong
+            answers = student.predict_proba(rows.numbers.astype(np.float64)).astype(float)
+            network[-1].bias[0] -= wrong
+        return Answers(answers, answers.argmax(axis=1))
+
+    if wrong:
+        monkeypatch.setattr(OnnxRuntime, "answers", lambda self, path, program, rows: shifted(path, program, rows))
+        with pytest.raises(ParityError, match=r"answers differ by|decides"):
+            export(student, tmp_path / "s.onnx", check_on=rows)
+    else:
+        assert export(student, tmp_path / "s.onnx", check_on=rows).proofs[0].worst_difference <= TOLERANCE
+
+
 @pytest.mark.exhaustive
 def test_a_full_disk_and_a_kill_leave_no_file(tmp_path):
     code = """

@@ -21,7 +21,7 @@ from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import MASK, StructuredRows, mask_of
 from tutelage.exporters.arrays.graph import answers_taken
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
-from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
+from tutelage.exporters.proof.as_given import LARGEST_OF_ROUNDING, OF_ROUNDING, TOLERANCE, sizes_of
 from tutelage.teachers.adapt import as_teacher
 
 ROWS = 1000
@@ -29,8 +29,6 @@ ROWS = 1000
 COMPARISONS = ("rows in batches", "a row alone", "rows cut to fewer tokens", "padded further")
 ALONE = 10
 """Rows that are compared one by one, cut to fewer tokens, and padded further."""
-OF_ROUNDING, LARGEST_ALLOWED = 4, 1e-3
-"""A file in single precision may differ from its student by so many times the student's own rounding errors, but never by more."""
 
 
 def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most: int | None) -> Parity:
@@ -58,7 +56,7 @@ def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most:
             )
         gaps = _gaps(theirs, ours, form)
         if gaps.max(initial=0.0) > allowed:
-            allowed = max(allowed, min(OF_ROUNDING * _own_rounding(subject, expected, ours), LARGEST_ALLOWED))
+            allowed = max(allowed, min(OF_ROUNDING * _own_rounding(subject, expected, ours), LARGEST_OF_ROUNDING * TOLERANCE))
         if not np.isfinite(gaps).all() or gaps.max(initial=0.0) > allowed:
             padding = " The answers of this network change with the padding of a row." if name == "padded further" else ""
             raise ParityError(

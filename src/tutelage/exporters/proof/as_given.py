@@ -18,6 +18,8 @@ from tutelage.exporters.subject.subject import Subject
 
 TOLERANCE = 1e-5
 """Largest allowed difference of a probability; of a value, relative to the larger of itself and the size of ordinary answers."""
+OF_ROUNDING, LARGEST_OF_ROUNDING = 4, 100
+"""Where a student itself is rounded by more, its file may differ by so many times that, and by so many tolerances at most."""
 MOST = 10_000
 """Rows that are asked both ways."""
 

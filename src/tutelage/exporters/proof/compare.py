@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
-from tutelage.core.errors import BadInput, ParityError
+from tutelage.core.errors import BadInput, ParityError, TutelageError
 from tutelage.core.records import Parity
 from tutelage.exporters.program.operations import Category, OnnxPart
 from tutelage.exporters.program.program import Program
-from tutelage.exporters.proof.as_given import TOLERANCE, sizes_of
+from tutelage.exporters.proof.as_given import LARGEST_OF_ROUNDING, OF_ROUNDING, TOLERANCE, sizes_of
 from tutelage.exporters.proof.edge_cases import EMPTY, edge_cases, ordinary_rows
 from tutelage.exporters.proof.refusals import FAR_DATES, OddCells, in_columns
 from tutelage.exporters.subject.check_rows import CheckRows
@@ -96,8 +97,8 @@ def compare(
     with np.errstate(all="ignore"):  # edge rows overflow, where the comparison looks
         asked = [(start, part, subject.answers(part)) for start, part in batches(ordinary)]
         scale = sizes_of(program.form, np.concatenate([answers.values for _, _, answers in asked]))
-        comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows), scale)
-        return comparison.run(rows, asked)
+        comparison = _Comparison(path, program, subject, runtime, max(program.rounding, rounding or 0.0), _typical(rows), scale, asked)
+        return comparison.run(rows)
 
 
 def _typical(rows: CheckRows) -> float:
@@ -114,10 +115,11 @@ class _Comparison:
     rounding: float
     typical: float
     scale: Floats
+    ordinary: Sequence[tuple[int, CheckRows, Answers]]
 
-    def run(self, rows: CheckRows, ordinary: Sequence[tuple[int, CheckRows, Answers]]) -> Parity:
+    def run(self, rows: CheckRows) -> Parity:
         worst = _Worst()
-        for start, part, answers in ordinary:
+        for start, part, answers in self.ordinary:
             self._add(worst, part, answers, "row", start)
         edges, refused, far = 0, [], False
         cells = OddCells(rows, self.program.inputs)
@@ -145,7 +147,7 @@ class _Comparison:
             refused = [*(name for name in refused if EMPTY not in name), MISREAD]
         if worst.overflowed:
             refused.append(OVERFLOWED)
-        compared = sum(len(part) for _, part, _ in ordinary)
+        compared = sum(len(part) for _, part, _ in self.ordinary)
         return Parity(
             compared,
             edges,
@@ -205,10 +207,11 @@ class _Comparison:
                 f"the exported file's answers have shape {theirs.values.shape} and the student's {ours.values.shape}; nothing was written. "
                 "Please report this with the student's file."
             )
-        factor = self._factor(rows)
-        gaps = np.abs(ours.values - theirs.values) / np.maximum(self.scale, np.abs(ours.values))
-        gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
-        gaps = (gaps / factor[:, None]).max(axis=1)
+        factor, found = self._factor(rows), self._gaps(ours, theirs)
+        gaps = found / factor
+        if (gaps > TOLERANCE).any():
+            factor = factor * self._of_own_rounding
+            gaps = found / factor
         squared = self.program.squares_in_single  # whose overflow divides by infinity: the student has finite answers
         overflowed = (~np.isfinite(gaps) | (squared & (gaps > TOLERANCE))) & self._may_overflow(rows)
         worst.overflowed |= bool(overflowed.any())
@@ -224,6 +227,26 @@ class _Comparison:
         where = f"{name}s {start} to {start + len(rows) - 1}"
         worst.add(gaps, self._changed(ours, theirs, factor, where), name, start)
         worst.deferrals += self._deferrals_changed(ours, theirs, factor, where)
+
+    def _gaps(self, ours: Answers, theirs: Answers) -> Floats:
+        """(rows,) the largest difference of the answers to each row."""
+        gaps = np.abs(ours.values - theirs.values) / np.maximum(self.scale, np.abs(ours.values))
+        gaps[np.isnan(ours.values) & np.isnan(theirs.values)] = 0.0
+        largest: Floats = gaps.max(axis=1)
+        return largest
+
+    @cached_property
+    def _of_own_rounding(self) -> float:
+        """How much more the file may differ because the student itself is rounded on ordinary rows: its network in double shows it."""
+        exact = self.subject.in_double()
+        if exact is None:
+            return 1.0
+        try:
+            gaps = [self._gaps(ours, exact.answers(rows)) for _, rows, ours in self.ordinary]
+        except TutelageError:  # its code computes in single precision alone
+            return 1.0
+        worst = float(np.nan_to_num(np.concatenate(gaps), nan=0.0, posinf=0.0).max(initial=0.0))
+        return float(np.clip(OF_ROUNDING * worst / TOLERANCE, 1, LARGEST_OF_ROUNDING))
 
     def _may_overflow(self, rows: CheckRows) -> NDArray[np.bool_]:
         """(rows,) whether sums in single precision may overflow: whether they do depends on their order, which is the runtime's."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import is_frame
-from tutelage.core.errors import BadInput, ShapeError, require
+from tutelage.core.errors import FOREIGN, BadInput, ShapeError, require
 from tutelage.data import cells as convert
 from tutelage.data.days import DAY
 from tutelage.data.rows import as_rows
@@ -75,6 +76,21 @@ class Subject:
                 columns[one.name] = _as_type(rows.numbers[:, number], one.type)
                 number += 1
         return pandas.DataFrame(columns)
+
+    def in_double(self) -> Subject | None:
+        """The same with a copy of the student whose torch network computes in double precision; None if it has no such network."""
+        try:
+            student = copy.deepcopy(self.student)
+            last = getattr(student, "student_", student)
+            while getattr(last, "steps", None):
+                last = last.steps[-1][1]
+            network = getattr(last, "network", getattr(last, "network_", None))
+            if network is None:
+                return None
+            network.double()
+        except FOREIGN:  # whatever the code of the network raises
+            return None
+        return replace(self, student=student)
 
     def exact(self, rows: CheckRows) -> CheckRows:
         """The rows as the student can be given them: dates and durations to the microsecond."""

@@ -59,8 +59,6 @@ def content_of(value: Any, *, without_modes: bool = False) -> Content:
     Raises:
         Unreadable: its content cannot be read.
     """
-    if any(value is each for each in _GLOBAL_GENERATORS):  # wherever it stands now: whoever draws from it next changes that
-        return Content("global generator", [("", type(value).__module__)])
     for kinds, read in _READERS:
         if isinstance(value, kinds):
             return read(value)
@@ -192,9 +190,14 @@ def _of_code(code: types.CodeType) -> Content:
 
 
 def _of_builtin(value: Any) -> Content:
-    owner = value.__self__
-    bound = None if isinstance(owner, types.ModuleType) else owner
+    bound = None if isinstance(value.__self__, types.ModuleType) else _owner(value)
     return Content("builtin", [("", (str(value.__module__), value.__qualname__)), ("the object it is bound to", bound)])
+
+
+def _owner(bound: Any) -> Any:
+    """The object that a function is bound to; of a global generator its module, since whoever draws from it changes where it stands."""
+    owner = bound.__self__
+    return type(owner).__module__ if any(owner is each for each in _GLOBAL_GENERATORS) else owner
 
 
 def _of_class(value: type) -> Content:
@@ -348,7 +351,7 @@ _READERS: tuple[tuple[Any, Callable[[Any], Content]], ...] = (
     (np.dtype, lambda value: Content(f"dtype {value!r}")),
     (types.FunctionType, _of_function),
     (functools._lru_cache_wrapper, lambda value: Content("cached", [("its function", value.__wrapped__)])),
-    (types.MethodType, lambda value: Content("method", [("", value.__func__), ("the object it is bound to", value.__self__)])),
+    (types.MethodType, lambda value: Content("method", [("", value.__func__), ("the object it is bound to", _owner(value))])),
     (types.BuiltinFunctionType | types.MethodWrapperType, _of_builtin),
     (types.CodeType, _of_code),
     (types.ModuleType, lambda value: Content(f"module {value.__name__}")),

@@ -104,6 +104,18 @@ def test_a_network_whose_own_answers_are_rounded_may_be_rounded_as_much_by_its_f
     assert plain.tolerance == 1e-5
 
 
+@pytest.mark.exhaustive
+def test_the_probabilities_of_thousands_of_classes_may_lose_what_their_sum_does(tmp_path):
+    torch.manual_seed(0)
+    network = nn.Conv2d(1, 6000, 1)
+    with torch.no_grad():
+        network.weight *= 4
+        network.bias[0] = 14
+    fitted = TorchStudent(network, classes=range(6000), positions="pixels")
+    proof = export(fitted, tmp_path / "s.onnx", check_on=PICTURES).proofs[0]
+    assert proof.worst_difference <= proof.tolerance <= 1e-3
+
+
 def test_a_file_of_another_network_is_refused_however_much_its_student_is_rounded(tmp_path, monkeypatch):
     def other(network, *given):
         changed = copy.deepcopy(network)

@@ -78,13 +78,18 @@ def _gaps(theirs: Floats, ours: Floats, form: AnswerForm) -> Floats:
 
 
 def _own_rounding(subject: ArraysSubject, rows: StructuredRows, ours: Floats) -> float:
-    """By how much the student's answers differ from those of its network in double precision; 0 where its code computes in single alone."""
+    """By how much the student's answers, and those that torch makes of its logits as the file does, differ from those in double precision.
+
+    A sum over thousands of classes loses more in single precision than the logits do. 0 where the network computes in single alone.
+    """
+    output = partial(answers_taken, output=subject.output, form=subject.form)
+    networks = subject.network, copy.deepcopy(subject.network).double()
     try:
-        network, output = copy.deepcopy(subject.network).double(), partial(answers_taken, output=subject.output, form=subject.form)
-        exact = answers_to(network, rows, positions=subject.form.positions, output=output)
+        single, exact = (_matrix(answers_to(each, rows, positions=subject.form.positions, output=output)) for each in networks)
     except FOREIGN:  # whatever the code of the network raises
         return 0.0
-    return float(np.nan_to_num(_gaps(_matrix(exact), ours, subject.form), nan=0.0, posinf=0.0).max(initial=0.0))
+    gaps = np.concatenate([_gaps(exact, each, subject.form) for each in (ours, single)])
+    return float(np.nan_to_num(gaps, nan=0.0, posinf=0.0).max(initial=0.0))
 
 
 def _groups(rows: StructuredRows, pad_token: int | None) -> Iterator[tuple[str, StructuredRows, StructuredRows]]:

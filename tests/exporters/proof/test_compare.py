@@ -184,6 +184,14 @@ def shift_of_large_rows(gap):
     return changed
 
 
+@pytest.mark.parametrize("of_rounding", [1.0, 100.0])
+@pytest.mark.parametrize(("student", "gap"), [(TREE, 1e-2), (NETWORK, 0.05)])
+def test_a_file_that_is_wrong_about_large_rows_is_refused_however_its_student_is_rounded(student, gap, of_rounding, monkeypatch):
+    monkeypatch.setattr(module._Comparison, "_of_own_rounding", of_rounding)
+    with pytest.raises(ParityError, match="differs from its student"):
+        compared(student, LARGE, shift_of_large_rows(gap))
+
+
 @pytest.mark.parametrize(("student", "gap"), [(TREE, 1e-4), (NETWORK, 0.05)])
 def test_a_file_that_is_wrong_about_large_rows_is_refused(student, gap):
     with pytest.raises(ParityError, match="differs from its student"):

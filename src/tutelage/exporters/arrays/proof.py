@@ -83,8 +83,8 @@ def _own_rounding(subject: ArraysSubject, rows: StructuredRows, ours: Floats) ->
     A sum over thousands of classes loses more in single precision than the logits do. 0 where the network computes in single alone.
     """
     output = partial(answers_taken, output=subject.output, form=subject.form)
-    networks = subject.network, copy.deepcopy(subject.network).double()
     try:
+        networks = subject.network, copy.deepcopy(subject.network).double()
         single, exact = (_matrix(answers_to(each, rows, positions=subject.form.positions, output=output)) for each in networks)
     except FOREIGN:  # whatever the code of the network raises
         return 0.0

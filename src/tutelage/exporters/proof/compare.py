@@ -210,7 +210,7 @@ class _Comparison:
         factor, found = self._factor(rows), self._gaps(ours, theirs)
         gaps = found / factor
         if (gaps > TOLERANCE).any():
-            factor = factor * self._of_own_rounding
+            factor = np.clip(factor * self._of_own_rounding, factor, np.maximum(factor, LARGEST_OF_ROUNDING))  # large rows keep theirs
             gaps = found / factor
         squared = self.program.squares_in_single  # whose overflow divides by infinity: the student has finite answers
         overflowed = (~np.isfinite(gaps) | (squared & (gaps > TOLERANCE))) & self._may_overflow(rows)

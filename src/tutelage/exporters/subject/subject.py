@@ -79,15 +79,11 @@ class Subject:
 
     def in_double(self) -> Subject | None:
         """The same with a copy of the student whose torch network computes in double precision; None if it has no such network."""
+        if _network_of(self.student) is None:
+            return None
         try:
             student = copy.deepcopy(self.student)
-            last = getattr(student, "student_", student)
-            while getattr(last, "steps", None):
-                last = last.steps[-1][1]
-            network = getattr(last, "network", getattr(last, "network_", None))
-            if network is None:
-                return None
-            network.double()
+            _network_of(student).double()
         except FOREIGN:  # whatever the code of the network raises
             return None
         return replace(self, student=student)
@@ -102,6 +98,14 @@ class Subject:
         days[~(np.abs(days) <= LAST_DAY)] = np.nan
         numbers[:, places] = np.round(days * DAY) / DAY
         return CheckRows(numbers, rows.texts)
+
+
+def _network_of(student: Any) -> Any:
+    """The torch network of a student, or of the last step of one with steps; None if it has none."""
+    last = getattr(student, "student_", student)
+    while getattr(last, "steps", None):
+        last = last.steps[-1][1]
+    return getattr(last, "network", getattr(last, "network_", None))
 
 
 def subject_of(student: Any, check_on: Any) -> tuple[Subject, CheckRows]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import nn
 
 from tutelage.core.arrays import Floats
 from tutelage.core.running.stages import Stages
-from tutelage.data.datasets import load_fashion_mnist, load_mnist
+from tutelage.data.datasets import load_fashion_mnist
 from tutelage.experiments.cache import Store, key_of
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton import SOURCE
@@ -30,7 +29,8 @@ from tutelage.report.papers.records import Curve, Series
 
 GROUPS = 3
 """The number of groups of the claims, set before the run."""
-GENERALIST, SPECIALIST = Schedule(epochs=10), Schedule(epochs=5, peak_rate=5e-4)
+GENERALIST, SPECIALIST = Schedule(epochs=40), Schedule(epochs=5, peak_rate=5e-4)
+"""The generalist is trained to its end: specialists of one that still learns would gain by their epochs alone."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,10 @@ class _Seed:
         epochs = size.specialist.epochs * sum(len(special) > 1 for special in groups[GROUPS])
         again = partial(copy.deepcopy, generalist.network)
         longer, _ = learn(again, hard_cross_entropy(), replace(size.specialist, epochs=epochs), Lessons(rows, rows_from, labels))
-        right["longer"] = longer.predict(pictures.test_inputs) == truth
+        answers = np.asarray(longer.predict_proba(pictures.test_inputs), dtype=np.float64)
+        right["longer"] = answers.argmax(axis=1) == truth
+        asked = [opinion(special) for special in groups[GROUPS] if len(special) > 1]
+        right["longer known"], _ = within_groups(answers, asked, truth)
         return _Found(right, groups)
 
 
@@ -148,15 +151,11 @@ def within_groups(generalist: Floats, opinions: list[Opinion], truth: NDArray[np
     return right[0], right[1]
 
 
-def _pictures(data: Path | None, size: Size) -> Pictures:
-    return Pictures(load_mnist() if data is None else load_fashion_mnist(data), size.rows, size.test_rows)
-
-
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     """Train generalists and specialists, and count the test pictures that they get right."""
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
-        pictures = _pictures(plan.data, size)
+        pictures = Pictures(load_fashion_mnist(plan.data), size.rows, size.test_rows)
     found = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     layers = f"784-{size.units}-{size.units}-10"
 
@@ -166,6 +165,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
 
     generalist = scored("generalist", "generalist", f"{layers} on labels")
     longer = scored("longer", "generalist trained on", f"for as many steps as all specialists of {GROUPS} groups (ours)")
+    told_longer = scored("longer known", "generalist trained on, group known", "the same, with more training than the specialist has")
     by_count = {
         count: scored(f"together {count}", f"with specialists, {count} groups", "all answers together, as in equation 5")
         for count in size.groups
@@ -176,39 +176,37 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     gained = compare(together, generalist, "Do specialists make the generalist better?")
     conditional = compare(told_specialists, told, "Where the group is known, is the specialist better than the generalist?")
     against_longer = compare(together, longer, "Are specialists better than training the generalist for as many more steps?")
+    told_against = compare(told_specialists, told_longer, "And where the group is known?")
     relative = 100 * (together.mean / generalist.mean - 1)
+    gain = claim_better(
+        "Specialists make the generalist better.", "25.0, with specialists 26.1 % right: 4.4 % relative", gained, lower_is_better=False
+    )
+    own = (
+        ("They are better than training the generalist for as many more steps.", against_longer),
+        ("Where the group is known, the specialist is better than the generalist with as many more steps.", told_against),
+    )
     names = pictures.images.classes
     groups = "; ".join(", ".join(names[label] for label in group) for group in found[0].groups[GROUPS])
     specialists = sum(len({special for each in one.groups.values() for special in each if len(special) > 1}) for one in found)
     return Findings(
-        measures=tuple(arm.measure() for arm in (generalist, *by_count.values(), longer, told, told_specialists)),
-        comparisons=(gained, conditional, against_longer),
+        measures=tuple(arm.measure() for arm in (generalist, *by_count.values(), longer, told, told_longer, told_specialists)),
+        comparisons=(gained, conditional, against_longer, told_against),
         claims=(
-            claim_better(
-                f"Specialists make the generalist better (here by {relative:.1f} %, relative).",
-                "25.0, with specialists 26.1 % right: 4.4 % relative",
-                gained,
-                lower_is_better=False,
-            ),
+            replace(gain, measured=f"{gain.measured}; {relative:+.2f} % relative", arms=()),
             claim_better(
                 "Among its own classes, a specialist decides better than the generalist.",
                 "43.1, specialists 45.9 % right",
                 conditional,
                 lower_is_better=False,
             ),
-            claim_better(
-                "They are better than training the generalist for as many more steps (ours).",
-                "not in the paper",
-                against_longer,
-                lower_is_better=False,
-            ),
+            *(replace(claim_better(words, "-", found, lower_is_better=False), ours=True) for words, found in own),
         ),
         protocol=(
             f"Each seed has a generalist of its own, trained on {size.rows - size.held_out:,} pictures; its predictions on "
             f"{size.held_out:,} others, without their labels, decide the groups of classes. The {GROUPS} of the first seed: {groups}.",
             "A group of two classes or more has a specialist: the generalist's weights, an output for each class and one, the dustbin, for "
-            "all others. Half of its rows are of its classes, half of the others; the logit of the dustbin is then raised by the "
-            "logarithm of how many times its classes were oversampled.",
+            "all others. Half of its rows are of its classes, half of the others; the logit of the dustbin is then changed by the "
+            "logarithm of how many times more often than the others its special classes were drawn.",
             "A test picture is given to the specialist whose classes hold the generalist's first choice; equation 5 puts both together.",
             "Where the group is known, a group of one class is always right.",
             "Nothing is chosen on test pictures, which are used once.",
@@ -220,6 +218,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             "would decide.",
             "Groups do not overlap, so that at most one specialist is asked.",
             "Equation 5 is minimised by an iteration to its fixed point instead of gradient descent; the minimum is the same.",
+            f"The paper's generalist was trained for six months; here {size.generalist.epochs} epochs. They were set, and the two claims "
+            "of ours added, after a run on MNIST with 10 epochs, in which the generalist still learnt, and before any on these pictures.",
             "How the output of the dustbin starts is not stated in the paper: here as the mean of its classes.",
         ),
         data=pictures.described(),
@@ -231,7 +231,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         curves=(
             Curve(
                 title="Test pictures right by the number of groups",
-                caption="Mean and 95 % interval. Groups of one class have no specialist.",
+                caption="Mean and 95 % interval; level lines are means. Groups of one class have no specialist.",
                 x_name="groups",
                 y_name="% right",
                 series=(Series("with specialists", "chosen", tuple(arm.point(count) for count, arm in by_count.items())),),
@@ -244,8 +244,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
 PAPER = Paper(
     name="hinton2015-specialists",
     title="Specialists for classes that are confused",
-    summary="A generalist and specialists of its confused classes on Fashion-MNIST, or on MNIST where no data are given: an analogue of "
-    "the paper's experiment on JFT.",
+    summary="A generalist and specialists of its confused classes on Fashion-MNIST: an analogue of the paper's experiment on JFT.",
     source=SOURCE,
     seeds=10,
     quick_seeds=2,

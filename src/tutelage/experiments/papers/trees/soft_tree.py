@@ -14,7 +14,7 @@ from tutelage.core.running.stages import Stages
 from tutelage.data.fingerprint import fingerprint
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
-from tutelage.experiments.papers.measures import Scored, claim_at_least, claim_better, compare, errors_of
+from tutelage.experiments.papers.measures import Scored, claim_at_least, claim_better, claim_way, compare, errors_of
 from tutelage.experiments.papers.networks import Lessons, Schedule, trained
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import CLASSES, SIDE, Pictures, mnist
@@ -25,10 +25,10 @@ from tutelage.report.papers.records import Source
 from tutelage.students.networks.soft_decision_tree import SoftDecisionTree
 
 ARMS = (
-    ("convolutional network", "the teacher, on labels"),
-    ("tree on labels", "a soft decision tree"),
-    ("tree on soft targets", "the same tree on the network's probabilities"),
-    ("tree on decisions", "control: the same tree on the network's decisions"),
+    ("convolutional network", "the teacher, on labels", 79),
+    ("tree on labels", "a soft decision tree", 555),
+    ("tree on soft targets", "the same tree on the network's probabilities", 324),
+    ("tree on decisions", "control: the same tree on the network's decisions", None),
 )
 PUBLISHED = 94.45
 """Accuracy of the tree on labels, in per cent."""
@@ -88,7 +88,7 @@ class _Seed:
             answers,
             one_hot(answers.argmax(axis=1), CLASSES),
         )
-        trees = [self._tree(seed, name, target, made_from) for (name, _), target in zip(ARMS[1:], targets, strict=True)]
+        trees = [self._tree(seed, name, target, made_from) for (name, *_), target in zip(ARMS[1:], targets, strict=True)]
         return np.stack([network.predict(pictures.test_inputs), *trees])
 
     def _tree(self, seed: int, name: str, targets: Floats, teacher_from: dict[str, Any]) -> NDArray[np.int64]:
@@ -131,7 +131,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     found = in_stage(stages, "networks and trees", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
     predicted = np.stack(found)
     teacher, hard, soft, decided = (
-        errors_of(name, meaning, predicted[:, place], pictures.test_labels) for place, (name, meaning) in enumerate(ARMS)
+        errors_of(name, meaning, predicted[:, place], pictures.test_labels, published=None if plan.quick else published)
+        for place, (name, meaning, published) in enumerate(ARMS)
     )
     accuracy = accuracy_of(hard, published=None if plan.quick else PUBLISHED)
     gained = compare(soft, hard, "Does the tree make fewer errors on the network's probabilities than on labels?")
@@ -140,9 +141,20 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         measures=tuple(arm.measure() for arm in (teacher, hard, soft, decided, accuracy)),
         comparisons=(gained, softness, compare(soft, teacher, "How many errors more than the network does it make?")),
         claims=(
-            claim_better("A soft decision tree is better on a network's soft targets than on labels.", "stated for MNIST", gained),
+            claim_better("A soft decision tree is better on a network's soft targets than on labels.", "96.76 against 94.45 %", gained),
+            claim_way(
+                "It goes about half of the way from the tree on labels to the network; here: at least 40 %.",
+                "49 %: 94.45, 96.76 and 99.21 %",
+                soft,
+                start=hard,
+                end=teacher,
+                share=0.4,
+            ),
             claim_at_least(
-                f"On labels it reaches the paper's accuracy (depth {size.depth}); here: at least 94 %.", f"{PUBLISHED} %", accuracy, 94.0
+                f"On labels, the tree (depth {size.depth}) is as accurate as the paper's, to within half a point; here: at least 94 %.",
+                f"{PUBLISHED} %",
+                accuracy,
+                94.0,
             ),
         ),
         protocol=(
@@ -153,7 +165,10 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "The network is a small convolutional one; the paper's is not described in full.",
-            "Adam, the same epochs for all trees, penalty 0.1; the paper does not state its schedule for MNIST.",
+            "The paper's soft targets combine the network's predictions with the true labels; here they are the predictions alone. Its "
+            "accuracies are given here as errors among 10 000.",
+            "Adam, the same epochs for all trees, penalty 0.1; the paper does not state its schedule for MNIST, and gives the best "
+            "accuracy that it reached, without an interval.",
         ),
         data=pictures.described(),
         budget={"tree epochs": size.epochs, "tree batch size": size.batch_size, "network": asdict(size.network)},

@@ -252,7 +252,8 @@ class UniformNoise:
         categorical: positions (or names) of numeric columns that hold category codes.
 
     Source:
-        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006 (called RANDOM there).
+        Bucila, Caruana, Niculescu-Mizil, "Model compression", KDD 2006, whose RANDOM draws each cell from
+        those of its column instead.
 
     Example:
         >>> import numpy as np

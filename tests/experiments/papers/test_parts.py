@@ -9,7 +9,8 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_processes
 from tutelage.experiments.papers.networks import Lessons, Schedule, layered, trained
 from tutelage.experiments.papers.pictures import Jitter
-from tutelage.experiments.papers.rows.compression import NaiveBayes
+from tutelage.experiments.papers.rows.compression import Marginals, NaiveBayes
+from tutelage.experiments.papers.rows.tables import selected_ensemble
 from tutelage.experiments.papers.stacked import Arm, Students
 from tutelage.experiments.papers.theory.bayes_teacher import bayes, drawn
 from tutelage.experiments.papers.theory.linear_student import descended, projected
@@ -57,16 +58,27 @@ def test_each_student_of_a_stack_learns_what_its_arm_says(tmp_path):
     assert (students.logits(cached, rows).argmax(axis=-1) == found).all()
 
 
-def test_rows_of_a_naive_bayes_estimate_keep_the_classes_apart_and_the_columns_independent():
+def test_rows_of_a_naive_bayes_estimate_keep_groups_apart_that_random_rows_mix():
     rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1], 500)
-    first = rng.standard_normal(1000) + 4 * labels
-    rows = np.column_stack([first, first])
-    made = NaiveBayes(labels).make(rows, 4000, seed=0)
-    assert abs(made.mean(axis=0) - rows.mean(axis=0)).max() < 0.3
-    assert np.corrcoef(rows.T)[0, 1] > 0.99
-    low = made[:, 0] < 2
-    assert abs(np.corrcoef(made[low].T)[0, 1]) < 0.3
+    rows = rng.standard_normal((1000, 2)) + 6 * np.repeat([0, 1], 500)[:, None]
+    for maker, together in ((NaiveBayes(), True), (Marginals(), False)):
+        made = maker.make(rows, 4000, seed=0)
+        assert made.shape == (4000, 2)
+        assert abs(made.mean(axis=0) - rows.mean(axis=0)).max() < 0.3
+        assert (np.corrcoef(made.T)[0, 1] > 0.8) == together
+        assert abs(np.corrcoef(made[:2000, 0], np.arange(2000))[0, 1]) < 0.1
+        np.testing.assert_array_equal(made, maker.make(rows, 4000, seed=0))
+    assert np.isin(made, rows).all()
+
+
+def test_an_ensemble_is_selected_by_rows_that_its_models_did_not_learn():
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((500, 4))
+    labels = (rows[:, 0] * rows[:, 1] > 0).astype(np.int64)
+    answers = selected_ensemble(rows[:300], labels[:300], trees=10, seed=0)(rows[300:])
+    assert answers.shape == (200, 2)
+    np.testing.assert_allclose(answers.sum(axis=1), 1)
+    assert (answers.argmax(axis=1) == labels[300:]).mean() > 0.8
 
 
 def test_the_bayes_teacher_answers_with_the_true_frequencies():

@@ -144,13 +144,11 @@ def claim_alike(statement: str, published: str, comparisons: Sequence[Comparison
 def claim_no_gain(statement: str, published: str, comparison: Comparison, *, within: float) -> Claim:
     """The claim that the first arm of a comparison gains nothing: that it is lower by at most `within` in their unit."""
     low, high = comparison.ci95
-    gains = comparison.verdict == "beats"
-    outcome: Outcome = "not reproduced" if high < -within else "reproduced" if low >= -within and not gains else "undecided"
+    outcome: Outcome = "not reproduced" if high < -within else "reproduced" if low >= -within else "undecided"
     rule = (
-        f"Reproduced if the interval of the paired difference contains zero, or lies above it, and nothing below -{within:g} "
-        f"{comparison.metric}; not if all of it is below."
+        f"Reproduced if no part of the interval of the paired difference lies below -{within:g} {comparison.metric}; not if all of it does."
     )
-    return _of_two(comparison, statement, published, outcome, rule, comparison.difference >= 0)
+    return _of_two(comparison, statement, published, outcome, rule, comparison.difference >= -within)
 
 
 def _of_two(comparison: Comparison, statement: str, published: str, outcome: Outcome, rule: str, side: bool) -> Claim:

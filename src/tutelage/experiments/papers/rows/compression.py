@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
 
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.running.stages import Stages
-from tutelage.data.transfer import Munge, Transfer, UniformNoise
+from tutelage.data.transfer import Munge, Transfer
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, claim_way, compare
 from tutelage.experiments.papers.paper import Findings, Paper
-from tutelage.experiments.papers.rows.tables import TABLES, Table, ensemble, split
+from tutelage.experiments.papers.rows.tables import Table, selected_ensemble, split
 from tutelage.experiments.recipe import Plan
 from tutelage.losses.class_terms import soft_cross_entropy
 from tutelage.report.papers.records import Curve, Series, Source
@@ -26,33 +29,40 @@ from tutelage.training.stacks.networks import mlp
 from tutelage.training.student import TorchStudent
 
 MUNGE, RANDOM, BAYES = "MUNGE", "random", "naive Bayes"
+TABLES = ("breast cancer", "even digits", "large digits", "ten Gaussians, mixed", "waves, mixed")
+"""Problems whose features depend on each other: of independent ones, random rows would be drawn from the true distribution."""
+COMPONENTS = (1, 2, 4, 8, 16, 32, 64)
+"""Numbers of components of which the naive Bayes estimate chooses."""
 STOPS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Shares of the steps after which students on the training rows alone may stop."""
-VERSION = 2
+VERSION = 3
 """Raised when the same settings would give other figures."""
 
 
-@dataclass(frozen=True)
-class NaiveBayes:
-    """A transfer set after the paper's NBE: a class is drawn, then each cell on its own from the cells of that class, with a little noise.
-
-    Attributes:
-        labels: (rows,) the class of each training row.
-    """
-
-    labels: NDArray[np.int64]
+class Marginals:
+    """The paper's RANDOM: each cell is one of its column's, drawn independently of the others."""
 
     def make(self, X: Any, rows: int, *, seed: Any = None) -> Floats:
         """See `Transfer`."""
-        rng = np.random.default_rng(seed)
-        made = np.empty((rows, X.shape[1]))
-        drawn = rng.choice(self.labels, size=rows)
-        for label in np.unique(self.labels):
-            own, at = X[self.labels == label], np.flatnonzero(drawn == label)
-            for column in range(X.shape[1]):
-                width = own[:, column].std() * len(own) ** -0.2
-                made[at, column] = rng.choice(own[:, column], size=len(at)) + width * 0.5 * rng.standard_normal(len(at))
-        return made
+        drawn = np.random.default_rng(seed).integers(len(X), size=(rows, X.shape[1]))
+        return np.asarray(np.take_along_axis(X, drawn, axis=0))
+
+
+class NaiveBayes:
+    """The paper's NBE: a mixture of distributions with independent features; its number of components by BIC."""
+
+    def make(self, X: Any, rows: int, *, seed: Any = None) -> Floats:
+        """See `Transfer`."""
+        start = int(np.random.default_rng(seed).integers(2**31))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            fitted = [
+                GaussianMixture(count, covariance_type="diag", reg_covar=1e-3, random_state=start).fit(X)
+                for count in COMPONENTS
+                if count <= len(X) // 10
+            ]
+        made, _ = min(fitted, key=lambda mixture: mixture.bic(X)).sample(rows)
+        return np.asarray(np.random.default_rng(seed).permutation(made))
 
 
 @dataclass(frozen=True)
@@ -71,14 +81,14 @@ class Size:
     rows: int = 2000
     counts: tuple[int, ...] = (2000, 8000, 32_000)
     trees: int = 300
-    units: int = 64
+    units: int = 128
     steps: int = 3000
     batch_size: int = 128
-    tables: tuple[str, ...] = tuple(TABLES)
+    tables: tuple[str, ...] = TABLES
     parallel: bool = True
 
 
-QUICK = Size(rows=300, counts=(300, 2000), trees=10, units=16, steps=120, tables=("breast cancer", "waves"), parallel=False)
+QUICK = Size(rows=300, counts=(300, 2000), trees=10, units=16, steps=120, tables=("breast cancer", "waves, mixed"), parallel=False)
 
 
 @dataclass(frozen=True)
@@ -100,8 +110,8 @@ class _Seed:
     def _made(self, name: str, seed: int) -> dict[tuple[str, int], Floats]:
         size = self.size
         table = split(name, seed, rows=size.rows)
-        answer = ensemble(table.inputs, table.labels, trees=size.trees, seed=seed)
-        makers: dict[str, Transfer] = {MUNGE: Munge(), RANDOM: UniformNoise(), BAYES: NaiveBayes(table.labels)}
+        answer = selected_ensemble(table.inputs, table.labels, trees=size.trees, seed=seed)
+        makers: dict[str, Transfer] = {MUNGE: Munge(), RANDOM: Marginals(), BAYES: NaiveBayes()}
         wrong = {("ensemble", 0): (answer(table.test_inputs)[:, 1] - table.test_labels) ** 2}
         truth, answers = one_hot(table.labels, 2), answer(table.inputs)
         wrong["labels", 0] = self._stopped_early(table, truth, seed)
@@ -152,7 +162,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     tasks = [(name, seed) for name in size.tables for seed in plan.seeds]
     found = in_stage(stages, "students", _Seed(size, store), tasks, parallel=size.parallel)
     tables = dict(zip(tasks, found, strict=True))
-    arms = {key: _scored(key, tables, plan, size) for key in found[0]}
+    arms = {key: _scored(key, tables, plan, size.tables) for key in found[0]}
     most = max(size.counts)
     on_labels, teacher = arms["labels", 0], arms["ensemble", 0]
     munge, random, bayes = (arms[maker, most] for maker in (MUNGE, RANDOM, BAYES))
@@ -160,18 +170,29 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     against_bayes = compare(munge, bayes, "Are rows by MUNGE better than those of naive Bayes?")
     against_labels = compare(munge, on_labels, "Is the network better on the ensemble's answers to made rows than on labels?")
     against_rows = compare(munge, arms["ensemble's answers to the training rows", 0], "And than on its answers to the training rows alone?")
+    premise = compare(teacher, on_labels, "Is the ensemble better than the network on labels?")
+    each = [
+        compare(
+            _scored((MUNGE, most), tables, plan, (name,)),
+            _scored((RANDOM, most), tables, plan, (name,)),
+            f"Of the problem {name} alone: are rows by MUNGE better than random ones?",
+        )
+        for name in size.tables
+    ]
     return Findings(
         measures=tuple(arm.measure() for arm in arms.values()),
-        comparisons=(against_random, against_bayes, against_labels, against_rows),
+        comparisons=(premise, against_random, against_bayes, against_labels, against_rows, *each),
         claims=(
-            claim_better("Rows made by MUNGE are better than random rows.", "shown for 8 problems", against_random),
-            claim_better("They are better than rows of a naive Bayes estimate.", "shown for 8 problems", against_bayes),
+            claim_better("Rows made by MUNGE are better than random rows.", "in the mean of 8 problems", against_random),
+            claim_better("They are better than rows of a naive Bayes estimate.", "in the mean of 8 problems", against_bayes),
             claim_better(
-                "A network that learned the ensemble from them is better than one on labels.", "shown for 8 problems", against_labels
+                "A network that learned the ensemble from them is better than one on labels.",
+                "on each of 8 problems; root of the squared error 0.264 against 0.282 in the mean",
+                against_labels,
             ),
             claim_way(
                 "It loses next to nothing of the ensemble; here: at least 90 % of the way from the network on labels.",
-                '"negligible loss", in the abstract',
+                "97 %: 0.282, 0.264 and, of the ensemble, 0.263",
                 munge,
                 start=on_labels,
                 end=teacher,
@@ -181,15 +202,23 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         protocol=(
             f"{len(size.tables)} binary problems: {', '.join(size.tables)}; {size.rows:,} training rows at most, drawn by the seed, and "
             "half of the rows to test.",
-            f"Teacher: the mean probabilities of a random forest, extremely randomised trees ({size.trees} trees each) and boosted trees.",
+            "Teacher: a library of forests, boosted trees, kernel machines, networks, nearest neighbours and a linear model learns four "
+            "fifths of the training rows; of it, the models vote that lower the squared error on the last fifth the most, as often as they "
+            "do (ensemble selection).",
+            "MUNGE exchanges a feature with the nearest row's with probability 0.5, with a local variance of 1. Random rows: each cell is "
+            "one of its column's. Naive Bayes: a mixture of normal distributions with independent features, of 1 to 64 components by BIC.",
             f"Students: networks of two layers of {size.units} units, with {size.steps:,} steps of {size.batch_size} rows, whatever "
             "their rows. Those on made rows learn the training rows too. Those on the training rows alone, which so many steps overfit, "
             "may stop earlier, as a fifth of the rows chooses, and are trained again on all of them.",
             "A figure of a seed is the mean over problems of the squared error of the probability of class 1 against the test labels.",
         ),
         deviations=(
-            "Other problems than the paper's eight, which are not packaged; an ensemble of three models in place of ensemble selection.",
-            "One hidden layer more than the paper's networks, and Adam; students minimise cross-entropy, the paper's the squared error.",
+            "Other problems than the paper's eight, which are not packaged: three real ones and two generated, whose features depend on "
+            f"each other by construction; 284 to {size.rows:,} training rows, and at most {max(size.counts):,} made ones, where the paper has "
+            "5 000 and 400 000 and needs 100 000 to do nearly as well as the ensemble.",
+            "One hidden layer more than the paper's networks, and Adam. Students on made rows take all steps; the paper stops some early.",
+            "Of a pair of rows MUNGE changes one here, and both in the paper; distances are in standard deviations.",
+            "The teacher is asked about the rows that its models learnt, and is surer of them than of others.",
             "The figure is the squared error, not its root; problems with noisy labels weigh more in the mean.",
             "The interval covers seeds, which draw rows and initial weights; not other problems. Of the two real tables, seeds split the "
             "same rows, so that their test rows overlap.",
@@ -217,12 +246,16 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     )
 
 
-def _scored(key: tuple[str, int], tables: dict[tuple[str, int], dict[tuple[str, int], Floats]], plan: Plan, size: Size) -> Scored:
-    """One arm: for each seed, the mean over tables of its squared error, in thousandths."""
+def _scored(
+    key: tuple[str, int], tables: dict[tuple[str, int], dict[tuple[str, int], Floats]], plan: Plan, problems: Sequence[str]
+) -> Scored:
+    """One arm: for each seed, the mean over problems of its squared error, in thousandths."""
     name, count = key
-    figures = [np.mean([tables[table, seed][key].mean() for table in size.tables]) for seed in plan.seeds]
+    figures = [np.mean([tables[table, seed][key].mean() for table in problems]) for seed in plan.seeds]
     shown = f"{name}, {count:,} rows" if count else name
-    meaning = "the teacher" if name == "ensemble" else "a network"
+    meanings = {"ensemble": "the teacher", "labels, all steps": "the network, with as many steps as on made rows"}
+    stopped = "the network, with as many steps as a fifth of the rows chooses"
+    meaning = "the network, on the ensemble's answers to these and the training rows" if count else meanings.get(name, stopped)
     scores = 1000 * np.asarray(figures)[:, None]
     return Scored(shown, meaning, scores, "thousandths", digits=2, shared_rows=False)
 
@@ -230,7 +263,8 @@ def _scored(key: tuple[str, int], tables: dict[tuple[str, int], dict[tuple[str, 
 PAPER = Paper(
     name="bucila2006",
     title="Model compression with made rows",
-    summary="A network learns an ensemble of trees from rows made by MUNGE, at random and by naive Bayes: curves by the number of rows.",
+    summary="A network learns an ensemble of many kinds of models from rows made by MUNGE, at random and by "
+    "naive Bayes: curves by the number of rows.",
     source=Source("Bucilă, Caruana, Niculescu-Mizil", 2006, "Model Compression, KDD 2006", "https://doi.org/10.1145/1150402.1150464"),
     seeds=10,
     quick_seeds=2,

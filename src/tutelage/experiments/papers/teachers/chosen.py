@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -94,7 +95,9 @@ class Classroom:
             "teacher": None if teacher is None else dict(teacher.made_from),
         }
         answers = None if teacher is None else teacher.logits(inputs)[0]
-        stack = students.trained(self.seed, inputs=inputs, logits=answers, truth=truth, made_from=made_from)
+        # Networks of another width start elsewhere: with the seed alone, a student's first layer would begin as a part of its teacher's.
+        seed = self.seed + 1000 * units
+        stack = students.trained(seed, inputs=inputs, logits=answers, truth=truth, made_from=made_from)
         arm = fewest_errors(students.logits(stack, pictures.inputs[count:]), pictures.labels[count:])
         learned = {"units": units, **asdict(schedule), **asdict(arms[arm]), "seed": self.seed}
         return Network(students, stack, arm, {**made_from, **learned})
@@ -105,7 +108,29 @@ def fewest_errors(logits: NDArray[np.float32], truth: NDArray[np.int64]) -> int:
     return int((logits.argmax(axis=-1) != truth).mean(axis=(0, 2)).argmin())
 
 
-def mean_wrong(network: Network, pictures: Pictures) -> NDArray[np.float64]:
-    """(test rows,) share of the networks that are wrong."""
-    predicted = network.logits(pictures.test_inputs).argmax(axis=-1)
-    return np.asarray((predicted != pictures.test_labels).mean(axis=0))
+@dataclass(frozen=True)
+class Wrong:
+    """How networks that were trained alike did on the test rows.
+
+    Attributes:
+        share: (test rows,) the share of them that is wrong.
+        learned: what they learned.
+    """
+
+    share: NDArray[np.float64]
+    learned: Arm
+
+    @classmethod
+    def of(cls, network: Network, pictures: Pictures) -> Wrong:
+        """Ask the networks about the test rows."""
+        predicted = network.logits(pictures.test_inputs).argmax(axis=-1)
+        return cls(np.asarray((predicted != pictures.test_labels).mean(axis=0)), network.learned)
+
+
+def with_choices(meaning: str, found: Sequence[Wrong]) -> str:
+    """What an arm is, and which settings the seeds chose, such as "on labels; label smoothing 0.1 (3 of 5 seeds), 0 (2)"."""
+    taught = found[0].learned.hard_weight < 1
+    name = "temperature" if taught else "label smoothing"
+    counts = Counter(one.learned.temperature if taught else one.learned.smoothing for one in found)
+    (first, many), *others = counts.most_common()
+    return "".join((f"{meaning}; {name} {first:g} ({many} of {len(found)} seeds)", *(f", {value:g} ({count})" for value, count in others)))

@@ -25,6 +25,8 @@ from tutelage.losses.class_terms import soft_cross_entropy
 from tutelage.report.papers.records import Curve, Series, Source
 from tutelage.softlabels.labels import SoftLabels
 
+STUDENT_SEED = 500
+"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 FIXED, INDEPENDENT, SAME, MIXED = "fixed", "independent", "same view", "same view, mixup"
 ARMS = {
     FIXED: ("the teacher answered each picture once, as it is; the student sees it moved", "baseline"),
@@ -139,7 +141,8 @@ class _Student:
         views, labels = self._answers(seed, arm)
         lessons = Lessons(views, {"pictures": self.pictures.fingerprint, "views": views.determined_by()}, labels=labels)
         schedule = replace(self.size.student, epochs=epochs)
-        student, _ = trained(self.store, partial(small_network, self.size.units), soft_cross_entropy(), schedule, lessons, seed=seed)
+        build = partial(small_network, self.size.units)
+        student, _ = trained(self.store, build, soft_cross_entropy(), schedule, lessons, seed=seed + STUDENT_SEED)
         return np.asarray(student.predict(self.pictures.test_inputs))
 
     def _answers(self, seed: int, arm: str) -> tuple[Views, SoftLabels]:
@@ -187,14 +190,19 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         claims=(
             claim_better("A teacher that sees the student's view is better than fixed answers.", "stated", against_fixed),
             claim_better("It is better than one that sees a view of its own.", "stated", against_other),
-            claim_better("Mixing pictures makes it better still.", "stated", mixed),
-            claim_better("A student that is trained for longer is better.", "stated", patience),
+            claim_better("Mixing pictures makes it better still, with long training.", "stated, of long training", mixed),
+            claim_better(
+                "A student that is trained for longer is better.",
+                "accuracy 80.30, 81.54, 82.18, 82.31 % at 300, 1200, 4800, 9600 epochs",
+                patience,
+            ),
         ),
         protocol=(
             "MNIST. Each seed has a teacher of its own, the large network of hinton2015, trained on moved pictures.",
             f"Students: 784-{size.units}-{size.units}-10 on the teacher's answers at temperature 1 alone, without labels. Those of a seed "
             "have the same initial weights, and all but those with mixed pictures see the same moved pictures in the same order.",
-            f"Pictures are moved by up to two pixels along each side, in {size.views} ways for each picture, one in each epoch, in turn.",
+            f"Pictures are moved by up to two pixels along each side, in {size.views} ways for each picture, one in each epoch, in turn. "
+            "Pictures are mixed in a proportion that is uniform, as in the paper.",
             f"Students of {', '.join(map(str, size.epochs))} epochs are trained each on its own, to a learning rate of nothing.",
             "The teacher's schedule is that of hinton2015, chosen before on the last 10,000 training pictures; width, epochs and learning "
             "rate of the students were fixed before the run, not tuned. Nothing is chosen on test pictures, which are used once, as they "
@@ -202,9 +210,10 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "An analogue: the paper distils a large residual network into a ResNet-50 on ImageNet and smaller sets of photographs, for up "
-            "to 9 600 epochs.",
+            "to 9 600 epochs on ImageNet and a million on the smallest set.",
             f"Views are repeated after {size.views} epochs. Views are moved pictures in place of crops of different sizes.",
-            "The proportion of mixed pictures is uniform. Adam with a one-cycle schedule.",
+            "The paper chooses learning rate, weight decay and temperature of every arm on validation pictures, and clips gradients; here "
+            "all arms have one setting, temperature 1, and a one-cycle schedule; mixed pictures may need another.",
         ),
         data=pictures.described(),
         budget={

@@ -32,6 +32,8 @@ REACHED, MISSED = 99.0, 95.0
 """Agreement, in per cent, from which a student has become its teacher, and up to which it has not."""
 STUDENT_SEED = 1000
 """Added to the seed of the student's weights: it must not start where its teacher did."""
+PUBLISHED = 1500
+"""Test errors of the paper's teacher of 200 pictures, which has 84 to 86 % right."""
 Rows = tuple[int, int]
 """A transfer set: how many pictures, and how many copies of each, of which the first is not moved."""
 
@@ -149,32 +151,44 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         errors[rows] = errors_of(f"{name}, errors", meaning, of_student, pictures.test_labels)
     own, most, plain = size.sets[0], size.sets[-1], max(rows for rows in size.sets if rows[1] == 1)
     of_teacher, of_control = np.stack([predicted[seed, None] for seed in plan.seeds], axis=1)
-    teacher = errors_of("teacher", f"{size.layers} on the labels of {size.own} pictures", of_teacher, pictures.test_labels)
+    _, of_most = np.stack([predicted[seed, most] for seed in plan.seeds], axis=1)
+    others = _agreement(
+        "student of another teacher", f"of {_counted(most)}; chance that is not fidelity", of_teacher, np.roll(of_most, 1, axis=0)
+    )
+    teacher_is = f"{size.layers} on the labels of {size.own} pictures"
+    teacher = errors_of("teacher", teacher_is, of_teacher, pictures.test_labels, published=None if plan.quick else PUBLISHED)
     as_long = f"control: the student's initial weights and {size.seen // size.student.batch_size:,} steps, on the teacher's labels"
     control = errors_of("on labels, for as long as a student", as_long, of_control, pictures.test_labels)
     more = compare(agreement[plain], agreement[own], "Does a student that sees more pictures than its teacher did agree more with it?")
     moved = compare(agreement[most], agreement[plain], "Do moved copies of the pictures bring it closer still?")
+    by_teaching = compare(agreement[most], others, "Does a student agree more with its own teacher than with that of another seed?")
     better = compare(errors[own], teacher, "Does the student that saw the teacher's pictures only make fewer errors than the teacher?")
     beyond = compare(errors[own], control, "And fewer than a network on the same labels that is trained for as long as the student?")
-    closer = compare(errors[most], errors[own], "Does the student that agrees most make fewer errors than the one that agrees least?")
+    closer = compare(
+        errors[most],
+        errors[own],
+        "Does the student that saw the most rows make fewer errors than the one that saw the teacher's pictures only?",
+    )
     return Findings(
-        measures=tuple(arm.measure() for arm in (teacher, control, *agreement.values(), *errors.values())),
-        comparisons=(more, moved, better, beyond, closer),
+        measures=tuple(arm.measure() for arm in (teacher, control, *agreement.values(), others, *errors.values())),
+        comparisons=(more, moved, by_teaching, better, beyond, closer),
         claims=(
-            claim_at_most(
-                f"From the teacher's own {size.own} pictures, a network of the same layers does not become its teacher.",
-                "stated",
-                agreement[own],
-                MISSED,
-            ),
-            claim_better("More rows bring the student closer.", "a figure", more, lower_is_better=False),
             claim_at_least(
                 "With very many rows it agrees with its teacher on more than 99 % of test rows.", "> 99 %", agreement[most], REACHED
             ),
-            claim_better("A student that fails to match its teacher is better than it.", "shown of CIFAR-100", better),
-            replace(
-                claim_better("It is also better than a network that learns its teacher's labels for as long.", "-", beyond),
-                ours=True,
+            claim_better("More rows bring the student closer.", "a figure", more, lower_is_better=False),
+            claim_at_most(
+                f"From the teacher's own {size.own} pictures, a network of the same layers does not become its teacher.",
+                "stated of a residual network on CIFAR-100",
+                agreement[own],
+                MISSED,
+            ),
+            *(
+                replace(claim_better(words, published, found), ours=True)
+                for words, published, found in (
+                    ("That student is better than its teacher.", "on CIFAR-100; no difference on MNIST, from 60 000 rows on", better),
+                    ("It is also better than a network that learns its teacher's labels for as long.", "-", beyond),
+                )
             ),
         ),
         protocol=(
@@ -185,14 +199,15 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             f"Every student takes the same number of steps: {size.seen:,} rows in batches of {size.student.batch_size}. The teacher takes "
             f"{size.teacher.epochs * size.own // size.teacher.batch_size:,}; a control is trained on its labels with the steps and the "
             "initial weights of the student, so that a longer training alone is seen.",
-            "Copies of pictures are moved by up to two pixels along each side; the teacher answers each copy.",
+            "Of several copies of a picture one is the picture as it is, the others are moved by up to two pixels along each side; the "
+            "teacher answers each copy.",
             "Steps, batches and learning rates were fixed before the run, not tuned. Agreement is the share of test rows with the same "
             "predicted class; nothing is chosen on them.",
         ),
         deviations=(
             "The paper adds up to 700 000 pictures of letters and digits (EMNIST) to MNIST; here moved copies of MNIST's pictures.",
-            "That a student which fails to match its teacher is better than it, the paper shows of CIFAR-100, with a residual network and "
-            "one like it as its student; here it is asked of a teacher that learned few pictures of MNIST.",
+            "On MNIST the paper's transfer sets begin at 60 000 rows; that a student of the teacher's own rows fails to match it, and is "
+            "better, it shows of a residual network on CIFAR-100. Here both are asked of a teacher that learned few pictures of MNIST.",
             "Temperature, optimizer (Adam, one cycle) and number of steps are ours.",
             f"That a student has not become its teacher means at most {MISSED:g} % agreement, which was set before the run.",
         ),

@@ -19,8 +19,10 @@ from tutelage.experiments.recipe import Plan
 from tutelage.report.papers.records import Curve, Series, Source
 
 ON_LABELS = Arm(hard_weight=1.0)
-BORN_AGAIN = Arm(hard_weight=0.5)
-"""The teacher's answers at temperature 1 and the labels, with equal weights."""
+SMOOTHED = Arm(hard_weight=1.0, smoothing=0.1)
+"""Labels that are smoothed by a constant: what a teacher's answers would be if they only regularised."""
+BORN_AGAIN = Arm()
+"""The teacher's answers at temperature 1, without labels."""
 GENERATIONS = 3
 
 
@@ -43,7 +45,7 @@ QUICK = Size(units=40, schedule=Schedule(epochs=25, batch_size=128, peak_rate=5e
 
 @dataclass(frozen=True)
 class _Seed:
-    """The generations of a seed; beside each, a network on labels with the same initial weights and batches."""
+    """The generations of a seed; beside each, networks on labels, and on smoothed labels, with the same initial weights and batches."""
 
     pictures: Pictures
     size: Size
@@ -53,9 +55,9 @@ class _Seed:
         """For each arm, (test rows) predicted classes."""
         pictures, plan = self.pictures, self.size.schedule
         sizes = (pictures.inputs.shape[1], self.size.units, self.size.units, CLASSES)
-        answers, on_labels, born_again = None, [], []
+        answers, on_labels, smoothed, born_again = None, [], [], []
         for generation in range(GENERATIONS + 1):
-            arms = (ON_LABELS, BORN_AGAIN) if generation else (ON_LABELS,)
+            arms = (ON_LABELS, SMOOTHED, BORN_AGAIN) if generation else (ON_LABELS,)
             students = Students(sizes, arms, 1, plan.epochs, plan.batch_size, plan.peak_rate, self.store)
             stack = students.trained(
                 (GENERATIONS + 1) * seed + generation,
@@ -67,8 +69,10 @@ class _Seed:
             answers = students.logits(stack, pictures.inputs)[0, -1]
             found = students.logits(stack, pictures.test_inputs)[0]
             on_labels.append(found[0])
+            smoothed.append(found[1 if generation else 0])
             born_again.append(found[-1])
         arms_found = {f"labels {place}": logits for place, logits in enumerate(on_labels)}
+        arms_found |= {f"smoothed {place}": logits for place, logits in enumerate(smoothed) if place}
         arms_found |= {f"generation {place}": logits for place, logits in enumerate(born_again) if place}
         arms_found["ensemble of generations"] = together(np.stack(born_again[1:]))
         arms_found["ensemble on labels"] = together(np.stack(on_labels[1:]))
@@ -84,8 +88,10 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     layers = f"784-{size.units}-{size.units}-10"
     names = {"labels 0": ("first teacher", f"{layers} on labels")}
     for place in range(1, GENERATIONS + 1):
-        names[f"generation {place}"] = (f"generation {place}", "the same layers, on labels and the answers of the one before")
-        names[f"labels {place}"] = (f"on labels, beside generation {place}", "the same initial weights and batches, on labels alone")
+        names[f"generation {place}"] = (f"generation {place}", "the same layers, on the answers of the one before")
+        names[f"labels {place}"] = (f"on labels, beside generation {place}", "the same initial weights and batches, on labels")
+        smoothing = f"the same, on labels smoothed by {SMOOTHED.smoothing:g}"
+        names[f"smoothed {place}"] = (f"on smoothed labels, beside generation {place}", smoothing)
     names["ensemble of generations"] = (f"ensemble of generations 1 to {GENERATIONS}", "mean probabilities")
     names["ensemble on labels"] = (f"ensemble of {GENERATIONS} on labels", "mean probabilities of as many networks on labels alone")
     truth = pictures.test_labels
@@ -93,47 +99,59 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     teacher, last = arms["labels 0"], arms[f"generation {GENERATIONS}"]
     ensemble, plain = arms["ensemble of generations"], arms["ensemble on labels"]
     first = compare(arms["generation 1"], arms["labels 1"], "Is a network that its like taught better than the same one on labels?")
+    regular = compare(arms["generation 1"], arms["smoothed 1"], "And better than the same one on smoothed labels?")
     later = compare(last, arms["generation 1"], f"Is generation {GENERATIONS} better than generation 1?")
     ensembles = compare(ensemble, last, "Is the ensemble of all generations better than the last?")
     against_plain = compare(ensemble, plain, "Is it better than an ensemble of as many networks on labels?")
     return Findings(
         measures=tuple(arm.measure() for arm in arms.values()),
-        comparisons=(first, compare(arms["generation 1"], teacher, "Is it better than its teacher?"), later, ensembles, against_plain),
+        comparisons=(
+            first,
+            regular,
+            compare(arms["generation 1"], teacher, "Is it better than its teacher?"),
+            later,
+            ensembles,
+            against_plain,
+        ),
         claims=(
             claim_better(
                 "A network that its like taught is better than on labels.",
-                "stated; 3.5 % error (CIFAR-10) and 15.5 % (CIFAR-100) in the abstract",
+                "than its teacher: 16.36 against 17.16 % error (a dense network, CIFAR-100); on CIFAR-10, 5 of 8 networks",
                 first,
             ),
+            replace(claim_better("It is better than on smoothed labels: its gain is more than regularisation.", "-", regular), ours=True),
             replace(
                 claim_better(
                     "An ensemble of the generations is better than one of as many networks on labels.",
-                    "of a single generation only: 14.9 against 15.5 % error (CIFAR-100)",
+                    "than the last generation: 15.14 against 15.5 % error (a dense network, CIFAR-100)",
                     against_plain,
                 ),
                 ours=True,
             ),
         ),
         protocol=(
-            f"Fashion-MNIST, {layers}. A generation has initial weights and an order of rows of its own; beside it a network with the same "
-            "learns from labels alone.",
-            "A generation learns from labels and from the answers of the one before to the training pictures, with equal weights, at "
-            "temperature 1.",
+            f"Fashion-MNIST, {layers}. A generation has initial weights and an order of rows of its own; beside it one network with the "
+            f"same learns from labels, and one from labels that are smoothed by {SMOOTHED.smoothing:g}, which was not tuned.",
+            "A generation learns the answers of the one before to the training pictures alone, at temperature 1, without labels, as the "
+            "paper's do on pictures; the first learns labels.",
             "An ensemble averages probabilities. Width, epochs and learning rate were fixed before the run, not tuned, the same for "
             "all networks. All training pictures train; test pictures are used once and choose nothing.",
         ),
         deviations=(
             "An analogue: the paper has dense and wide residual networks on CIFAR-10 and CIFAR-100, and language models.",
             "The paper compares a generation with its teacher; here also with a network that has the same initial weights, which is a "
-            "fairer pair. It compares the ensemble of generations with a single one, which an ensemble can hardly fail to beat; the "
-            "claim here is against an ensemble of as many networks on labels.",
+            "fairer pair. It compares an ensemble of generations with single ones and with ensembles that others published; the claim "
+            "here is against an ensemble of as many networks on labels.",
+            "The paper takes the answers apart by controls that weigh labels by the teacher's confidence, or permute what it says of other "
+            "classes; here labels that are smoothed by a constant stand beside.",
             "Adam with a one-cycle schedule.",
         ),
         data=pictures.described(),
         budget={
             "epochs": size.schedule.epochs,
             "batch size": size.schedule.batch_size,
-            "networks": len(plan.seeds) * (1 + 2 * GENERATIONS),
+            "peak rate": size.schedule.peak_rate,
+            "networks": len(plan.seeds) * (1 + 3 * GENERATIONS),
         },
         curves=(
             Curve(
@@ -148,6 +166,11 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                         (teacher.point(0), *(arms[f"generation {place}"].point(place) for place in range(1, GENERATIONS + 1))),
                     ),
                     Series("on labels", "baseline", tuple(arms[f"labels {place}"].point(place) for place in range(GENERATIONS + 1))),
+                    Series(
+                        "on smoothed labels",
+                        "control",
+                        tuple(arms[f"smoothed {place}"].point(place) for place in range(1, GENERATIONS + 1)),
+                    ),
                 ),
                 levels={"ensemble of generations": ensemble.mean, "ensemble on labels": plain.mean},
             ),
@@ -162,7 +185,7 @@ PAPER = Paper(
     source=Source(
         "Furlanello, Lipton, Tschannen, Itti, Anandkumar", 2018, "Born-Again Neural Networks", "https://arxiv.org/abs/1805.04770"
     ),
-    seeds=10,
+    seeds=6,
     quick_seeds=2,
     run=run,
     takes_data=True,

@@ -214,8 +214,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "Other problems than the paper's eight, which are not packaged: three real ones and two generated, whose features depend on "
-            f"each other by construction; 284 to {size.rows:,} training rows, and at most {max(size.counts):,} made ones, where the paper has "
-            "5 000 and 400 000 and needs 100 000 to do nearly as well as the ensemble.",
+            f"each other by construction; 284 to {size.rows:,} training rows, and at most {max(size.counts):,} made ones, where the paper "
+            "has 5 000 and 400 000 and needs 100 000 to do nearly as well as the ensemble.",
             "One hidden layer more than the paper's networks, and Adam. Students on made rows take all steps; the paper stops some early.",
             "Of a pair of rows MUNGE changes one here, and both in the paper; distances are in standard deviations.",
             "The teacher is asked about the rows that its models learnt, and is surer of them than of others.",

@@ -10,7 +10,7 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.papers.measures import errors_of
 from tutelage.experiments.papers.networks import Schedule
 from tutelage.experiments.papers.objectives.candidates import BASELINE, CLASSES, PLAIN, PURE, UNSMOOTHED
-from tutelage.experiments.papers.objectives.ranking import PUBLISHED, QUICK, RANKING, _Job, _ranking
+from tutelage.experiments.papers.objectives.ranking import PUBLISHED, QUICK, RANKING, _Job, _ranking, in_words
 from tutelage.experiments.papers.pictures import Pictures
 
 
@@ -39,6 +39,12 @@ def test_every_objective_has_three_settings_where_there_is_something_to_set():
     assert all(len({str(one.described()) for one in settings}) == len(settings) for settings in CLASSES.values())
     assert {name for tied in RANKING for name in tied} == set(PUBLISHED)
     assert {BASELINE, PURE, *PUBLISHED} <= set(CLASSES)
+
+
+def test_a_setting_is_named_by_what_the_others_have_otherwise():
+    assert in_words(PLAIN, 1) == "temperature 4"
+    assert in_words("hint", 2) == "weight 100"
+    assert all(in_words(name, place) for name, settings in CLASSES.items() for place in range(len(settings)) if len(settings) > 1)
 
 
 def test_plain_distillation_has_a_tenth_of_the_weight_on_true_classes_as_published():

@@ -102,11 +102,13 @@ def test_teacher_and_student_have_the_same_labels_and_the_taught_student_follows
     assert counts == (100, 200)
     assert shared
     assert given == [labelled_rows(200, count, 3).tolist() for count in counts]
-    alone, teacher, taught, both = wrong.mean(axis=2)
+    alone, teacher, taught, both, answered = wrong.mean(axis=2)
     assert (alone < 0.15).all()
     np.testing.assert_allclose(taught, teacher, atol=0.06)
     assert both[1] < 0.1  # all labels are in place of the answers
     assert both[0] < taught[0] - 0.05
+    np.testing.assert_allclose(answered, teacher, atol=0.1)
+    assert answered[1] == taught[1]  # all rows have labels
     assert task(("made", 3))[2].tolist() == wrong.tolist()
     assert len(given) == 2
 

@@ -57,7 +57,7 @@ CLASSES: Mapping[str, tuple[Objective, ...]] = {
     "relational_distance": beside_labels(hidden_terms.relational_distance, (1.0, 10.0, 100.0), "embedding"),
     "relational_angle": beside_labels(hidden_terms.relational_angle, (1.0, 10.0, 100.0), "embedding"),
     "similarity_preserving": beside_labels(hidden_terms.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
-    "probabilistic_transfer": beside_labels(hidden_terms.probabilistic_transfer, (1.0, 10.0, 100.0), "embedding"),
+    "probabilistic_transfer": beside_labels(hidden_terms.probabilistic_transfer, (5.0, 50.0, 500.0), "embedding"),
     "contrastive": beside_labels(partial(hidden_terms.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
 }
 """Objectives by name; validation chooses among the three settings of each, where there is something to set. Terms that need the ground

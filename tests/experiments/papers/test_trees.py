@@ -32,14 +32,31 @@ def test_accuracy_is_scored_by_rows_so_that_its_interval_covers_them_too():
 
 def test_a_trees_predictions_are_found_again_for_the_same_tree_and_test_pictures_only(pictures, tmp_path):
     seed = _Seed(pictures, replace(QUICK, depth=2, epochs=2), Store(tmp_path))
-    targets = one_hot(pictures.labels, 10)
-    predicted = seed._tree(0, "tree on labels", targets, {})
-    assert np.array_equal(seed._tree(0, "tree on labels", targets, {}), predicted)
+    targets = one_hot(pictures.labels[: seed.rows], 10)
+    found = seed._tree(0, "tree on labels", targets, {}, 0.1)
+    predicted = found["predicted"]
+    assert len(found["held out"]) == 10
+    assert np.array_equal(seed._tree(0, "tree on labels", targets, {}, 0.1)["predicted"], predicted)
     assert len(list(tmp_path.iterdir())) == 1
     images = pictures.images
     turned = replace(seed, pictures=replace(pictures, images=replace(images, test_images=images.test_images[::-1])))
-    assert np.array_equal(turned._tree(0, "tree on labels", targets, {}), predicted[::-1])
-    for other in (replace(seed, size=replace(seed.size, depth=3)), replace(seed, size=replace(seed.size, learning_rate=0.1))):
-        other._tree(0, "tree on labels", targets, {})
-    seed._tree(1, "tree on labels", targets, {})
+    assert np.array_equal(turned._tree(0, "tree on labels", targets, {}, 0.1)["predicted"], predicted[::-1])
+    replace(seed, size=replace(seed.size, depth=3))._tree(0, "tree on labels", targets, {}, 0.1)
+    seed._tree(0, "tree on labels", targets, {}, 0.2)
+    seed._tree(1, "tree on labels", targets, {}, 0.1)
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_held_out_pictures_choose_the_learning_rate_and_teach_nothing(pictures, tmp_path):
+    seed = _Seed(pictures, replace(QUICK, depth=2, epochs=6, learning_rates=(1e-6, 0.1)), Store(tmp_path))
+    predicted, rates = seed(0)
+    assert predicted.shape == (4, 20)
+    truth, held = pictures.labels[seed.rows :], one_hot(pictures.labels[: seed.rows], 10)
+    trees = {rate: seed._tree(0, "tree on labels", held, {}, rate)["held out"] for rate in seed.size.learning_rates}
+    assert rates[0] == min(trees, key=lambda rate: int((trees[rate] != truth).sum()))
+    images = pictures.images
+    other = images.train_labels.copy()
+    other[seed.rows :] = (other[seed.rows :] + 1) % 10
+    changed = replace(seed, pictures=replace(pictures, images=replace(images, train_labels=other)), store=Store(tmp_path / "other"))
+    same = changed._tree(0, "tree on labels", held, {}, 0.1)
+    assert np.array_equal(same["held out"], trees[0.1])

@@ -165,9 +165,9 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             ),
         ),
         protocol=(
-            f"Each question draws {size.rows} training rows of six features, of whose labels {NOISE:.0%} are turned, and "
-            f"{size.test_rows:,} test rows; students of {SEEDS} seeds learn each arm, and the paired interval over seeds and test rows "
-            "decides, as in all runs.",
+            f"Each seed of the run is a question. It draws {size.rows} training rows of six features, of whose labels {NOISE:.0%} are "
+            f"turned, and {size.test_rows:,} test rows; students of {SEEDS} seeds learn each arm, and the paired interval over seeds and "
+            "test rows decides, as in all runs.",
             "Permuted teachers have half of the weight. Their baseline is labels with as much label smoothing: a teacher that knows "
             "nothing smooths labels, and where some of them are wrong, that may help by itself. The planted teacher has 3 % of the weight.",
             "Two teachers that all seeds share differ more often than 5 %: one is the luckier for these rows, and no interval over seeds "

@@ -218,8 +218,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             "would decide.",
             "Groups do not overlap, so that at most one specialist is asked.",
             "Equation 5 is minimised by an iteration to its fixed point instead of gradient descent; the minimum is the same.",
-            f"The paper's generalist was trained for six months; here {size.generalist.epochs} epochs. They were set, and the two claims "
-            "of ours added, after a run on MNIST with 10 epochs, in which the generalist still learnt, and before any on these pictures.",
+            f"The paper's generalist was trained for six months; here {size.generalist.epochs} epochs. They were set, and the last claim "
+            "added, after a run on MNIST with 10 epochs, in which the generalist still learnt, and before any on these pictures.",
             "How the output of the dustbin starts is not stated in the paper: here as the mean of its classes.",
         ),
         data=pictures.described(),

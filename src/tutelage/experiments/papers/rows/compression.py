@@ -200,7 +200,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             ),
         ),
         protocol=(
-            f"{len(size.tables)} binary problems: {', '.join(size.tables)}; {size.rows:,} training rows at most, drawn by the seed, and "
+            f"{len(size.tables)} binary problems ({'; '.join(size.tables)}); {size.rows:,} training rows at most, drawn by the seed, and "
             "half of the rows to test.",
             "Teacher: a library of forests, boosted trees, kernel machines, networks, nearest neighbours and a linear model learns four "
             "fifths of the training rows; of it, the models vote that lower the squared error on the last fifth the most, as often as they "
@@ -220,10 +220,10 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             "Of a pair of rows MUNGE changes one here, and both in the paper; distances are in standard deviations.",
             "The teacher is asked about the rows that its models learnt, and is surer of them than of others.",
             "The figure is the squared error, not its root; problems with noisy labels weigh more in the mean.",
-            "The interval covers seeds, which draw rows and initial weights; not other problems. Of the two real tables, seeds split the "
+            "The interval covers seeds, which draw rows and initial weights; not other problems. Of the real tables, seeds split the "
             "same rows, so that their test rows overlap.",
         ),
-        data={"data": ", ".join(size.tables)},
+        data={"data": "; ".join(size.tables)},
         budget={
             "steps": size.steps,
             "batch size": size.batch_size,

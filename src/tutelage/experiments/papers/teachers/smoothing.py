@@ -27,19 +27,20 @@ ARMS = (
 
 
 @dataclass(frozen=True)
-class _Seed:
-    """Both teachers of a seed, and a student of each, with the same initial weights and order of rows."""
+class _Pair:
+    """A teacher of a seed and its student; both teachers of a seed have students with the same initial weights and order of rows."""
 
     pictures: Pictures
     size: Size
     store: Store
 
-    def __call__(self, seed: int) -> NDArray[np.int64]:
-        """(arms, test rows) predicted classes."""
-        dropped, answers = large(self.pictures, self.size, self.store, seed=seed)
-        smoothed, smooth_answers = large(self.pictures, self.size, self.store, seed=seed, smoothing=SMOOTHING, dropout=False)
-        students = [small_on_answers(self.pictures, self.size, self.store, labels, seed=seed) for labels in (answers, smooth_answers)]
-        return np.stack([one.predict(self.pictures.test_inputs) for one in (dropped, smoothed, *students)])
+    def __call__(self, task: tuple[int, bool]) -> NDArray[np.int64]:
+        """(2, test rows) classes that the teacher, with label smoothing or with dropout, and its student predict."""
+        seed, smoothed = task
+        smoothing = SMOOTHING if smoothed else 0.0
+        teacher, answers = large(self.pictures, self.size, self.store, seed=seed, smoothing=smoothing, dropout=not smoothed)
+        student = small_on_answers(self.pictures, self.size, self.store, answers, seed=seed)
+        return np.stack([one.predict(self.pictures.test_inputs) for one in (teacher, student)])
 
 
 def run(plan: Plan, store: Store, stages: Stages) -> Findings:
@@ -47,10 +48,16 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     size = QUICK if plan.quick else Size()
     with stages.stage("data"):
         pictures = mnist(quick=plan.quick)
-    found = in_stage(stages, "networks", _Seed(pictures, size, store), plan.seeds, parallel=size.parallel)
-    predicted = np.stack(found)
+    tasks = [(seed, smoothed) for seed in plan.seeds for smoothed in (False, True)]
+    found = dict(zip(tasks, in_stage(stages, "networks", _Pair(pictures, size, store), tasks, parallel=size.parallel), strict=True))
     dropped, smoothed, of_dropped, of_smoothed = (
-        errors_of(name, meaning, predicted[:, place], pictures.test_labels, published=None if plan.quick else published)
+        errors_of(
+            name,
+            meaning,
+            np.stack([found[seed, place % 2 == 1][place // 2] for seed in plan.seeds]),
+            pictures.test_labels,
+            published=None if plan.quick else published,
+        )
         for place, (name, meaning, published) in enumerate(ARMS)
     )
     better = compare(smoothed, dropped, "Does label smoothing in place of dropout make a better teacher?")

@@ -104,7 +104,9 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 ends,
                 0.999,
             ),
-            claim_at_most("With as many rows as features, its risk is zero; here at most 1 % after as many steps.", "proven", exact, 1.0),
+            claim_at_most(
+                f"With as many rows as features, its risk is zero; here at most 1 % after {size.steps:,} steps.", "proven", exact, 1.0
+            ),
             claim_better("With fewer rows, it is better than a student on labels.", "shown in a figure", better),
         ),
         protocol=(

@@ -38,7 +38,7 @@ def test_the_figures_of_the_guide_are_on_the_pages_that_it_names():
         named = re.findall(r"\]\(\.\./papers/([\w-]+)\.md\)", paragraph)
         if not named or "index" in named:
             continue
-        shown = set(numbers(" ".join((PAGES / f"{name}.md").read_text() for name in named).replace(",", "")))
+        shown = set(numbers(" ".join((PAGES / f"{name}.md").read_text() for name in named).replace(",", "").replace(" -", " ")))
         said = numbers(re.sub(r"\[[^]]*\]\([^)]*\)", "", paragraph))
         assert set(said) <= shown, f"{sorted(set(said) - shown)} of {paragraph!r}"
         checked += len(said)
@@ -46,6 +46,6 @@ def test_the_figures_of_the_guide_are_on_the_pages_that_it_names():
 
 
 def numbers(text):
-    """The numbers of a text, whose thousands a space may separate."""
+    """The numbers of a text without a minus sign, whose thousands a space may separate."""
     found = re.findall(r"(?<![\w.-])(?:\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?(?![\w-])", text)
     return [number.replace(" ", "") for number in found]

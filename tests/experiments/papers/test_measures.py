@@ -57,6 +57,10 @@ def test_a_share_of_the_way_is_decided_by_the_difference_to_its_point():
     no_way = claim_way("", "", near, start=end, end=start, share=0.7)
     assert no_way.outcome == "undecided"
     assert "no way to go" in no_way.measured
+    worse, better = sorted((arm("one", 0.10), arm("another", 0.10)), key=lambda alike: -alike.mean)
+    short = claim_way("", "", far, start=worse, end=better, share=0.7)
+    assert short.outcome == "undecided"
+    assert "no difference is found between" in short.measured
 
 
 def test_bounds_factors_and_ratios():

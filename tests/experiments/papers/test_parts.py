@@ -79,6 +79,9 @@ def test_an_ensemble_is_selected_by_rows_that_its_models_did_not_learn():
     assert answers.shape == (200, 2)
     np.testing.assert_allclose(answers.sum(axis=1), 1)
     assert (answers.argmax(axis=1) == labels[300:]).mean() > 0.8
+    turned = labels[:300].copy()
+    turned[:60] = 1 - turned[:60]  # the rows that select: the worst models of these are now the best
+    assert (selected_ensemble(rows[:300], turned, trees=10, seed=0)(rows[300:]).argmax(axis=1) == labels[300:]).mean() < 0.8
 
 
 def test_the_bayes_teacher_answers_with_the_true_frequencies():

@@ -191,8 +191,14 @@ def claim_way(statement: str, published: str, arm: Scored, *, start: Scored, end
     comparison = compare(arm, aim, "")
     way = start.mean - (0.0 if end is None else end.mean)
     rule = f"Reproduced if the interval of the paired difference to the point at {share:.0%} of the way lies on the paper's side of zero."
+    if end is not None:
+        rule += " Undecided where no difference is found between the ends of the way."
     if abs(way) < 1e-12 or (way < 0) == start.lower_is_better:
         return Claim(statement, published, f"{start.name} is no worse, so there is no way to go", "undecided", rule, False)
+    whole = None if end is None else compare(start, end, "")
+    if whole is not None and whole.verdict == "no difference":
+        measured = f"no difference is found between {start.name} and {whole.b}: {difference(whole)}"
+        return Claim(statement, published, measured, "undecided", rule, (comparison.difference < 0) == arm.lower_is_better)
     closed = (start.mean - arm.mean) / way
     found = claim_better(statement, published, comparison, lower_is_better=arm.lower_is_better)
     return replace(found, measured=f"{closed:.0%} of the way; {found.measured}", rule=rule, arms=())

@@ -88,6 +88,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             f"units; here {DROPPED_INPUTS:g} and {DROPPED:g}, which made fewer errors on the last 10,000 training pictures (0.82 against "
             f"1.01 %), and a bound of {size.teacher.max_norm:g} on the norm of the weights into a unit. Peak learning rates were chosen on "
             "the same pictures, before the run.",
+            "The small networks are drawn with their teacher's seed, so that their first layer starts as the first units of their "
+            "teacher's.",
             "The paper reports one network of each kind, without an interval.",
         ),
         data=pictures.described(),

@@ -119,6 +119,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "The paper chose its biases on the test set; matching does not look at labels, and sets the biases of all ten classes.",
+            "The students are drawn with their teacher's seed, so that their first layer starts as the first units of their teacher's.",
             "How much a bias repairs is no part of the rules: fewer errors are. The paper's students without 3s get 133 of them wrong.",
             "The paper gives 47.3 and 13.2 % errors for 7s and 8s, here as counts of 10 000.",
             "Adam with a one-cycle schedule, and soft targets alone; the paper does not state its schedule.",

@@ -36,6 +36,8 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.training.student import TorchStudent
 
 SHARE = 0.03
+STUDENT_SEED = 500
+"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 HELD_OUT = 6
 """One labelled row in this many chooses how long students on labels train; they are then trained again on all of their rows."""
 STUDENT, QUICK_STUDENT = Schedule(epochs=200, batch_size=64), Schedule(epochs=24, batch_size=32, peak_rate=4e-3)
@@ -74,15 +76,16 @@ class _Seed:
         answers_from = {"teacher": answers.fingerprint}
         view_answers = cached_view_labels(self.store, teacher.network, answers_from, views, tuple(range(CLASSES)))
         views_from = {**rows_from, "views": views.determined_by()}
+        own = seed + STUDENT_SEED
         small, regular = (partial(build, self.size.small) for build in (small_network, large_network))
         soft = soft_objective(TEMPERATURE)
         labelled = Lessons(rows, rows_from)
         students = [
-            small_on_labels(pictures, self.size, self.store, seed=seed),
-            self._of_chosen_length(small, self.student, labelled, truth, seed=seed, moved=False),
-            self._of_chosen_length(regular, replace(self.student, max_norm=2.0), labelled, truth, seed=seed, moved=True),
-            trained(self.store, small, soft, self.student, Lessons(rows, rows_from, truth, answers), seed=seed)[0],
-            trained(self.store, small, soft, self.student, Lessons(views, views_from, truth, view_answers), seed=seed)[0],
+            small_on_labels(pictures, self.size, self.store, seed=own),
+            self._of_chosen_length(small, self.student, labelled, truth, seed=own, moved=False),
+            self._of_chosen_length(regular, replace(self.student, max_norm=2.0), labelled, truth, seed=own, moved=True),
+            trained(self.store, small, soft, self.student, Lessons(rows, rows_from, truth, answers), seed=own)[0],
+            trained(self.store, small, soft, self.student, Lessons(views, views_from, truth, view_answers), seed=own)[0],
         ]
         return np.stack([one.predict(pictures.test_inputs) for one in (teacher, *students)])
 
@@ -143,7 +146,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             f"for {', '.join(f'{share:.0%}' for share in LENGTHS)} of the epochs, each with a schedule of its own; a sixth of their rows "
             "chooses, and they are trained again on all of them for as long. Those on soft labels use all epochs: the paper says that they "
             "need no early stopping.",
-            f"Moved pictures: {VIEWS} draws for each row from the 25 shifts by up to two pixels, in turn.",
+            f"Moved pictures: draws from the 25 shifts by up to two pixels, {VIEWS} for each row, in turn, for soft labels; for labels a "
+            "new one in each epoch. Learning rate, batches and the longest training were fixed before the run, not tuned.",
             "Nothing is chosen on test pictures, which are used once.",
         ),
         deviations=(

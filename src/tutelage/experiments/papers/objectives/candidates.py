@@ -45,8 +45,8 @@ CLASSES: Mapping[str, tuple[Objective, ...]] = {
     PLAIN: tuple(0.1 * HARD() + 0.9 * class_terms.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
     PURE: tuple(class_terms.kl_divergence(temperature=t) for t in (2.0, 4.0, 8.0)),
     "logit_matching": beside_labels(class_terms.logit_matching, (0.01, 0.1, 1.0)),
-    "decoupled": tuple(HARD() + class_terms.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 4.0, 8.0)),
-    "dist": tuple(HARD() + class_terms.dist(temperature=t) for t in (1.0, 2.0, 4.0)),
+    "decoupled": tuple(HARD() + class_terms.decoupled(temperature=4.0, other_weight=b) for b in (2.0, 8.0, 32.0)),
+    "dist": tuple(HARD() + class_terms.dist(temperature=t) for t in (1.0, 4.0, 8.0)),
     "standardised_divergence": beside_labels(partial(class_terms.standardised_divergence, temperature=2.0), (1.0, 4.0, 16.0)),
     "weighted_soft_labels": tuple(HARD() + class_terms.weighted_soft_labels(temperature=t) for t in (2.0, 4.0, 8.0)),
     "virtual_teacher": beside_labels(class_terms.virtual_teacher, (0.1, 1.0, 10.0)),
@@ -58,7 +58,7 @@ CLASSES: Mapping[str, tuple[Objective, ...]] = {
     "relational_angle": beside_labels(hidden_terms.relational_angle, (1.0, 10.0, 100.0), "embedding"),
     "similarity_preserving": beside_labels(hidden_terms.similarity_preserving, (30.0, 300.0, 3000.0), "embedding"),
     "probabilistic_transfer": beside_labels(hidden_terms.probabilistic_transfer, (5.0, 50.0, 500.0), "embedding"),
-    "contrastive": beside_labels(partial(hidden_terms.contrastive, negatives=256), (0.02, 0.1, 0.8), "embedding"),
+    "contrastive": beside_labels(partial(hidden_terms.contrastive, negatives=256), (0.1, 0.8, 3.2), "embedding"),
 }
 """Objectives by name; validation chooses among the three settings of each, where there is something to set. Terms that need the ground
 truth, and terms of hidden layers, are added to the cross-entropy without label smoothing. `soft_cross_entropy` is left out: its gradient is

@@ -31,6 +31,8 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.training.settings import one_cycle
 from tutelage.training.student import TorchStudent
 
+TEACHER_SEED = 500
+"""Added to the seed of a teacher's weights: no student may start as a part of it."""
 FASHION, POSTS = "Fashion-MNIST", "20 newsgroups"
 TABLES = ("digits", "ten Gaussians", "waves")
 SETTINGS = tuple(LabelSetting(smoothing, decay) for decay, smoothing in product((3e-2, 1e-2, 1e-3, 1e-4, 0.0), (0.0, 0.2)))
@@ -148,7 +150,7 @@ def of_pictures(images: Images, size: Size, seed: int) -> Problem:
     classes, own = len(images.classes), size.teacher
 
     def teach(at: NDArray[np.int64], seed: int) -> tuple[Floats, Floats]:
-        with torch_runtime.seeded(seed):
+        with torch_runtime.seeded(seed + TEACHER_SEED):
             network = layered((rows.shape[1], own.units, own.units, classes), dropped_inputs=0.2, dropped=0.5)
         teacher = TorchStudent(network, hard_cross_entropy(), classes=range(classes)).fit(
             rows[at],

@@ -119,7 +119,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 "than its teacher: 16.36 against 17.16 % error (a dense network, CIFAR-100); on CIFAR-10, 5 of 8 networks",
                 first,
             ),
-            replace(claim_better("It is better than on smoothed labels: its gain is more than regularisation.", "-", regular), ours=True),
+            replace(claim_better(f"It is better than on labels that are smoothed by {SMOOTHED.smoothing:g}.", "-", regular), ours=True),
             replace(
                 claim_better(
                     "An ensemble of the generations is better than one of as many networks on labels.",

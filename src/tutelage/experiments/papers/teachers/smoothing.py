@@ -18,6 +18,8 @@ from tutelage.experiments.recipe import Plan
 from tutelage.report.papers.records import Source
 
 SMOOTHING = 0.1
+STUDENT_SEED = 500
+"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 ARMS = (
     ("teacher with dropout", "hard labels and dropout, pictures moved by up to two pixels", 67),
     ("teacher with label smoothing", f"label smoothing {SMOOTHING:g} in place of dropout, pictures moved by up to two pixels", 59),
@@ -39,7 +41,7 @@ class _Pair:
         seed, smoothed = task
         smoothing = SMOOTHING if smoothed else 0.0
         teacher, answers = large(self.pictures, self.size, self.store, seed=seed, smoothing=smoothing, dropout=not smoothed)
-        student = small_on_answers(self.pictures, self.size, self.store, answers, seed=seed)
+        student = small_on_answers(self.pictures, self.size, self.store, answers, seed=seed + STUDENT_SEED)
         return np.stack([one.predict(self.pictures.test_inputs) for one in (teacher, student)])
 
 
@@ -71,8 +73,9 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         protocol=(
             "Each seed has two teachers of its own; their students have the same initial weights and the same order of rows.",
-            f"Teachers: 784-{size.units}-{size.units}-10; students: 784-{size.small}-{size.small}-10. The teacher with dropout and its "
-            "student are trained as in the run hinton2015, with the same seeds: their two figures are no second measurement.",
+            f"Teachers: 784-{size.units}-{size.units}-10; students: 784-{size.small}-{size.small}-10. The teacher with dropout is "
+            "trained as in the run hinton2015, with the same seeds: its figure is no second measurement. Its student has other initial "
+            "weights than there, which are no part of its teacher's.",
             "Schedules are those of hinton2015, chosen before its runs on the last 10,000 training pictures, for the teacher with dropout; "
             "the teacher with label smoothing has the same epochs and rate, and smoothing was fixed, not tuned. All training pictures "
             "train; nothing is chosen on test pictures, which are used once.",

@@ -162,7 +162,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     tasks = [(name, seed) for name in size.tables for seed in plan.seeds]
     found = in_stage(stages, "students", _Seed(size, store), tasks, parallel=size.parallel)
     tables = dict(zip(tasks, found, strict=True))
-    arms = {key: _scored(key, tables, plan, size.tables) for key in found[0]}
+    arms = {key: _scored(key, tables, plan, size.tables) for key in _arms(size)}
     most = max(size.counts)
     on_labels, teacher = arms["labels", 0], arms["ensemble", 0]
     munge, random, bayes = (arms[maker, most] for maker in (MUNGE, RANDOM, BAYES))
@@ -250,6 +250,12 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             ),
         ),
     )
+
+
+def _arms(size: Size) -> list[tuple[str, int]]:
+    """Arms and numbers of made rows, as they stand in the table: what is read from the cache has another order."""
+    without = ("ensemble", "labels", "labels, all steps", "ensemble's answers to the training rows")
+    return [*((name, 0) for name in without), *((maker, count) for maker in (MUNGE, RANDOM, BAYES) for count in size.counts)]
 
 
 def _scored(

@@ -129,7 +129,7 @@ class Jitter:
         rows, rng = _requested(rows, seed, table.cells.shape[1])
         originals = table.cells[_drawn(len(table.cells), rows, rng)]
         perturbed = originals + rng.normal(size=originals.shape) * self.noise * table.deviation
-        other = _cells_of_random_rows(table.cells, rows, rng)
+        other = cells_of_random_rows(table.cells, rows, rng)
         resampled = rng.random(originals.shape) < self.resample
         return table.restore(np.where(table.categorical, np.where(resampled, other, originals), perturbed))
 
@@ -347,7 +347,7 @@ def _drawn(count: int, rows: int, rng: np.random.Generator) -> NDArray[np.intp]:
     return np.concatenate([*rounds, np.zeros(0, dtype=np.intp)])[:rows].astype(np.intp)
 
 
-def _cells_of_random_rows(cells: Cells, rows: int, rng: np.random.Generator) -> Cells:
+def cells_of_random_rows(cells: Cells, rows: int, rng: np.random.Generator) -> Cells:
     """(rows, columns), each cell from an independently drawn row."""
     drawn = rng.integers(len(cells), size=(rows, cells.shape[1]))
     return np.asarray(np.take_along_axis(cells, drawn, axis=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -68,6 +69,12 @@ class Scored:
         """The arm as a point of a series."""
         interval = self.interval
         return Point(x, self.mean) if interval is None else Point(x, self.mean, interval.low, interval.high)
+
+
+def choices(name: str, chosen: Sequence[float]) -> str:
+    """Which settings the seeds chose, the most frequent first, such as "temperature 1 (4 of 6 seeds), 2 (2)"."""
+    (first, many), *others = Counter(chosen).most_common()
+    return ", ".join((f"{name} {first:g} ({many} of {len(chosen)} seeds)", *(f"{value:g} ({count})" for value, count in others)))
 
 
 def errors_of(

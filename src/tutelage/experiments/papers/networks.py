@@ -21,6 +21,9 @@ from tutelage.softlabels.labels import SoftLabels
 from tutelage.training.settings import one_cycle
 from tutelage.training.student import TorchStudent
 
+APART = 500
+"""Added to the seed of a teacher or of its students: with one seed for both, a student's first layer starts as a part of its teacher's."""
+
 
 @dataclass(frozen=True)
 class Schedule:

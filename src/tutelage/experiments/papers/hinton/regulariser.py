@@ -27,7 +27,7 @@ from tutelage.experiments.papers.hinton.settings import (
     soft_objective,
 )
 from tutelage.experiments.papers.measures import claim_better, claim_way, compare, errors_of
-from tutelage.experiments.papers.networks import Lessons, Schedule, trained
+from tutelage.experiments.papers.networks import APART, Lessons, Schedule, trained
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import CLASSES, Jitter, Pictures, mnist
 from tutelage.experiments.recipe import Plan
@@ -36,8 +36,6 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.training.student import TorchStudent
 
 SHARE = 0.03
-STUDENT_SEED = 500
-"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 HELD_OUT = 6
 """One labelled row in this many chooses how long students on labels train; they are then trained again on all of their rows."""
 STUDENT, QUICK_STUDENT = Schedule(epochs=200, batch_size=64), Schedule(epochs=24, batch_size=32, peak_rate=4e-3)
@@ -76,7 +74,7 @@ class _Seed:
         answers_from = {"teacher": answers.fingerprint}
         view_answers = cached_view_labels(self.store, teacher.network, answers_from, views, tuple(range(CLASSES)))
         views_from = {**rows_from, "views": views.determined_by()}
-        own = seed + STUDENT_SEED
+        own = seed + APART
         small, regular = (partial(build, self.size.small) for build in (small_network, large_network))
         soft = soft_objective(TEMPERATURE)
         labelled = Lessons(rows, rows_from)

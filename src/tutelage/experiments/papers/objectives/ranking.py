@@ -16,7 +16,7 @@ from tutelage.data.fingerprint import fingerprint
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, compare, errors_of
-from tutelage.experiments.papers.networks import Lessons, Schedule, trained
+from tutelage.experiments.papers.networks import APART, Lessons, Schedule, trained
 from tutelage.experiments.papers.objectives.candidates import BASELINE, CLASSES, PLAIN, PURE, UNSMOOTHED, network
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import CLASSES as CLASS_COUNT
@@ -31,8 +31,6 @@ from tutelage.training.settings import one_cycle
 from tutelage.training.stacks.networks import with_new_weights
 from tutelage.training.student import TorchStudent
 
-STUDENT_SEED = 500
-"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 PUBLISHED = {
     UNSMOOTHED: 72.50,
     PLAIN: 73.33,
@@ -97,7 +95,7 @@ class _Job:
         }
         return {
             "what": "losses",
-            "student seed": STUDENT_SEED,
+            "student seed": APART,
             "data": self.pictures.fingerprint,
             "test pictures": fingerprint(self.pictures.test_inputs),
             "size": size,
@@ -132,9 +130,7 @@ class _Job:
         if any("teacher" in needed for needed in objective.needs):
             teacher = as_teacher(self.teacher(seed).network, classes=range(CLASS_COUNT))
             teacher = teacher if objective.paths("teacher") else record(teacher, rows)
-        student = TorchStudent(
-            with_new_weights(network(size.width, CLASS_COUNT), seed + STUDENT_SEED), objective, classes=range(CLASS_COUNT)
-        )
+        student = TorchStudent(with_new_weights(network(size.width, CLASS_COUNT), seed + APART), objective, classes=range(CLASS_COUNT))
         student.fit(
             rows,
             teacher,

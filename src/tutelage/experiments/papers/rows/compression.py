@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 from tutelage.core import torch_runtime
 from tutelage.core.arrays import Floats, one_hot
 from tutelage.core.running.stages import Stages
-from tutelage.data.transfer import Munge, Transfer
+from tutelage.data.transfer import Munge, Transfer, cells_of_random_rows
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import Scored, claim_better, claim_way, compare
@@ -44,8 +44,7 @@ class Marginals:
 
     def make(self, X: Any, rows: int, *, seed: Any = None) -> Floats:
         """See `Transfer`."""
-        drawn = np.random.default_rng(seed).integers(len(X), size=(rows, X.shape[1]))
-        return np.asarray(np.take_along_axis(X, drawn, axis=0))
+        return cells_of_random_rows(X, rows, np.random.default_rng(seed))
 
 
 class NaiveBayes:

@@ -22,7 +22,7 @@ from tutelage.core.errors import BadInput
 from tutelage.data.datasets import FASHION_MNIST, Images, load_fashion_mnist, load_mnist
 from tutelage.data.fingerprint import fingerprint
 from tutelage.experiments.few_labels import LabelSetting
-from tutelage.experiments.papers.networks import layered
+from tutelage.experiments.papers.networks import APART, layered
 from tutelage.experiments.papers.pictures import Pictures
 from tutelage.experiments.papers.rows.posts import SHA256 as POST_FILES
 from tutelage.experiments.papers.rows.posts import Posts, read_posts
@@ -31,8 +31,6 @@ from tutelage.losses.class_terms import hard_cross_entropy
 from tutelage.training.settings import one_cycle
 from tutelage.training.student import TorchStudent
 
-TEACHER_SEED = 500
-"""Added to the seed of a teacher's weights: no student may start as a part of it."""
 FASHION, POSTS = "Fashion-MNIST", "20 newsgroups"
 TABLES = ("digits", "ten Gaussians", "waves")
 SETTINGS = tuple(LabelSetting(smoothing, decay) for decay, smoothing in product((3e-2, 1e-2, 1e-3, 1e-4, 0.0), (0.0, 0.2)))
@@ -150,7 +148,7 @@ def of_pictures(images: Images, size: Size, seed: int) -> Problem:
     classes, own = len(images.classes), size.teacher
 
     def teach(at: NDArray[np.int64], seed: int) -> tuple[Floats, Floats]:
-        with torch_runtime.seeded(seed + TEACHER_SEED):
+        with torch_runtime.seeded(seed + APART):
             network = layered((rows.shape[1], own.units, own.units, classes), dropped_inputs=0.2, dropped=0.5)
         teacher = TorchStudent(network, hard_cross_entropy(), classes=range(classes)).fit(
             rows[at],

@@ -148,22 +148,16 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         name: _against_labels(name, below[name], "taught", teacher=max(table), taught=table[max(table)]) for name, table in tables.items()
     }
     few = {name: min(size.few, max(table)) for name, table in tables.items()}
-    rest = {
-        name: compare(
-            table[few[name]]["taught"],
-            table[few[name]]["answered labels"],
-            f"{name}: is a student on a teacher's answers to all rows better than on those to the {few[name]:,} labelled rows?",
+    rest, labelled = (
+        {
+            name: compare(table[few[name]][a], table[few[name]][b], f"{name}, {few[name]:,} labels: {question}")
+            for name, table in tables.items()
+        }
+        for a, b, question in (
+            ("taught", "answered labels", "is a student on a teacher's answers to all rows better than on those to the labelled rows?"),
+            ("answered labels", "labels", "is a student on a teacher's answers to the labelled rows better than one on their labels?"),
         )
-        for name, table in tables.items()
-    }
-    labelled = {
-        name: compare(
-            table[few[name]]["answered labels"],
-            table[few[name]]["labels"],
-            f"{name}: is a student on a teacher's answers to the {few[name]:,} labelled rows better than one on their labels?",
-        )
-        for name, table in tables.items()
-    }
+    )
     asked: list[Mapping[Any, Comparison]] = [*same.values(), *both.values(), *best.values(), rest, labelled]
     return Findings(
         measures=(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.experiments.cache import Store
+from tutelage.experiments.papers.measures import choices
 from tutelage.experiments.papers.networks import Schedule
 from tutelage.experiments.papers.pictures import CLASSES, Pictures
 from tutelage.experiments.papers.stacked import Arm, Students
@@ -131,6 +131,4 @@ def with_choices(meaning: str, found: Sequence[Wrong]) -> str:
     """What an arm is, and which settings the seeds chose, such as "on labels; label smoothing 0.1 (3 of 5 seeds), 0 (2)"."""
     taught = found[0].learned.hard_weight < 1
     name = "temperature" if taught else "label smoothing"
-    counts = Counter(one.learned.temperature if taught else one.learned.smoothing for one in found)
-    (first, many), *others = counts.most_common()
-    return "".join((f"{meaning}; {name} {first:g} ({many} of {len(found)} seeds)", *(f", {value:g} ({count})" for value, count in others)))
+    return f"{meaning}; {choices(name, [one.learned.temperature if taught else one.learned.smoothing for one in found])}"

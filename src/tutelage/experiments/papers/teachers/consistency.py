@@ -16,7 +16,7 @@ from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton.settings import Size as Large
 from tutelage.experiments.papers.hinton.settings import large, large_network, small_network
 from tutelage.experiments.papers.measures import Scored, claim_better, compare, errors_of
-from tutelage.experiments.papers.networks import Lessons, Schedule, trained
+from tutelage.experiments.papers.networks import APART, Lessons, Schedule, trained
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import CLASSES, Jitter, Pictures, mnist
 from tutelage.experiments.recipe import Plan
@@ -25,8 +25,6 @@ from tutelage.losses.class_terms import soft_cross_entropy
 from tutelage.report.papers.records import Curve, Series, Source
 from tutelage.softlabels.labels import SoftLabels
 
-STUDENT_SEED = 500
-"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 FIXED, INDEPENDENT, SAME, MIXED = "fixed", "independent", "same view", "same view, mixup"
 ARMS = {
     FIXED: ("the teacher answered each picture once, as it is; the student sees it moved", "baseline"),
@@ -142,7 +140,7 @@ class _Student:
         lessons = Lessons(views, {"pictures": self.pictures.fingerprint, "views": views.determined_by()}, labels=labels)
         schedule = replace(self.size.student, epochs=epochs)
         build = partial(small_network, self.size.units)
-        student, _ = trained(self.store, build, soft_cross_entropy(), schedule, lessons, seed=seed + STUDENT_SEED)
+        student, _ = trained(self.store, build, soft_cross_entropy(), schedule, lessons, seed=seed + APART)
         return np.asarray(student.predict(self.pictures.test_inputs))
 
     def _answers(self, seed: int, arm: str) -> tuple[Views, SoftLabels]:

@@ -15,7 +15,7 @@ from tutelage.core.running.stages import Stages
 from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.measures import claim_better, compare, mean_errors_of
-from tutelage.experiments.papers.networks import Schedule
+from tutelage.experiments.papers.networks import APART, Schedule
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import CLASSES, Pictures, fashion_mnist
 from tutelage.experiments.papers.stacked import Arm, Students, answers_of
@@ -27,8 +27,6 @@ from tutelage.report.papers.records import Curve, Series, Source
 from tutelage.training.stacks.networks import mlp
 from tutelage.training.stacks.stack import Stack
 
-TEACHER_SEED = 500
-"""Added to the seed of the static teacher: no network may start as a part of it."""
 MEMBERS = 4
 """Networks with other initial weights in each arm."""
 COHORTS = (1, 2, 4)
@@ -107,7 +105,7 @@ class _Seed:
         sizes = (pictures.inputs.shape[1], size.teacher_units, size.teacher_units, CLASSES)
         alone = Students(sizes, (Arm(hard_weight=1.0),), 1, plan.epochs, plan.batch_size, plan.peak_rate, self.store)
         teacher = alone.trained(
-            seed + TEACHER_SEED, inputs=pictures.inputs, logits=None, truth=pictures.labels, made_from={"pictures": pictures.fingerprint}
+            seed + APART, inputs=pictures.inputs, logits=None, truth=pictures.labels, made_from={"pictures": pictures.fingerprint}
         )
         answers, hard = torch.from_numpy(alone.logits(teacher, pictures.inputs)[0, 0]), nn.functional.one_hot(truth, CLASSES)
         temperatures = torch.tensor(TEMPERATURES).repeat_interleave(MEMBERS)[:, None, None]

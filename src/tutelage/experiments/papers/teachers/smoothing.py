@@ -12,14 +12,13 @@ from tutelage.experiments.cache import Store
 from tutelage.experiments.in_processes import in_stage
 from tutelage.experiments.papers.hinton.settings import QUICK, TEMPERATURE, Size, large, small_on_answers
 from tutelage.experiments.papers.measures import claim_better, compare, errors_of
+from tutelage.experiments.papers.networks import APART
 from tutelage.experiments.papers.paper import Findings, Paper
 from tutelage.experiments.papers.pictures import Pictures, mnist
 from tutelage.experiments.recipe import Plan
 from tutelage.report.papers.records import Source
 
 SMOOTHING = 0.1
-STUDENT_SEED = 500
-"""Added to the seed of the students' weights: none may start as a part of its teacher."""
 ARMS = (
     ("teacher with dropout", "hard labels and dropout, pictures moved by up to two pixels", 67),
     ("teacher with label smoothing", f"label smoothing {SMOOTHING:g} in place of dropout, pictures moved by up to two pixels", 59),
@@ -41,7 +40,7 @@ class _Pair:
         seed, smoothed = task
         smoothing = SMOOTHING if smoothed else 0.0
         teacher, answers = large(self.pictures, self.size, self.store, seed=seed, smoothing=smoothing, dropout=not smoothed)
-        student = small_on_answers(self.pictures, self.size, self.store, answers, seed=seed + STUDENT_SEED)
+        student = small_on_answers(self.pictures, self.size, self.store, answers, seed=seed + APART)
         return np.stack([one.predict(self.pictures.test_inputs) for one in (teacher, student)])
 
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from pydantic_core import to_json
@@ -24,7 +24,6 @@ from starlette.types import Message, Receive, Scope, Send
 from tutelage import __version__
 from tutelage.core.arguments import path as checked_path
 from tutelage.core.errors import BadInput, printable
-from tutelage.exporters.subject.check_rows import CheckRows
 from tutelage.serving import openapi
 from tutelage.serving.answers import AnswersAsJson
 from tutelage.serving.batching import Batcher, Busy, Failed, Gone, Thread
@@ -122,9 +121,7 @@ class _Service:
         example = openapi.example_row(served.rows_as, None if drift is None else drift.profile)
         rows = self.requests.row(to_json(example))
         beside = None if teacher is None else _beside(teacher, served, rows, self._start_s)
-        self.teacher = (
-            None if beside is None else self._batcher(cast(Callable[[ServedRows], Answered], beside.answer), "teacher", quick_s=0)
-        )
+        self.teacher = None if beside is None else self._batcher(beside.answer, "teacher", quick_s=0)
         self.as_json = AnswersAsJson(served.form if beside is None else beside.form, defers=served.guarantee is not None)
         answered = served.answer(rows).widened(len(self.as_json.names))
         (answer,) = self.as_json(answered) if answered.finite().all() else (None,)
@@ -280,12 +277,11 @@ def _beside(teacher: Any, served: ServedFile, example: ServedRows, seconds: floa
     from tutelage.teachers.adapt import as_teacher
 
     beside = TeacherBeside(as_teacher(teacher), served)
-    rows = cast(CheckRows, example)  # a file of several inputs has no threshold, and was refused
     tried: Future[None] = Future()
 
     def attempt() -> None:
         try:
-            beside.try_on(rows)
+            beside.try_on(example)
             tried.set_result(None)
         except BaseException as error:  # the code of a teacher raises anything, such as SystemExit
             tried.set_exception(error)

@@ -43,6 +43,11 @@ class ArrayInput:
     shape: tuple[int | str, ...]
     dtype: Numbers
 
+    @property
+    def varies(self) -> bool:
+        """Whether a row may have any number of positions in it."""
+        return any(isinstance(length, str) for length in self.shape)
+
     def type_of_array(self) -> Any:
         """The type of the array in JSON, for pydantic."""
         cells: Any = _CELLS[self.dtype]

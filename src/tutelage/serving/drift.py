@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.errors import DamagedFile, one_line
-from tutelage.evaluation.deployed.drift import REFERENCE, Profile, RecentRows, columns_of_rows, figures_of_answers
-from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.data.structures.structured import StructuredRows
+from tutelage.evaluation.deployed.drift import REFERENCE, Profile, RecentRows, columns_of_inputs, columns_of_rows, figures_of_answers
 from tutelage.serving.batching import joined
 from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.row_format import RowFormat, ServedRows
@@ -37,7 +37,7 @@ class Drift:
         self.profile = profile
         self._recent = RecentRows(profile)
         self._rows_as, self._form = rows_as, form
-        self._block: list[tuple[CheckRows, Answered]] = []
+        self._block: list[tuple[ServedRows, Answered]] = []
         self._block_rows = 0
         self._taking, self._counting = threading.Lock(), threading.Lock()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tutelage-drift")
@@ -57,7 +57,7 @@ class Drift:
             UserWarning: the profile is that of another student.
         """
         path = served.path.parent / REFERENCE
-        if not path.is_file() or not isinstance(example, CheckRows):  # nothing is recorded of rows of several arrays
+        if not path.is_file():
             return None
         profile = Profile.from_json(_json(path), str(path))
         found = cls(profile, served.rows_as, served.form)
@@ -86,22 +86,25 @@ class Drift:
         with self._counting:
             return (self._recent.count, *self._recent.shifts())
 
-    def _taken(self) -> list[tuple[CheckRows, Answered]]:
+    def _taken(self) -> list[tuple[ServedRows, Answered]]:
         with self._taking:
             block, self._block, self._block_rows = self._block, [], 0
         return block
 
-    def _count(self, block: list[tuple[CheckRows, Answered]]) -> None:
+    def _count(self, block: list[tuple[ServedRows, Answered]]) -> None:
         if block:
             rows, answered = zip(*block, strict=True)
             cells = self._cells(joined(rows), _joined_answers(answered))
             with self._counting:
                 self._recent.see(*cells)
 
-    def _cells(self, rows: CheckRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
+    def _cells(self, rows: ServedRows, answered: Answered) -> tuple[dict[str, NDArray[Any]], dict[str, NDArray[Any]]]:
         is_text = [kind == "text" for kind in self._rows_as.kinds]
         with np.errstate(all="ignore"):  # huge numbers have an infinite deviation
-            columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
+            if isinstance(rows, StructuredRows):
+                columns = columns_of_inputs(rows, {one.name: one.varies for one in self._rows_as.arrays})
+            else:
+                columns = columns_of_rows(self._rows_as.names, rows.numbers, rows.texts, is_text)
         return columns, figures_of_answers(self._form.task, self._form.classes, answered.values, answered.confidence)
 
 

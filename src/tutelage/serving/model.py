@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,8 +177,10 @@ class ServedFile:
             BadInput: numbers that the graph does not take, such as ids beyond its vocabulary.
         """
         if isinstance(rows, StructuredRows):
-            found: Any = answers_of_arrays(self.session, self.form, self.session.get_outputs()[0].name, rows)
-            return Answered.of(found, None if self.form.task == "regression" else confidence_of(found, self.form.task))
+            named = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
+            found, deferred = answers_of_arrays(self.session, self.form, named, rows)
+            answers = cast(Floats, found)  # a file whose answers have positions is not served
+            return Answered.of(answers, None if self.form.task == "regression" else confidence_of(answers, self.form.task), deferred)
         further = [*([LABEL] if gives_labels(self.session, self.form) else []), *([DEFERRED] if self.guarantee else [])]
         outputs = [self.session.get_outputs()[0].name, *further]
         most = 1 if self.row_by_row else None  # so that no client's answer depends on the rows of another

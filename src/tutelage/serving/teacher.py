@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,15 +11,16 @@ from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.contracts import Teacher
 from tutelage.core.errors import BadInput, one_line
 from tutelage.data.schema import listed
+from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.aligning.alignment import decisions_in_order, in_order_of
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
-from tutelage.exporters.subject.check_rows import CheckRows
+from tutelage.exporters.arrays.subject import as_given
 from tutelage.exporters.subject.subject import Subject
 from tutelage.serving.model import Answered, ServedFile
-from tutelage.serving.row_format import Layout
+from tutelage.serving.row_format import Layout, ServedRows
 from tutelage.teachers.decisions import decided_by
 
-_CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "list", "array": "array"}
+_CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "list", "array": "array", "inputs": "structure"}
 
 
 class TeacherBeside:
@@ -55,7 +55,7 @@ class TeacherBeside:
         self._by_its_own_rule = bool(served.guarantee["own_decisions"])
         self._subject = Subject(None, served.form, served.rows_as.inputs, served.rows_as.shape, _CONTAINERS[served.rows_as.layout])
 
-    def try_on(self, example: CheckRows) -> None:
+    def try_on(self, example: ServedRows) -> None:
         """Let the teacher answer a made row.
 
         Raises:
@@ -73,16 +73,17 @@ class TeacherBeside:
             self.answer(example)
         except BaseException as error:  # the code of a teacher raises anything, in a thread that no Ctrl-C reaches
             why = error if isinstance(error, BadInput) else f"{type(error).__name__}: {one_line(error)}"
-            raise BadInput(f"the teacher does not answer a made row of the columns of {self._served.path} ({why}).") from error
+            of = "inputs" if self._served.rows_as.arrays else "columns"
+            raise BadInput(f"the teacher does not answer a made row of the {of} of {self._served.path} ({why}).") from error
 
-    def answer(self, rows: CheckRows) -> Answered:
+    def answer(self, rows: ServedRows) -> Answered:
         """The answers to rows.
 
         Raises:
             BadInput: rows that the teacher does not take.
         """
         form = self.teacher.form
-        inputs: Any = self._subject.given(rows)
+        inputs = as_given(rows) if isinstance(rows, StructuredRows) else self._subject.given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
         found = in_order_of(answers, form, self.form)
         task = self.form.task

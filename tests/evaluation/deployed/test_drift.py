@@ -6,7 +6,17 @@ import pytest
 
 from tutelage.core.errors import DamagedFile, StaleCache
 from tutelage.core.stored.checksums import with_checksum
-from tutelage.evaluation.deployed.drift import BUCKETS, LARGE, Bins, Profile, RecentRows, columns_of_rows, figures_of_answers
+from tutelage.data.structures.structured import StructuredRows
+from tutelage.evaluation.deployed.drift import (
+    BUCKETS,
+    LARGE,
+    Bins,
+    Profile,
+    RecentRows,
+    columns_of_inputs,
+    columns_of_rows,
+    figures_of_answers,
+)
 
 
 def rows(count, seed, *, older=0.0, cities=(0.5, 0.3, 0.1, 0.1), words=1):
@@ -169,6 +179,43 @@ def test_columns_of_numbers_and_texts_are_told_apart():
     texts = np.array([["a"], [None]], dtype=object)
     found = columns_of_rows(("n", "t", "m"), np.array([[1.0, 2.0], [3.0, 4.0]]), texts, (False, True, False))
     assert {name: cells.tolist() for name, cells in found.items()} == {"n": [1.0, 3.0], "t": ["a", None], "m": [2.0, 4.0]}
+
+
+def test_several_inputs_are_counted_by_their_numbers_and_lengths():
+    random = np.random.default_rng(0)
+    rows = StructuredRows.of(
+        {
+            "ids": [[3, 5], [7], []],
+            "attention_mask": [[1, 1], [1], []],
+            "age": [30.0, 40.0, 50.0],
+            "place": [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]],
+            "picture": random.random((3, 1, 20, 20)),
+        }
+    )
+    varying = {"ids", "attention_mask"}
+    found = columns_of_inputs(rows, {name: name in varying for name in rows.fields})
+    assert found["length of ids"].tolist() == [2.0, 1.0, 0.0]
+    np.testing.assert_array_equal(found["mean of ids"], [4.0, 7.0, np.nan])
+    np.testing.assert_array_equal(found["deviation of ids"], [1.0, 0.0, np.nan])
+    assert found["age"].tolist() == [30.0, 40.0, 50.0]
+    np.testing.assert_allclose(found["mean of picture"], rows.fields["picture"].mean(axis=(1, 2, 3)))
+    np.testing.assert_allclose(found["deviation of picture"], rows.fields["picture"].std(axis=(1, 2, 3)))
+    assert found.keys() >= {"mean of place", "deviation of place"}  # there are too many numbers for a column each
+    few = StructuredRows({"place": rows.fields["place"]})
+    assert {name: cells.tolist() for name, cells in columns_of_inputs(few, {"place": False}).items()} == {
+        "place 0": [1.0, 3.0, 5.0],
+        "place 1": [2.0, 4.0, 6.0],
+    }
+
+
+def test_rows_that_happen_to_be_of_one_length_are_counted_as_those_of_any():
+    even = StructuredRows.of({"ids": [[3, 5], [7, 9]], "attention_mask": [[1, 1], [1, 1]]})
+    found = columns_of_inputs(even, {"ids": True, "attention_mask": True})
+    assert {name: cells.tolist() for name, cells in found.items()} == {
+        "length of ids": [2.0, 2.0],
+        "mean of ids": [4.0, 8.0],
+        "deviation of ids": [1.0, 1.0],
+    }
 
 
 def test_the_figures_of_answers_follow_the_task():

@@ -6,11 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from fastapi.testclient import TestClient
 from torch import nn
 
 import tutelage as tl
 from tutelage.cli import main
 from tutelage.core.errors import BadInput
+from tutelage.evaluation.deployed.drift import LARGE
+from tutelage.serving.app import create_app
 from tutelage.workflow.distillation.searching.judge import Judge
 
 RANDOM = np.random.default_rng(0)
@@ -72,7 +75,9 @@ def test_from_a_teacher_of_tokens_to_a_proven_file(unmeasured, untimed, tmp_path
     page = (tmp_path / "run/report.html").read_text()
     assert "Rows of several inputs have no form to be filled in" in page
     assert "arrays = np.load(&#34;rows.npz&#34;)" in page
-    assert not (tmp_path / "run/reference.json").exists()  # drift of such rows is not measured
+    recorded = json.loads((tmp_path / "run/reference.json").read_text())
+    assert [one["name"] for one in recorded["columns"]] == ["length of ids", "mean of ids", "deviation of ids"]
+    assert recorded["rows"] == found.record.rows["test"]
 
     pd.DataFrame({**new, "truth": LABELS[240:]}).to_parquet("new.parquet")
     assert main(["predict", "run", "--data", "new.parquet", "--file", "student.onnx", "--probabilities", "--out", "answers.csv"]) == 0
@@ -88,6 +93,43 @@ def test_from_a_teacher_of_tokens_to_a_proven_file(unmeasured, untimed, tmp_path
     assert again.verdict == found.verdict
     with pytest.raises(BadInput, match=r"another pool"):
         tl.distill(TEACHER, given, LABELS[:200], show_rows=True, into="run", **SETTINGS)
+
+
+@pytest.mark.exhaustive
+def test_what_the_student_is_unsure_of_is_left_to_the_teacher(unmeasured, untimed, unchecked, tmp_path, capsys, monkeypatch):
+    lengths = RANDOM.integers(2, 7, 600)
+    ids = [RANDOM.integers(1, 20, length).tolist() for length in lengths]
+    given = {"ids": ids, "attention_mask": [[1] * length for length in lengths]}
+    found = tl.distill(TEACHER, given, cascade=0.8, into=tmp_path / "run", **{**SETTINGS, "students": {"net": (Mean, SPACE)}})
+    proven = found.record.cascade.guarantee
+    assert found.record.cascade.attained
+    (export,) = found.record.exports
+    assert export.cascade == proven
+    cascade = found.cascade(TEACHER)
+    left = tl.open_teacher(str(tmp_path / "run/student.onnx")).answer_and_decide(ROWS)[2]
+    np.testing.assert_array_equal(left, cascade.defers(ROWS))
+    app = create_app(tmp_path / "run", teacher=TEACHER)
+    with TestClient(app) as client:
+        rows = [{"ids": row, "attention_mask": [1] * len(row)} for row in IDS]
+        answers = client.post("/v1/answers", json={"rows": rows}).json()["answers"]
+        assert [one["answered_by"] == "teacher" for one in answers] == left.tolist()
+        assert [one["prediction"] for one in answers] == cascade.predict(ROWS).tolist()
+        long = [{"ids": [19] * 40, "attention_mask": [1] * 40}] * 200
+        client.post("/v1/answers", json={"rows": long})
+        figures = dict(line.rsplit(" ", 1) for line in client.get("/metrics").text.splitlines() if not line.startswith("#"))
+    assert float(figures['tutelage_drift_column{column="length of ids"}']) > LARGE
+    assert float(figures["tutelage_drift_rows"]) == COUNT + 200
+    page = (tmp_path / "run/report.html").read_text()
+    assert "Its output deferred says which rows are left to the teacher." in page
+    pd.DataFrame(ROWS).to_parquet(tmp_path / "check.parquet")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine_of_cascades.py").write_text(f"from {__name__} import Mean\n")
+    further = ["--data", "check.parquet", "--network", "mine_of_cascades:Mean"]
+    assert main(["export", "run", "again.onnx", *further]) == 0
+    assert tl.open_teacher("again.onnx").has_threshold
+    assert main(["predict", "run", "--data", "check.parquet", "--file", "student.onnx", "--out", "answers.csv"]) == 0
+    written = pd.read_csv("answers.csv")
+    np.testing.assert_array_equal(written["deferred"], left)
 
 
 @pytest.mark.exhaustive
@@ -128,7 +170,6 @@ CALLS = {
     ),
     "a tree": ({"students": ["tree"]}, "several inputs .*, and the student 'tree' takes tables, texts and arrays; name a torch network"),
     "a tree beside a network": ({"students": ["tree", SETTINGS["students"]], "trials": 2}, "the student 'tree' takes tables"),
-    "a cascade": ({"cascade": 0.9}, r"cascade is given, and the rows are several inputs .*tl\.Cascade\(found\.student, teacher\)"),
     "a pool of other inputs": ({"pool": {"ids": IDS[:5]}}, "the rows of pool have the inputs ids; expected the inputs ids, attention_mask"),
     "a test of an array": ({"test": (np.ones((30, 3)), LABELS[:30])}, "the rows are several inputs, and test is an array; pass both"),
     "a file of another format": ({"export": "c"}, r"The student 'net' cannot be exported to \.c .*exported as \.onnx only"),

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from tutelage.core.errors import DamagedFile
 from tutelage.core.records import record_from
 from tutelage.core.stored.checksums import checked, with_checksum
+from tutelage.data.structures.ragged import Field, Ragged
+from tutelage.data.structures.structured import MASK, StructuredRows
 
 SCHEMA = 1
 REFERENCE = "reference.json"
@@ -94,7 +96,8 @@ class Profile:
 
     Attributes:
         rows: number of rows.
-        columns: of each column, in order; of rows of another shape, of the mean and the standard deviation of their numbers.
+        columns: of each column, in order; of rows of another shape, of the mean and the standard deviation of their numbers; of those of
+            several inputs as `columns_of_inputs` says.
         answers: of the decisions or values, and of the confidence.
         file: SHA-256 of the exported file whose student answered; None if there was none.
 
@@ -214,6 +217,46 @@ def columns_of_rows(names: Sequence[str], numbers: NDArray[Any], texts: NDArray[
         found[name] = texts[:, text] if of_text else numbers[:, number]
         number, text = number + (not of_text), text + of_text
     return found
+
+
+def columns_of_inputs(rows: StructuredRows, named: Mapping[str, bool]) -> dict[str, NDArray[Any]]:
+    """The numbers of rows of several inputs by name, as profiles count them; masks are left out, of which the lengths speak.
+
+    Args:
+        rows: the rows.
+        named: the name of each input in their order, and whether a row may have any number of tokens in it.
+    """
+    inputs = [(name, rows.fields[own], varies) for own, (name, varies) in zip(rows.fields, named.items(), strict=True)]
+    widths = {name: int(np.prod(field.shape[1:])) for name, field, varies in inputs if not varies and not isinstance(field, Ragged)}
+    found: dict[str, NDArray[Any]] = {}
+    for name, field, varies in inputs:
+        if name.endswith(MASK):
+            continue
+        if varies:
+            found[f"length of {name}"] = np.asarray(field.lengths if isinstance(field, Ragged) else [field.shape[1]] * len(field), float)
+        if widths.get(name) == 1:
+            found[name] = np.asarray(field).reshape(-1).astype(np.float64)
+        elif name in widths and sum(widths.values()) <= WIDEST:
+            cells = np.asarray(field).reshape(len(field), -1).astype(np.float64)
+            found |= {f"{name} {place}": cells[:, place] for place in range(widths[name])}
+        else:
+            found[f"mean of {name}"], found[f"deviation of {name}"] = _spread_of_rows(field)
+    return found
+
+
+def _spread_of_rows(field: Field) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(rows,) the mean of the numbers of each row, and their standard deviation; NaN for a row without any."""
+    lengths = field.lengths if isinstance(field, Ragged) else np.full(len(field), field.shape[1])
+    values = field.values if isinstance(field, Ragged) else field.reshape(-1, *field.shape[2:])
+    numbers = values.reshape(len(values), -1).astype(np.float64)
+    row = np.repeat(np.arange(len(lengths)), lengths)
+
+    def means(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.bincount(row, weights=cells.mean(axis=1), minlength=len(lengths)) / lengths)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = means(numbers)
+        return mean, np.sqrt(means((numbers - mean[row, None]) ** 2))
 
 
 def figures_of_answers(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from typing import Any
@@ -15,7 +16,8 @@ from tutelage.data.structures.network_answers import IDS, pad_token_of
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.exporters.arrays.graph import model_of
 from tutelage.exporters.arrays.proof import COMPARISONS, ROWS, proof_of
-from tutelage.exporters.arrays.subject import subject_of_arrays
+from tutelage.exporters.arrays.subject import ArraysSubject, subject_of_arrays
+from tutelage.exporters.subject.threshold import about_threshold
 from tutelage.exporters.targets.job import Settings
 from tutelage.teachers.adapters.onnx_metadata import PRODUCER, FileDescription
 
@@ -43,14 +45,15 @@ def written(
     _check_target(name, settings)
     subject = subject_of_arrays(student)
     form, rows = subject.form, subject.rows(check_on)
-    model = model_of(subject.network, subject.output, form, rows)
-    described = FileDescription(form, None, pad_token=_pad_token_of(subject.network, rows))
-    content = _described(model, described, ())
+    model = model_of(subject.network, subject.output, form, rows, subject.threshold)
+    cascade = None if subject.guarantee is None else asdict(subject.guarantee)
+    described, about = _description(subject, rows, cascade), about_threshold(subject.guarantee)
+    content = _described(model, described, (), about)
     proofs = () if unproven and find_spec("onnxruntime") is None else (proof_of(content, subject, rows, compared_rows),)
-    content = _described(model, described, proofs)
+    content = _described(model, described, proofs, about)
     columns = tuple(one.name for one in model.graph.input)
     digest = hashlib.sha256(content).hexdigest()
-    return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), None)
+    return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), cascade)
 
 
 def unproven_content(student: Any, name: str, check_on: Any, settings: Settings, *, longest: bool) -> bytes:
@@ -69,10 +72,11 @@ def unproven_content(student: Any, name: str, check_on: Any, settings: Settings,
     _check_target(name, settings)
     subject = subject_of_arrays(student)
     rows = subject.rows(check_on)
-    model = model_of(subject.network, subject.output, subject.form, rows)
-    described = FileDescription(subject.form, None, pad_token=_pad_token_of(subject.network, rows))
-    proof = Parity(ROWS, ROWS, LONG_NUMBER, LONG_NUMBER, 0, (), max(COMPARISONS, key=len), "-" * 30)
-    return _described(model, described, (proof,) if longest else ())
+    model = model_of(subject.network, subject.output, subject.form, rows, subject.threshold)
+    cascade = None if subject.guarantee is None else asdict(subject.guarantee)
+    deferred = None if cascade is None else ROWS
+    proof = Parity(ROWS, ROWS, LONG_NUMBER, LONG_NUMBER, 0, (), max(COMPARISONS, key=len), "-" * 30, deferrals_changed=deferred)
+    return _described(model, _description(subject, rows, cascade), (proof,) if longest else (), about_threshold(subject.guarantee))
 
 
 def _check_target(name: str, settings: Settings) -> None:
@@ -93,9 +97,14 @@ def _pad_token_of(network: Any, rows: StructuredRows) -> int | None:
     return None if rows.fields.keys().isdisjoint(IDS) else pad_token_of(network)
 
 
-def _described(model: Any, description: FileDescription, proofs: tuple[Parity, ...]) -> bytes:
-    """The model with what it says of itself."""
-    header = ["ONNX, written by tutelage.", *(map(str, proofs) if proofs else ["Not proven: it was never compared with its student."])]
+def _description(subject: ArraysSubject, rows: StructuredRows, cascade: dict[str, Any] | None) -> FileDescription:
+    return FileDescription(subject.form, None, cascade, pad_token=_pad_token_of(subject.network, rows))
+
+
+def _described(model: Any, description: FileDescription, proofs: tuple[Parity, ...], further: Sequence[str]) -> bytes:
+    """The model with what it says of itself, in which further sentences come last."""
+    proven = map(str, proofs) if proofs else ["Not proven: it was never compared with its student."]
+    header = ["ONNX, written by tutelage.", *proven, *further]
     model.producer_name, model.producer_version = PRODUCER, ""
     model.doc_string = "\n".join(header)
     del model.metadata_props[:]

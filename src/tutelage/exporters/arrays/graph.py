@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from tutelage.data.structures.network_answers import answers_in, tensors_of
 from tutelage.data.structures.ragged import Ragged
 from tutelage.data.structures.structured import StructuredRows, mask_of
 from tutelage.exporters.program.foreign import quiet_exporter, without_origins
+from tutelage.exporters.subject.threshold import rounded_up
+from tutelage.teachers.adapters.onnx_file import DEFERRED
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -24,7 +27,7 @@ ARRAY = "inputs"
 """The name of the input of a network that takes one array."""
 
 
-def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: StructuredRows) -> ModelProto:
+def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: StructuredRows, threshold: float | None = None) -> ModelProto:
     """The model, whose inputs have the names of the network's, and whose number of rows, and of tokens where it varies, is free.
 
     Args:
@@ -32,6 +35,7 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
         output: as for `TorchStudent`.
         form: of the answers that the file gives, probabilities or values.
         rows: some rows.
+        threshold: the confidence below which the file defers a row to the teacher; None for a file that answers every row.
 
     Raises:
         BadInput: the exporter cannot follow the network's code. MissingExtra: onnxscript is not installed.
@@ -42,11 +46,12 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
 
     require("onnxscript")
     on_cpu = network if torch_runtime.device_of(network).type == "cpu" else copy.deepcopy(network).cpu()
-    whole = _answering(on_cpu, output, form, tuple(rows.fields), named=rows.named)
+    whole = _answering(on_cpu, partial(answers_taken, output=output, form=form), tuple(rows.fields), named=rows.named)
+    outputs = ["prediction" if form.task == "regression" else "probabilities"]
+    if threshold is not None:
+        whole, outputs = _deferring(whole, form.task, threshold), [*outputs, DEFERRED]
     sample = tensors_of(_sample(rows), on_cpu)
     given: tuple[Any, ...] = tuple(sample.values()) if isinstance(sample, dict) else tuple(sample)
-    names = tuple(rows.fields) if rows.named else tuple(f"{ARRAY}_{name}" for name in rows.fields)
-    names = (ARRAY,) if not rows.named and len(names) == 1 else names
     try:
         with torch_runtime.evaluating(whole), quiet_exporter():
             whole(*given)
@@ -55,8 +60,8 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
                 given,
                 dynamo=True,
                 verbose=False,
-                input_names=list(names),
-                output_names=["prediction" if form.task == "regression" else "probabilities"],
+                input_names=list(names_of_inputs(rows)),
+                output_names=outputs,
                 dynamic_shapes=(_free_axes(rows),),
             )
     except FOREIGN as error:  # whatever the code of the network, or torch's exporter, raises
@@ -76,8 +81,8 @@ def answers_taken(returned: Any, output: Output, form: AnswerForm) -> Any:
     return answers.sigmoid() if form.task == "multilabel" else answers.softmax(1 if form.positions == "pixels" else -1)
 
 
-def _answering(network: nn.Module, output: Output, form: AnswerForm, names: tuple[str, ...], *, named: bool) -> nn.Module:
-    """The network with its inputs in order, followed by what is taken of its answers and by what makes them probabilities."""
+def _answering(network: nn.Module, taken: Callable[[Any], Any], names: tuple[str, ...], *, named: bool) -> nn.Module:
+    """The network with its inputs in order, followed by what makes probabilities or values of its answers."""
     from torch import nn
 
     class Answers(nn.Module):
@@ -87,9 +92,29 @@ def _answering(network: nn.Module, output: Output, form: AnswerForm, names: tupl
 
         def forward(self, *arrays: Any) -> Any:
             returned = self.network(**dict(zip(names, arrays, strict=True))) if named else self.network(*arrays)
-            return answers_taken(returned, output, form)
+            return taken(returned)
 
     return Answers()
+
+
+def _deferring(answering: nn.Module, task: str, threshold: float) -> nn.Module:
+    """Its answers, and which rows it leaves to the teacher: those of a confidence below the threshold, or of none."""
+    import torch
+    from torch import nn
+
+    class Deferring(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answering = answering
+
+        def forward(self, *arrays: Any) -> Any:
+            answers = self.answering(*arrays)
+            numbers = answers if answers.dtype == torch.float64 else answers.float()
+            sure = torch.maximum(numbers, 1 - numbers).amin(-1) if task == "multilabel" else numbers.amax(-1)
+            least = rounded_up(threshold, np.float64 if numbers.dtype == torch.float64 else np.float32)
+            return answers, ~(sure >= least)
+
+    return Deferring()
 
 
 def _sample(rows: StructuredRows) -> StructuredRows:
@@ -99,13 +124,25 @@ def _sample(rows: StructuredRows) -> StructuredRows:
 
 
 def _free_axes(rows: StructuredRows) -> tuple[dict[int, Any], ...]:
-    """The axes of each input that vary: its rows, and its tokens where they differ in number or a mask of their shape says which count."""
+    """The axes of each input that vary: its rows, and its tokens where their number does."""
     import torch
 
-    count, tokens = torch.export.Dim.DYNAMIC, torch.export.Dim.DYNAMIC
-    free = []
+    free = torch.export.Dim.DYNAMIC
+    return tuple({0: free, 1: free} if varies else {0: free} for varies in varying_inputs(rows))
+
+
+def names_of_inputs(rows: StructuredRows) -> tuple[str, ...]:
+    """What a file names the inputs of such rows, in their order."""
+    if rows.named:
+        return tuple(rows.fields)
+    return (ARRAY,) if len(rows.fields) == 1 else tuple(f"{ARRAY}_{name}" for name in rows.fields)
+
+
+def varying_inputs(rows: StructuredRows) -> tuple[bool, ...]:
+    """Whether a row may have any number of tokens in each input: they differ, or a mask of their shape says which of them count."""
+    found = []
     for name, field in rows.fields.items():
         mask = rows.fields.get(mask_of(name))
-        varies = isinstance(field, Ragged) or (mask is not None and not isinstance(mask, Ragged) and field.shape[:2] == mask.shape)
-        free.append({0: count, 1: tokens} if varies else {0: count})
-    return tuple(free)
+        masked = mask is not None and not isinstance(mask, Ragged) and not isinstance(field, Ragged) and field.shape[:2] == mask.shape
+        found.append(isinstance(field, Ragged) or masked)
+    return tuple(found)

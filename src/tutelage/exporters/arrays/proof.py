@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
-from tutelage.core.arrays import Floats
+from tutelage.core.arrays import Floats, confidence_of
 from tutelage.core.errors import FOREIGN, ParityError, require
 from tutelage.core.position_answers import PositionAnswers
 from tutelage.core.records import Parity
@@ -22,6 +22,7 @@ from tutelage.data.structures.structured import MASK, StructuredRows, mask_of
 from tutelage.exporters.arrays.graph import answers_taken
 from tutelage.exporters.arrays.subject import ArraysSubject, plain
 from tutelage.exporters.proof.as_given import LARGEST_OF_ROUNDING, OF_ROUNDING, TOLERANCE, sizes_of
+from tutelage.exporters.subject.threshold import deferred_rows
 from tutelage.teachers.adapt import as_teacher
 
 ROWS = 1000
@@ -41,14 +42,15 @@ def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most:
         most: how many of them are compared; `ROWS` if None.
 
     Raises:
-        ParityError: answers or decisions differ by more than rounding errors.
+        ParityError: answers, decisions or the rows left to a teacher differ by more than rounding errors.
     """
     runtime, form = require("onnxruntime"), subject.form
     file = as_teacher(content)
     places = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), most or ROWS)).astype(np.intp))
-    worst, where, changed, edges, allowed = 0.0, "", 0, 0, TOLERANCE
+    worst, where, changed, deferrals, edges, allowed = 0.0, "", 0, 0, 0, TOLERANCE
     for name, given, expected in _groups(rows[places], pad_token_of(subject.network)):
-        theirs, ours = _matrix(file.answer(plain(given))), _matrix(subject.answers(expected))
+        found, deferred = _of_file(file, plain(given), subject.threshold)
+        theirs, ours = _matrix(found), _matrix(subject.answers(expected))
         if theirs.shape != ours.shape:
             raise ParityError(
                 f"the exported file's answers have shape {theirs.shape} and the student's {ours.shape}, {name}; nothing was written. "
@@ -64,10 +66,22 @@ def proof_of(content: bytes, subject: ArraysSubject, rows: StructuredRows, most:
                 f"{allowed:.3g}), {name}; nothing was written.{padding}"
             )
         changed += _changed(theirs, ours, form, name, allowed)
+        if deferred is not None and subject.threshold is not None:
+            deferrals += _deferrals_changed(deferred, ours, form.task, subject.threshold, name, allowed)
         edges += 0 if name == "rows in batches" else len(given)
         if gaps.max(initial=0.0) > worst:
             worst, where = float(gaps.max()), name
-    return Parity(len(places), edges, worst, allowed, changed, (), where, f"onnxruntime {runtime.__version__}")
+    of_threshold = None if subject.threshold is None else deferrals
+    runtime_named = f"onnxruntime {runtime.__version__}"
+    return Parity(len(places), edges, worst, allowed, changed, (), where, runtime_named, deferrals_changed=of_threshold)
+
+
+def _of_file(file: Any, rows: Any, threshold: float | None) -> tuple[Any, NDArray[np.bool_] | None]:
+    """The answers of a file, and which rows one with a threshold leaves to the teacher."""
+    if threshold is None:
+        return file.answer(rows), None
+    answers, _, deferred = file.answer_and_decide(rows)
+    return answers, deferred
 
 
 def _gaps(theirs: Floats, ours: Floats, form: AnswerForm) -> Floats:
@@ -146,4 +160,20 @@ def _changed(theirs: Floats, ours: Floats, form: AnswerForm, name: str, allowed:
         differ, undecided = one != other, np.abs(ours[places, one] - ours[places, other]) <= 2 * allowed
     if (differ & ~undecided).any():
         raise ParityError(f"the exported file decides otherwise than its student, {name}; nothing was written. Please report this.")
+    return int(differ.sum())
+
+
+def _deferrals_changed(deferred: NDArray[np.bool_], ours: Floats, task: str, threshold: float, name: str, allowed: float) -> int:
+    """How many rows only one of file and student leaves to the teacher, where the confidence is at the threshold within what is allowed.
+
+    Raises:
+        ParityError: others do.
+    """
+    differ = deferred != deferred_rows(ours, task, threshold)
+    near = np.abs(confidence_of(ours, task) - threshold) <= allowed
+    if (differ & ~near).any():
+        raise ParityError(
+            f"the exported file leaves other rows to the teacher than those below the threshold, {name}; nothing was written. "
+            "Please report this."
+        )
     return int(differ.sum())

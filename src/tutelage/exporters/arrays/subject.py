@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,9 @@ from tutelage.data.rows import as_rows
 from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.students.cascade import Cascade
+from tutelage.exporters.arrays.graph import names_of_inputs
+from tutelage.exporters.subject.threshold import student_to_write
+from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.networks.torch_estimator import TorchEstimator
 from tutelage.students.networks.torch_network import TorchRegressor
 from tutelage.students.saved.trained import TrainedStudent
@@ -32,6 +34,7 @@ class ArraysSubject:
         form: of the file's answers, probabilities or values.
         inputs: that it was fitted on; None where it does not know.
         asked: rows -> its answers.
+        guarantee: of the threshold below which it leaves rows to a teacher; None if it answers all rows.
     """
 
     student: Any
@@ -40,6 +43,12 @@ class ArraysSubject:
     form: AnswerForm
     inputs: RowInputs | None
     asked: Callable[[Any], Any]
+    guarantee: Guarantee | None = None
+
+    @property
+    def threshold(self) -> float | None:
+        """The confidence below which rows are left to the teacher."""
+        return None if self.guarantee is None else self.guarantee.threshold
 
     def rows(self, check_on: Any) -> StructuredRows:
         """The rows to compare on, as several inputs; one array counts as a tuple of one.
@@ -72,17 +81,16 @@ def plain(rows: StructuredRows) -> Any:
     return next(iter(rows.padded().values())) if not rows.named and len(rows.fields) == 1 else rows
 
 
-def takes_arrays(student: Any, check_on: Any) -> bool:
-    """Whether a student is a network of several inputs, or one whose answers have positions.
+def as_given(rows: StructuredRows) -> Any:
+    """Rows by the names of the inputs of a file, as its student was given them: named, in a tuple, or as the only array."""
+    unnamed = StructuredRows({str(place): field for place, field in enumerate(rows.fields.values())}, named=False)
+    return plain(unnamed) if tuple(rows.fields) == names_of_inputs(unnamed) else rows
 
-    Raises:
-        BadInput: such a network is the student of a cascade.
-    """
-    if isinstance(student, Cascade) and takes_arrays(student.student, check_on):
-        raise BadInput(
-            "the student of this cascade is a network of several inputs, whose file has no threshold; export the student alone, and ask "
-            "the cascade in Python, or fit a Cascade with that file as its student."
-        )
+
+def takes_arrays(student: Any, check_on: Any) -> bool:
+    """Whether a student, or that of a cascade, is a network of several inputs, or one whose answers have positions."""
+    if isinstance(student, Cascade):
+        return takes_arrays(student.student, check_on)
     if _inputs_of(student) is not None:
         return True
     if not hasattr(student, "network"):
@@ -94,11 +102,17 @@ def takes_arrays(student: Any, check_on: Any) -> bool:
 
 
 def subject_of_arrays(student: Any) -> ArraysSubject:
-    """A student of `takes_arrays`: a TorchStudent, a torch network with scikit-learn's API, or one of these from a distillation.
+    """A student of `takes_arrays`: a TorchStudent, a torch network with scikit-learn's API, one of a distillation, or that of a cascade.
 
     Raises:
-        BadInput: a network without a form.
+        BadInput: a network without a form, or the student of a cascade may answer no row.
     """
+    student, guarantee = student_to_write(student)
+    return replace(_subject_of(student), guarantee=guarantee)
+
+
+def _subject_of(student: Any) -> ArraysSubject:
+    """The student itself, which answers all rows."""
     inputs = _inputs_of(student)
     if inputs is None:
         if student.form is None:

@@ -130,7 +130,7 @@ def sampled(student: Any, X: Any, settings: Settings) -> Sampled:
         arrays = subject_of_arrays(student)
         every = arrays.rows(X)
         some = every[np.random.default_rng(0).permutation(len(every))[:BATCH_ROWS]]
-        return Sampled(student, len(some), partial(arrays.taken, some), partial(_of_arrays, student, some, settings), lambda: None)
+        return Sampled(arrays.student, len(some), partial(arrays.taken, some), partial(_of_arrays, student, some, settings), lambda: None)
     job = job_of(student, "student", X, settings)
     job = replace(job, rows=job.drawn(BATCH_ROWS))
     given, counted = partial(job.subject.given, job.rows), partial(multiply_adds, job.program)

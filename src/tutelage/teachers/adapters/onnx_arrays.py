@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,17 @@ def takes_arrays(session: Any) -> bool:
     return len(inputs) > 1 and any(len(one.shape) > 2 or (len(one.shape) == 2 and one.shape[1] != 1) for one in inputs)
 
 
-def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) -> Answers:
-    """The answers of a graph to rows of several inputs, or to rows whose answers have positions.
+def answers_of_arrays(session: Any, form: AnswerForm, outputs: Sequence[str], inputs: Any) -> tuple[Answers, NDArray[np.bool_] | None]:
+    """The answers of a graph to rows of several inputs, or to rows whose answers have positions, and (rows,) which rows it defers.
 
     Args:
         session: the onnxruntime InferenceSession.
         form: of the answers.
-        output: the name of the output that holds them.
+        outputs: the name of the output that holds them, and of a file with a threshold that of the rows that it leaves to the teacher.
         inputs: a mapping by the names of the graph's inputs, a tuple in their order, or the only array.
+
+    Returns:
+        The second is None for a file without a threshold.
 
     Raises:
         BadInput: other inputs than those of the graph, or rows that it cannot process. ShapeError: answers of another form.
@@ -48,7 +52,9 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
 
     def ask(part: Any) -> NDArray[Any]:
         feeds = {one.name: typed(_filled(values, size), one) for one, values in zip(graph_inputs, _values(graph_inputs, part), strict=True)}
-        (answers,) = session.run([output], feeds)
+        answers, *deferred = session.run(list(outputs), feeds)
+        if deferred:
+            return np.column_stack([answers, *deferred])[: len(part)]
         found = np.asarray(answers)[: len(part)]
         counting = part.counting() if isinstance(part, StructuredRows) else None
         longest = 0 if counting is None else int(counting.lengths.max(initial=0))
@@ -58,8 +64,11 @@ def answers_of_arrays(session: Any, form: AnswerForm, output: str, inputs: Any) 
     with errors_as_bad_input("the ONNX file"):
         measured = isinstance(rows, StructuredRows) and all(isinstance(field, Ragged) or field.ndim < 3 for field in rows.fields.values())
         answers = by_batch(rows, ask, positions=form.positions, batch_size=size or (None if measured else BATCH_ROWS))
-    what = "the ONNX file's answers"
-    return form.take(answers, count, what) if form.positions is None else checked(form, answers, count, what)
+    what, deferred = "the ONNX file's answers", None
+    if len(outputs) > 1:
+        together = np.asarray(answers)
+        answers, deferred = together[:, :-1], together[:, -1] != 0
+    return (form.take(answers, count, what) if form.positions is None else checked(form, answers, count, what)), deferred
 
 
 def _rows(graph_inputs: Any, inputs: Any, pad_token: int | None) -> Any:

@@ -94,7 +94,7 @@ class OnnxTeacher:
             BadInput: rows that the graph cannot process, or a graph that takes more rows at a time than memory holds.
         """
         if is_structure(inputs) or self.form.positions is not None:
-            return answers_of_arrays(self.session, self.form, self.output, inputs)
+            return answers_of_arrays(self.session, self.form, [self.output], inputs)[0]
         (answers,) = self._outputs(inputs, [self.output])
         return answers
 
@@ -130,6 +130,9 @@ class OnnxTeacher:
         further = [name for name, given in ((LABEL, self.has_label), (DEFERRED, self.has_threshold)) if given]
         if not further:
             return cast("Floats", self.answer(inputs)), None, None  # a student in a folder has one for each row
+        if is_structure(inputs):
+            answers, deferred = answers_of_arrays(self.session, self.form, [self.output, *further], inputs)
+            return cast("Floats", answers), None, deferred  # a file of several inputs has no labels
         answers, *others = self._outputs(inputs, [self.output, *further])
         found = dict(zip(further, others, strict=True))
         decided = decided_in_file(self.form, found[LABEL]) if LABEL in found else None

@@ -386,11 +386,6 @@ def plan_of(
     if cascade is not None:
         cascade = number("cascade", cascade, above=0, below=1)
         _check_cascade(task, exports)
-        if inputs:
-            raise BadInput(
-                f"cascade is given, and {_several(inputs)}: a file of their student has no place for its threshold. Leave it out, and "
-                "calibrate the finished student on rows of its own: tl.Cascade(found.student, teacher).fit(X)."
-            )
     if whole("trials", trials, 1) < len(families):
         named = ", ".join(family.name for family in families)
         raise BadInput(f"trials is {trials}; expected {len(families)} or more, one for each of the students {named}.")

@@ -162,8 +162,7 @@ def _distilled(problem: Problem, drawn: Split, plan: Plan, folder: RunFolder, sp
     evidence = Evidence(every, trials, tested, shipped, reason, curve, looks, judge, cascade)
     found = record_of(problem, drawn, plan, answered, full, evidence, Measured(checked, cost, exports, notes, spent.seconds()))
     write_student(folder, problem, drawn, shipped, found)
-    if not problem.inputs:  # of which drift is not measured
-        write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them
+    write_reference(folder.path, shipped.students[0], answered.test.rows)  # as they come: no row is left out of them
     loading = how_to_load(folder, exports, problem.schema, problem.given.rows)
     name = shipped.arm.name
     figures = figures_of(name, tested.answers[name], answered.test, problem.form, show_rows=plan.show_rows, loading=loading)

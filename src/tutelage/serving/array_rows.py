@@ -69,7 +69,7 @@ class ArrayInput:
 
 
 def structured(rows: Sequence[dict[str, Any]], inputs: Sequence[ArrayInput]) -> StructuredRows:
-    """Parsed rows as the file takes them.
+    """Parsed rows, as exact as they were sent.
 
     Raises:
         BadInput: inputs of one row that should have as many positions and do not, lists within one of different lengths, or a mask of other
@@ -77,7 +77,8 @@ def structured(rows: Sequence[dict[str, Any]], inputs: Sequence[ArrayInput]) -> 
     """
     for place, row in enumerate(rows):
         _check_lengths(place if len(rows) > 1 else None, row, inputs)
-    return StructuredRows.of({one.name: [np.asarray(row[one.name], one.dtype) for row in rows] for one in inputs})
+    exact = {one.name: "float64" if one.dtype == "float32" else one.dtype for one in inputs}  # the teacher reads them too
+    return StructuredRows.of({name: [np.asarray(row[name], dtype) for row in rows] for name, dtype in exact.items()})
 
 
 def _check_lengths(place: int | None, row: dict[str, Any], inputs: Sequence[ArrayInput]) -> None:

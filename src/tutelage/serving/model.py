@@ -131,6 +131,7 @@ class ServedFile:
         rows_as: how a row looks.
         guarantee: what was proven of the confidence at which the student answers itself; None for a student that answers every row.
         row_by_row: whether each row is asked alone, as the file says of itself.
+        named: of rows of several inputs, whether the student takes them by name, or in a tuple.
     """
 
     path: Path
@@ -140,6 +141,7 @@ class ServedFile:
     rows_as: RowFormat
     guarantee: Mapping[str, Any] | None
     row_by_row: bool = False
+    named: bool = True
 
     @classmethod
     def open(cls, run: Path, *, threads: int = 1) -> ServedFile:
@@ -168,7 +170,8 @@ class ServedFile:
         described = FileDescription.from_metadata(about.custom_metadata_map)
         check_graph(session, described, str(path))
         rows_as = _rows_of(described, session.get_inputs(), path)
-        return cls(path, sha256_of(path), session, described.form, rows_as, described.cascade, described.row_by_row)
+        named = described.named is not False
+        return cls(path, sha256_of(path), session, described.form, rows_as, described.cascade, described.row_by_row, named)
 
     def answer(self, rows: ServedRows) -> Answered:
         """The answers to rows.
@@ -270,7 +273,7 @@ def _rows_of(described: FileDescription, graph_inputs: Sequence[Any], path: Path
             f"rows are: tl.as_teacher({str(path)!r}).answer(rows)."
         )
     are_texts = [one.type == "tensor(string)" for one in graph_inputs]
-    if described.columns is None and _takes_several(graph_inputs):
+    if described.columns is None and (described.named is not None or _takes_several(graph_inputs)):
         return RowFormat((), (), dtype="float32", arrays=tuple(_array_input(one, path) for one in graph_inputs))
     numbers = {one.type for one, is_text in zip(graph_inputs, are_texts, strict=True) if not is_text}
     dtype = _DTYPES.get(numbers.pop() if numbers else "tensor(double)")

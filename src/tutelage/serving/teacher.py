@@ -14,7 +14,6 @@ from tutelage.data.schema import listed
 from tutelage.data.structures.structured import StructuredRows
 from tutelage.evaluation.aligning.alignment import decisions_in_order, in_order_of
 from tutelage.evaluation.metrics.agreement import Decisions, as_distributions, decisions
-from tutelage.exporters.arrays.subject import as_given
 from tutelage.exporters.subject.subject import Subject
 from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.row_format import Layout, ServedRows
@@ -83,7 +82,7 @@ class TeacherBeside:
             BadInput: rows that the teacher does not take.
         """
         form = self.teacher.form
-        inputs = as_given(rows) if isinstance(rows, StructuredRows) else self._subject.given(rows)
+        inputs = self._arrays(rows) if isinstance(rows, StructuredRows) else self._subject.given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
         found = in_order_of(answers, form, self.form)
         task = self.form.task
@@ -92,6 +91,12 @@ class TeacherBeside:
         own = decided_by(self.teacher, "decide", inputs, len(rows), form)
         decided = decisions(as_distributions(found, task)) if own is None else decisions_in_order(own, form, self.form)
         return replace(Answered.of(found, _probability_of(decided, found, task)), decided=decided)
+
+    def _arrays(self, rows: StructuredRows) -> StructuredRows:
+        """Rows of several inputs as student and teacher were given them: by name, or in a tuple."""
+        if self._served.named:
+            return rows
+        return StructuredRows({str(place): field for place, field in enumerate(rows.fields.values())}, named=False)
 
 
 def _of_both(student: AnswerForm, teacher: AnswerForm) -> AnswerForm:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tutelage.core.answers import AnswerForm
 from tutelage.core.arrays import Floats, confidence_of
+from tutelage.core.errors import require
 from tutelage.core.file_systems.whole_files import write_text
 from tutelage.core.records import dumps
 from tutelage.core.stored.checksums import sha256_of
@@ -39,10 +40,10 @@ def write_reference(folder: Path, student: Any, rows: Any) -> None:
     if every.count > most:
         places = np.sort(np.random.default_rng(0).choice(every.count, most, replace=False))
         rows = every.take(places).part(0, most)
-    form, columns, answers = _arrays(student, rows) if takes_arrays(student, rows) else _columns(student, rows)
+    exported = folder / FILE
+    form, columns, answers = _arrays(student, rows, exported) if takes_arrays(student, rows) else _columns(student, rows)
     confidence = None if form.task == "regression" else confidence_of(answers, form.task)
     profile = Profile.of(columns, figures_of_answers(form.task, form.classes, answers, confidence))
-    exported = folder / FILE
     if exported.is_file():
         profile = replace(profile, file=sha256_of(exported))
     write_text(folder / REFERENCE, dumps(profile.to_json()))
@@ -64,9 +65,12 @@ def _columns(student: Any, rows: Any) -> tuple[AnswerForm, dict[str, NDArray[Any
     return subject.form, columns, subject.answers(found).values
 
 
-def _arrays(student: Any, rows: Any) -> tuple[AnswerForm, dict[str, NDArray[Any]], Floats]:
-    """The same of rows of several inputs, which have the names of the file."""
+def _arrays(student: Any, rows: Any, exported: Path) -> tuple[AnswerForm, dict[str, NDArray[Any]], Floats]:
+    """The same of rows of several inputs, which have the names of the file, and vary where it lets them."""
     subject = subject_of_arrays(student)
     found = subject.rows(rows)
     named = dict(zip(names_of_inputs(found), varying_inputs(found), strict=True))
+    if exported.is_file():
+        inputs = require("onnxruntime").InferenceSession(str(exported)).get_inputs()
+        named = {one.name: any(not isinstance(length, int) for length in one.shape[1:]) for one in inputs}
     return subject.form, columns_of_inputs(found, named), np.asarray(subject.answers(found))

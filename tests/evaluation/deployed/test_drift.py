@@ -200,12 +200,27 @@ def test_several_inputs_are_counted_by_their_numbers_and_lengths():
     assert found["age"].tolist() == [30.0, 40.0, 50.0]
     np.testing.assert_allclose(found["mean of picture"], rows.fields["picture"].mean(axis=(1, 2, 3)))
     np.testing.assert_allclose(found["deviation of picture"], rows.fields["picture"].std(axis=(1, 2, 3)))
-    assert found.keys() >= {"mean of place", "deviation of place"}  # there are too many numbers for a column each
-    few = StructuredRows({"place": rows.fields["place"]})
-    assert {name: cells.tolist() for name, cells in columns_of_inputs(few, {"place": False}).items()} == {
-        "place 0": [1.0, 3.0, 5.0],
-        "place 1": [2.0, 4.0, 6.0],
+    assert (found["place 0"].tolist(), found["place 1"].tolist()) == ([1.0, 3.0, 5.0], [2.0, 4.0, 6.0])
+
+
+def test_several_wide_inputs_are_counted_by_mean_and_deviation():
+    wide = StructuredRows({"a": np.ones((4, 150)), "b": np.ones((4, 150)), "c": np.arange(4.0)})
+    found = columns_of_inputs(wide, dict.fromkeys("abc", False))
+    assert list(found) == ["mean of a", "deviation of a", "mean of b", "deviation of b", "c"]
+
+
+def test_rows_are_counted_without_what_their_mask_leaves_out_and_none_may_count():
+    together = StructuredRows.of({"ids": [[3, 5], [7, 9]], "attention_mask": [[1, 1], [1, 0]]})
+    alone = StructuredRows.of({"ids": [[7, 9]], "attention_mask": [[1, 0]]})
+    of_both, of_one = (columns_of_inputs(rows, {"ids": True, "attention_mask": True}) for rows in (together, alone))
+    assert {name: cells.tolist() for name, cells in of_both.items()} == {
+        "length of ids": [2.0, 1.0],
+        "mean of ids": [4.0, 7.0],
+        "deviation of ids": [1.0, 0.0],
     }
+    assert all(cells[0] == of_both[name][1] for name, cells in of_one.items())
+    nothing = columns_of_inputs(StructuredRows.of({"ids": [[], []], "attention_mask": [[], []]}), {"ids": True, "attention_mask": True})
+    np.testing.assert_array_equal(np.stack(list(nothing.values())), [[0, 0], [np.nan] * 2, [np.nan] * 2])
 
 
 def test_rows_that_happen_to_be_of_one_length_are_counted_as_those_of_any():

@@ -167,6 +167,11 @@ def test_what_such_a_file_cannot_be_is_one_sentence(path, options, words, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_network_of_half_precision_is_not_exported(tmp_path):
+    with pytest.raises(BadInput, match=r"the network has weights of float16; expected single or double precision, as network\.float\(\)"):
+        export(student(Mean().half()), tmp_path / "s.onnx", check_on=ROWS)
+
+
 def test_a_network_without_classes_is_not_exported(tmp_path):
     with pytest.raises(BadInput, match="what its answers mean is unknown"):
         export(TorchStudent(Mean()), tmp_path / "s.onnx", check_on=ROWS)

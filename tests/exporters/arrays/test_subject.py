@@ -11,7 +11,7 @@ from tutelage.core.errors import BadInput, ShapeError
 from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.network_answers import tensors_of
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.exporters.arrays.subject import as_given, subject_of_arrays, takes_arrays
+from tutelage.exporters.arrays.subject import subject_of_arrays, takes_arrays
 from tutelage.exporters.bench.shipped import shipped_file
 from tutelage.students.saved.trained import TrainedStudent
 
@@ -70,16 +70,6 @@ def test_a_student_of_several_inputs_is_matched_to_its_teacher():
     teacher = tl.as_teacher(lambda rows: SOFT, kind="probabilities", classes=CLASSES)
     matched = tl.match_teacher_marginals(student, teacher, ROWS)
     np.testing.assert_allclose(matched.answer(ROWS).mean(axis=0), SOFT.mean(axis=0), rtol=1e-6)
-
-
-def test_rows_of_a_file_are_given_on_as_its_student_takes_them():
-    size = ROWS["size"]
-    named = StructuredRows({"ids": size, "size": size})
-    assert as_given(named) is named
-    several = as_given(StructuredRows({"inputs_0": size, "inputs_1": size + 1}))
-    assert (several.named, list(several.fields)) == (False, ["0", "1"])
-    np.testing.assert_array_equal(several.fields["1"], size + 1)
-    np.testing.assert_array_equal(as_given(StructuredRows({"inputs": size})), size)
 
 
 def test_rows_to_compare_on_are_checked():

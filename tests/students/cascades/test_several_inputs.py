@@ -7,7 +7,7 @@ from torch import nn
 
 import tutelage as tl
 from tutelage.core import torch_runtime
-from tutelage.core.errors import BadInput, ParityError
+from tutelage.core.errors import BadInput, ParityError, ShapeError
 from tutelage.exporters.arrays.graph import model_of
 
 RANDOM = np.random.default_rng(0)
@@ -71,6 +71,14 @@ def test_labels_are_left_to_the_teacher_by_the_least_certain_of_them(tmp_path):
     deferred = tl.open_teacher(str(tmp_path / "student.onnx")).answer_and_decide(ROWS)[2]
     assert 0 < deferred.mean() < 1
     np.testing.assert_array_equal(deferred, cascade.defers(ROWS))
+
+
+def test_the_file_of_a_table_takes_no_structure_and_says_so(tmp_path):
+    X = RANDOM.normal(size=(60, 3)).astype(np.float32)
+    tree = tl.SoftTree(max_leaf_nodes=4).fit(X, X[:, 0] > 0)
+    tl.export(tree, tmp_path / "tree.onnx", check_on=X)
+    with pytest.raises(ShapeError):
+        tl.open_teacher(str(tmp_path / "tree.onnx")).answer_and_decide({"inputs": X})
 
 
 def test_a_file_of_another_threshold_is_not_written(models, tmp_path, monkeypatch):

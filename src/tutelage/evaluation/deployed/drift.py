@@ -19,7 +19,7 @@ from tutelage.core.errors import DamagedFile
 from tutelage.core.records import record_from
 from tutelage.core.stored.checksums import checked, with_checksum
 from tutelage.data.structures.ragged import Field, Ragged
-from tutelage.data.structures.structured import MASK, StructuredRows
+from tutelage.data.structures.structured import MASK, StructuredRows, mask_of
 
 SCHEMA = 1
 REFERENCE = "reference.json"
@@ -220,43 +220,55 @@ def columns_of_rows(names: Sequence[str], numbers: NDArray[Any], texts: NDArray[
 
 
 def columns_of_inputs(rows: StructuredRows, named: Mapping[str, bool]) -> dict[str, NDArray[Any]]:
-    """The numbers of rows of several inputs by name, as profiles count them; masks are left out, of which the lengths speak.
+    """The numbers of rows of several inputs by name, as profiles count them.
+
+    Of an input that varies, the length of each row, and the mean and the standard deviation of its numbers, without those that a mask
+    leaves out; masks themselves are not counted. Of another, each number; of more than `WIDEST`, as of pictures, mean and deviation.
 
     Args:
         rows: the rows.
         named: the name of each input in their order, and whether a row may have any number of tokens in it.
     """
-    inputs = [(name, rows.fields[own], varies) for own, (name, varies) in zip(rows.fields, named.items(), strict=True)]
-    widths = {name: int(np.prod(field.shape[1:])) for name, field, varies in inputs if not varies and not isinstance(field, Ragged)}
+    fields = [(name, own, rows.fields[own]) for own, name in zip(rows.fields, named, strict=True) if not name.endswith(MASK)]
+    widths = {name: int(np.prod(field.shape[1:])) for name, _, field in fields if not named[name] and not isinstance(field, Ragged)}
+    widths = {name: width for name, width in widths.items() if width <= WIDEST}
     found: dict[str, NDArray[Any]] = {}
-    for name, field, varies in inputs:
-        if name.endswith(MASK):
-            continue
-        if varies:
-            found[f"length of {name}"] = np.asarray(field.lengths if isinstance(field, Ragged) else [field.shape[1]] * len(field), float)
-        if widths.get(name) == 1:
-            found[name] = np.asarray(field).reshape(-1).astype(np.float64)
-        elif name in widths and sum(widths.values()) <= WIDEST:
+    for name, own, field in fields:
+        if name in widths and (widths[name] == 1 or sum(widths.values()) <= WIDEST):
             cells = np.asarray(field).reshape(len(field), -1).astype(np.float64)
-            found |= {f"{name} {place}": cells[:, place] for place in range(widths[name])}
-        else:
-            found[f"mean of {name}"], found[f"deviation of {name}"] = _spread_of_rows(field)
+            found |= {name if widths[name] == 1 else f"{name} {place}": cells[:, place] for place in range(widths[name])}
+            continue
+        lengths, mean, deviation = _spread_of_rows(field, rows.fields.get(mask_of(own)) if named[name] else None)
+        found |= {f"length of {name}": lengths} if named[name] else {}
+        found |= {f"mean of {name}": mean, f"deviation of {name}": deviation}
     return found
 
 
-def _spread_of_rows(field: Field) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(rows,) the mean of the numbers of each row, and their standard deviation; NaN for a row without any."""
-    lengths = field.lengths if isinstance(field, Ragged) else np.full(len(field), field.shape[1])
-    values = field.values if isinstance(field, Ragged) else field.reshape(-1, *field.shape[2:])
-    numbers = values.reshape(len(values), -1).astype(np.float64)
+def _spread_of_rows(field: Field, mask: Field | None) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """(rows,) how many positions of each row count, the mean of their numbers, and the standard deviation; NaN for a row without any."""
+    positions, lengths = _positions(field)
     row = np.repeat(np.arange(len(lengths)), lengths)
+    counting = None if mask is None else _positions(mask)
+    if counting is not None and counting[0].shape[1] == 1 and np.array_equal(counting[1], lengths):
+        inside = counting[0][:, 0] != 0
+        positions, row = positions[inside], row[inside]
+    counts = np.bincount(row, minlength=len(lengths)).astype(np.float64)
 
     def means(cells: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(row, weights=cells.mean(axis=1), minlength=len(lengths)) / lengths)
+        return np.asarray(np.bincount(row, weights=cells.mean(axis=1), minlength=len(counts)) / counts)
 
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = means(numbers)
-        return mean, np.sqrt(means((numbers - mean[row, None]) ** 2))
+        mean = means(positions)
+        return counts, mean, np.sqrt(means((positions - mean[row, None]) ** 2))
+
+
+def _positions(field: Field) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(positions, numbers) those of all rows, one after the other, and (rows,) how many each has."""
+    if isinstance(field, Ragged):
+        values, lengths = field.values, field.lengths
+    else:
+        values, lengths = field.reshape(-1, *field.shape[2:]), np.full(len(field), field.shape[1])
+    return values.reshape(len(values), int(np.prod(values.shape[1:]))).astype(np.float64), lengths
 
 
 def figures_of_answers(

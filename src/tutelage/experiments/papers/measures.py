@@ -202,9 +202,11 @@ def claim_way(statement: str, published: str, arm: Scored, *, start: Scored, end
         rule += " Undecided where no difference is found between the ends of the way."
     if abs(way) < 1e-12 or (way < 0) == start.lower_is_better:
         return Claim(statement, published, f"{start.name} is no worse, so there is no way to go", "undecided", rule, False)
-    whole = None if end is None else compare(start, end, "")
-    if whole is not None and whole.verdict == "no difference":
-        measured = f"no difference is found between {start.name} and {whole.b}: {difference(whole)}"
+    if end is not None and compare(start, end, "").verdict == "no difference":
+        measured = (
+            f"no difference is found between the ends of the way, {end.name} against {start.name}: {difference(compare(end, start, ''))}; "
+            f"to the point at {share:.0%} of it: {difference(comparison)}"
+        )
         return Claim(statement, published, measured, "undecided", rule, (comparison.difference < 0) == arm.lower_is_better)
     closed = (start.mean - arm.mean) / way
     found = claim_better(statement, published, comparison, lower_is_better=arm.lower_is_better)

@@ -98,7 +98,7 @@ def _pad_token_of(network: Any, rows: StructuredRows) -> int | None:
 
 
 def _description(subject: ArraysSubject, rows: StructuredRows, cascade: dict[str, Any] | None) -> FileDescription:
-    return FileDescription(subject.form, None, cascade, pad_token=_pad_token_of(subject.network, rows))
+    return FileDescription(subject.form, None, cascade, pad_token=_pad_token_of(subject.network, rows), named=rows.named)
 
 
 def _described(model: Any, description: FileDescription, proofs: tuple[Parity, ...], further: Sequence[str]) -> bytes:

@@ -38,13 +38,14 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
         threshold: the confidence below which the file defers a row to the teacher; None for a file that answers every row.
 
     Raises:
-        BadInput: the exporter cannot follow the network's code. MissingExtra: onnxscript is not installed.
+        BadInput: the exporter cannot follow the network's code, or it is of half precision. MissingExtra: onnxscript is not installed.
     """
     import torch
 
     from tutelage.core import torch_runtime
 
     require("onnxscript")
+    _check_precision(network)
     on_cpu = network if torch_runtime.device_of(network).type == "cpu" else copy.deepcopy(network).cpu()
     whole = _answering(on_cpu, partial(answers_taken, output=output, form=form), tuple(rows.fields), named=rows.named)
     outputs = ["prediction" if form.task == "regression" else "probabilities"]
@@ -71,6 +72,21 @@ def model_of(network: nn.Module, output: Output, form: AnswerForm, rows: Structu
         ) from error
     model: ModelProto = without_origins(program.model_proto)  # type: ignore[union-attr]
     return model
+
+
+def _check_precision(network: nn.Module) -> None:
+    """Refuse a network of half precision, which runtimes of ONNX do not compute on every processor.
+
+    Raises:
+        BadInput: it is one.
+    """
+    import torch
+
+    kinds = {one.dtype for one in network.parameters() if one.is_floating_point()}
+    other = next(iter(kinds - {torch.float32, torch.float64}), None)
+    if other is not None:
+        kind = str(other).removeprefix("torch.")
+        raise BadInput(f"the network has weights of {kind}; expected single or double precision, as network.float() makes it.")
 
 
 def answers_taken(returned: Any, output: Output, form: AnswerForm) -> Any:

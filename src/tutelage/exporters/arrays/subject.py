@@ -15,7 +15,6 @@ from tutelage.data.rows import as_rows
 from tutelage.data.structures.inputs import RowInputs
 from tutelage.data.structures.network_answers import answers_in
 from tutelage.data.structures.structured import StructuredRows
-from tutelage.exporters.arrays.graph import names_of_inputs
 from tutelage.exporters.subject.threshold import student_to_write
 from tutelage.students.cascade import Cascade, Guarantee
 from tutelage.students.networks.torch_estimator import TorchEstimator
@@ -79,12 +78,6 @@ class ArraysSubject:
 def plain(rows: StructuredRows) -> Any:
     """What a network or its file takes: the only array, or the structure as it is padded."""
     return next(iter(rows.padded().values())) if not rows.named and len(rows.fields) == 1 else rows
-
-
-def as_given(rows: StructuredRows) -> Any:
-    """Rows by the names of the inputs of a file, as its student was given them: named, in a tuple, or as the only array."""
-    unnamed = StructuredRows({str(place): field for place, field in enumerate(rows.fields.values())}, named=False)
-    return plain(unnamed) if tuple(rows.fields) == names_of_inputs(unnamed) else rows
 
 
 def takes_arrays(student: Any, check_on: Any) -> bool:

@@ -74,7 +74,7 @@ class Claim:
         published: the paper's figures for it.
         measured: ours, with an interval.
         outcome: decided by `rule`.
-        rule: what had to hold, in a sentence that was written before the run.
+        rule: what had to hold, in a sentence.
         same_direction: whether our mean lies on the paper's side, interval or not.
         ours: whether the claim is our own, and not the paper's.
         arms: the two arms whose difference decides it, as a comparison and its measures name them; empty if something else does.

@@ -32,7 +32,8 @@ def difference(comparison: Comparison, *, unit: bool = True) -> str:
     """A signed difference, with its interval, in its unit if that is wanted."""
     digits = 1 if max(abs(end) for end in comparison.ci95) >= 10 else 2 if max(abs(end) for end in comparison.ci95) >= 0.1 else 4
     low, high = comparison.ci95
-    named = f" {comparison.metric}" if unit else ""
+    points = comparison.metric.startswith("% ") and "relative" not in comparison.metric
+    named = "" if not unit else f" points ({comparison.metric})" if points else f" {comparison.metric}"
     return f"{comparison.difference:+,.{digits}f}{named} ({low:+,.{digits}f} to {high:+,.{digits}f})"
 
 
@@ -67,7 +68,26 @@ def outcome(claim: Claim) -> str:
     text = claim.outcome.replace("reproduced", "confirmed") if claim.ours else claim.outcome
     if claim.outcome != "undecided":
         return text
-    return f"{text} (the mean is on {'this' if claim.same_direction else 'the other'} side)"
+    return f"{text} (the mean {'agrees' if claim.same_direction else 'points the other way'})"
+
+
+def rule(claim: Claim) -> str:
+    """What had to hold, in the words of its outcome."""
+    return claim.rule.replace("Reproduced", "Confirmed").replace("the paper's side", "the claimed side") if claim.ours else claim.rule
+
+
+def heading(record: PaperRecord) -> str:
+    """What stands above the claims: of a run without a paper, all are ours."""
+    return "What is claimed, and what we find" if _ours_alone(record) else "What the paper says, and what we find"
+
+
+def differences(record: PaperRecord) -> str:
+    """What stands above the deviations."""
+    return "Notes" if _ours_alone(record) else "Where we differ from the paper"
+
+
+def _ours_alone(record: PaperRecord) -> bool:
+    return all(claim.ours for claim in record.claims)
 
 
 def spent(record: PaperRecord) -> str:

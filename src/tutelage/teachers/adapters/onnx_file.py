@@ -130,9 +130,9 @@ class OnnxTeacher:
         further = [name for name, given in ((LABEL, self.has_label), (DEFERRED, self.has_threshold)) if given]
         if not further:
             return cast("Floats", self.answer(inputs)), None, None  # a student in a folder has one for each row
-        if is_structure(inputs):
+        if is_structure(inputs) and not self.has_label:  # which the file of a network of several inputs has not
             answers, deferred = answers_of_arrays(self.session, self.form, [self.output, *further], inputs)
-            return cast("Floats", answers), None, deferred  # a file of several inputs has no labels
+            return cast("Floats", answers), None, deferred
         answers, *others = self._outputs(inputs, [self.output, *further])
         found = dict(zip(further, others, strict=True))
         decided = decided_in_file(self.form, found[LABEL]) if LABEL in found else None

@@ -14,7 +14,7 @@ from tutelage.data.schema import Column, Schema
 PRODUCER = "tutelage"
 """The producer of a file that has this metadata."""
 
-ROW_BY_ROW, PAD_TOKEN = "row_by_row", "pad_token"
+ROW_BY_ROW, PAD_TOKEN, NAMED = "row_by_row", "pad_token", "named"
 
 MOST_LEVELS = 100
 """A file names the categories of a column up to this many."""
@@ -34,6 +34,7 @@ class FileDescription:
         row_by_row: whether the file answers a row by the others that it is given with it, as one that measures ranges when it runs does,
             so that each row is to be asked alone.
         pad_token: the token with which ids of different lengths are padded; None if the network stated none.
+        named: of rows of several inputs, whether the student takes them by name, or in a tuple; None for other rows.
 
     Example:
         >>> description = FileDescription(AnswerForm("probabilities", "binary", ("no", "yes")), Schema((Column("size", "number"),)))
@@ -49,9 +50,12 @@ class FileDescription:
     levels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     row_by_row: bool = False
     pad_token: int | None = None
+    named: bool | None = None
 
     def to_metadata(self) -> dict[str, str]:
-        """JSON by key: "kind", "task", "classes" and "columns", and of some files "positions", "cascade", "row_by_row" and "pad_token"."""
+        """JSON by key: "kind", "task", "classes" and "columns", and of some files "positions", "cascade", "row_by_row", "pad_token" and
+        "named".
+        """
         columns: list[dict[str, Any]] | None
         columns = None if self.columns is None else [{"name": one.name, "type": one.type} for one in self.columns.columns]
         for place, levels in self.levels.items():
@@ -65,6 +69,8 @@ class FileDescription:
             further[ROW_BY_ROW] = True
         if self.pad_token is not None:
             further[PAD_TOKEN] = self.pad_token
+        if self.named is not None:
+            further[NAMED] = self.named
         return {key: json.dumps(value) for key, value in {**plain, **further}.items()}
 
     @classmethod
@@ -84,7 +90,8 @@ class FileDescription:
             schema = None if columns is None else Schema(tuple(Column(one["name"], one["type"]) for one in columns))
             levels = {place: _levels(one["levels"]) for place, one in enumerate(columns or ()) if "levels" in one}
             cascade = _cascade(json.loads(metadata["cascade"])) if "cascade" in metadata else None
-            return cls(form, schema, cascade, levels, asked_row_by_row(metadata), pad_token_in(metadata))
+            named = {"true": True, "false": False}[metadata[NAMED]] if NAMED in metadata else None
+            return cls(form, schema, cascade, levels, asked_row_by_row(metadata), pad_token_in(metadata), named)
         except (ValueError, KeyError, TypeError, RecursionError, BadInput) as error:
             raise DamagedFile(f"the file's metadata is not what tutelage writes ({one_line(error)}). Export the student again.") from error
 

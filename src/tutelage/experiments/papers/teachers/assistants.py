@@ -108,7 +108,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         for units in (size.middle, *(units for units in size.assistants if units != size.middle))
     }
     figures = (
-        "accuracy 73.51 against 72.57 % (plain network, CIFAR-10), 44.92 against 44.57 % (CIFAR-100), 67.36 against 66.60 % (ImageNet)"
+        "accuracy 73.51 against 72.57 % (plain network, CIFAR-10), 44.92 against 44.57 % (CIFAR-100), 67.36 against 66.60 % (ImageNet); of "
+        "residual networks on CIFAR-100 61.82 against 61.41 %"
     )
     return Findings(
         measures=tuple(arm.measure() for arm in arms.values()),
@@ -117,7 +118,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
             *(
                 claim_better(
                     f"An assistant (of {units} units) between a large teacher and a small student makes the student better.",
-                    figures if units == size.middle else "better with every size of the assistant (a plain network)",
+                    figures if units == size.middle else "better with most sizes of the assistant (plain networks)",
                     gain,
                 )
                 for units, gain in gains.items()

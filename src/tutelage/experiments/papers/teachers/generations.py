@@ -17,6 +17,7 @@ from tutelage.experiments.papers.pictures import CLASSES, Pictures, fashion_mnis
 from tutelage.experiments.papers.stacked import Arm, Students, together
 from tutelage.experiments.recipe import Plan
 from tutelage.report.papers.records import Curve, Series, Source
+from tutelage.report.papers.words import difference
 
 ON_LABELS = Arm(hard_weight=1.0)
 SMOOTHED = Arm(hard_weight=1.0, smoothing=0.1)
@@ -100,6 +101,7 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
     ensemble, plain = arms["ensemble of generations"], arms["ensemble on labels"]
     first = compare(arms["generation 1"], arms["labels 1"], "Is a network that its like taught better than the same one on labels?")
     regular = compare(arms["generation 1"], arms["smoothed 1"], "And better than the same one on smoothed labels?")
+    teacher_too = compare(arms["generation 1"], teacher, "Is it better than its teacher?")
     later = compare(last, arms["generation 1"], f"Is generation {GENERATIONS} better than generation 1?")
     ensembles = compare(ensemble, last, "Is the ensemble of all generations better than the last?")
     against_plain = compare(ensemble, plain, "Is it better than an ensemble of as many networks on labels?")
@@ -108,24 +110,25 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         comparisons=(
             first,
             regular,
-            compare(arms["generation 1"], teacher, "Is it better than its teacher?"),
+            teacher_too,
             later,
             ensembles,
             against_plain,
         ),
         claims=(
             claim_better(
-                "A network that its like taught is better than on labels.",
+                "A network that its like taught is better than one on labels with the same initial weights.",
                 "than its teacher: 16.36 against 17.16 % error (a dense network, CIFAR-100); on CIFAR-10, 5 of 8 networks",
                 first,
             ),
+            claim_better(
+                "An ensemble of the generations is better than the last of them, as ensembles usually are.",
+                "15.14 against 15.5 % error (a dense network, CIFAR-100)",
+                ensembles,
+            ),
             replace(claim_better(f"It is better than on labels that are smoothed by {SMOOTHED.smoothing:g}.", "-", regular), ours=True),
             replace(
-                claim_better(
-                    "An ensemble of the generations is better than one of as many networks on labels.",
-                    "than the last generation: 15.14 against 15.5 % error (a dense network, CIFAR-100)",
-                    against_plain,
-                ),
+                claim_better("An ensemble of the generations is better than one of as many networks on labels.", "-", against_plain),
                 ours=True,
             ),
         ),
@@ -139,9 +142,11 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "An analogue: the paper has dense and wide residual networks on CIFAR-10 and CIFAR-100, and language models.",
-            "The paper compares a generation with its teacher; here also with a network that has the same initial weights, which is a "
-            "fairer pair. It compares an ensemble of generations with single ones and with ensembles that others published; the claim "
-            "here is against an ensemble of as many networks on labels.",
+            "The paper compares a generation with its teacher; the first claim here with a network on labels that has the same initial "
+            f"weights, which is a fairer pair. By the paper's comparison it would be {claim_better('', '', teacher_too).outcome}: "
+            f"{difference(teacher_too)}.",
+            "That the ensemble is better than its last generation stood among the comparisons alone at first, and was made a claim after "
+            "the run, because it is one of the paper.",
             "The paper takes the answers apart by controls that weigh labels by the teacher's confidence, or permute what it says of other "
             "classes; here labels that are smoothed by a constant stand beside.",
             "Adam with a one-cycle schedule.",

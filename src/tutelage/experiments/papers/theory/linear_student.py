@@ -118,6 +118,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         deviations=(
             "Gradient descent with Nesterov's momentum, which stays in the span of the rows, in place of gradient flow: the bound of "
             "1 % allows for what the last steps are short of.",
+            "The paper's bounds on how fast the risk falls are not checked. Labels are the teacher's decisions, without noise.",
+            "The cosine was to be 0.9999 at first, which held as well.",
             "The paper's figure has other dimensions and distributions of angles; only the direction is compared.",
         ),
         data={"data": "normal features, generated", "features": size.features},

@@ -173,7 +173,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 share=0.4,
             ),
             claim_at_least(
-                f"On labels, the tree (depth {size.depth}) is as accurate as the paper's, to within half a point; here: at least 94 %.",
+                f"On labels, the tree (depth {size.depth}) is no more than half a point less accurate than the paper's; here: at least "
+                "94 %.",
                 f"{PUBLISHED} %",
                 accuracy,
                 94.0,
@@ -190,6 +191,8 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
         ),
         deviations=(
             "The network is a small convolutional one; the paper's is not described in full.",
+            f"The paper's tree makes 555 test errors on labels and 324 on soft targets, ours {hard.mean:,.0f} and {soft.mean:,.0f}: what "
+            "is gained there on labels is not there to be gained here.",
             "The paper's soft targets combine the network's predictions with the true labels; here they are the predictions alone. Its "
             "accuracies are given here as errors among 10 000.",
             "Adam, the same epochs for all trees, penalty 0.1; the paper does not state its schedule for MNIST, and gives the best "

@@ -68,7 +68,7 @@ def test_the_page_of_the_documentation_has_their_figure_beside_ours_and_says_wha
     assert "-60.4 test errors (-75.2 to -45.6), over seeds and test rows | beats" in page
     assert "- Adam in place of SGD." in page
     assert 'The reader\'s "speed" \\| more &lt; less. (ours) Another rule.' in page
-    assert "undecided (the mean is on the other side)" in page
+    assert "undecided (the mean points the other way)" in page
     assert "![Errors](someone2020-1.svg)" in page
     assert "labels: 296" in (tmp_path / "someone2020-1.svg").read_text()
     assert "[someone2020](someone2020.md)" in (tmp_path / "index.md").read_text()

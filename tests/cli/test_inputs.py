@@ -120,7 +120,7 @@ def test_inputs_are_named_in_a_settings_file(teacher, here, user_error):
         ({"input_ids": [1, None, 2]}, "rows.parquet", [], "column 'input_ids' of rows.parquet has a gap in row 2"),
         ({"attention_mask": [1, 1]}, "rows.parquet", [], "row 2 has 3 input_ids and 2 numbers of attention_mask; expected one for each"),
         ({"attention_mask": [1, 2, 1]}, "rows.jsonl", [], "attention_mask holds numbers other than 0 and 1"),
-        ({"input_ids": [0.5, 1, 1]}, "rows.parquet", [], "the rows hold float64 that do not fit (such as np.float64(0.5))"),
+        ({"input_ids": [0.5, 1, 1]}, "rows.parquet", [], "the rows hold float64 that do not fit (such as 0.5)"),
         ({}, "rows.parquet", ["--inputs", "input_ids,note"], "column 'note' of rows.parquet holds values of type string"),
         ({}, "rows.npz", ["--inputs", "input_ids,y"], "the input 'y' holds <U4; expected numbers"),
         ({}, "rows.npz", ["--inputs", "input_ids,attention_mask", "--truth", "input_ids"], "is an input of the rows and the ground truth"),

@@ -180,8 +180,8 @@ class ServedFile:
             BadInput: numbers that the graph does not take, such as ids beyond its vocabulary.
         """
         if isinstance(rows, StructuredRows):
-            named = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
-            found, deferred = answers_of_arrays(self.session, self.form, named, rows)
+            asked = [self.session.get_outputs()[0].name, *([DEFERRED] if self.guarantee else [])]
+            found, deferred = answers_of_arrays(self.session, self.form, asked, rows)
             answers = cast(Floats, found)  # a file whose answers have positions is not served
             return Answered.of(answers, None if self.form.task == "regression" else confidence_of(answers, self.form.task), deferred)
         further = [*([LABEL] if gives_labels(self.session, self.form) else []), *([DEFERRED] if self.guarantee else [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from tutelage.serving.model import Answered, ServedFile
 from tutelage.serving.row_format import Layout, ServedRows
 from tutelage.teachers.decisions import decided_by
 
-_CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "list", "array": "array", "inputs": "structure"}
+_CONTAINERS: dict[Layout, str] = {"named": "frame", "listed": "array", "text": "list", "array": "array"}
 
 
 class TeacherBeside:
@@ -52,7 +53,6 @@ class TeacherBeside:
         in_order_of(np.zeros((1, len(served.form.classes))), served.form, teacher.form)
         self._served, self.form = served, _of_both(served.form, teacher.form)
         self._by_its_own_rule = bool(served.guarantee["own_decisions"])
-        self._subject = Subject(None, served.form, served.rows_as.inputs, served.rows_as.shape, _CONTAINERS[served.rows_as.layout])
 
     def try_on(self, example: ServedRows) -> None:
         """Let the teacher answer a made row.
@@ -82,7 +82,7 @@ class TeacherBeside:
             BadInput: rows that the teacher does not take.
         """
         form = self.teacher.form
-        inputs = self._arrays(rows) if isinstance(rows, StructuredRows) else self._subject.given(rows)
+        inputs = self._given(rows)
         answers = form.probabilities(form.check(self.teacher.answer(inputs), len(rows)))
         found = in_order_of(answers, form, self.form)
         task = self.form.task
@@ -92,8 +92,11 @@ class TeacherBeside:
         decided = decisions(as_distributions(found, task)) if own is None else decisions_in_order(own, form, self.form)
         return replace(Answered.of(found, _probability_of(decided, found, task)), decided=decided)
 
-    def _arrays(self, rows: StructuredRows) -> StructuredRows:
-        """Rows of several inputs as student and teacher were given them: by name, or in a tuple."""
+    def _given(self, rows: ServedRows) -> Any:
+        """The rows as student and teacher were given them where the threshold was found; several inputs by name, or in a tuple."""
+        rows_as = self._served.rows_as
+        if not isinstance(rows, StructuredRows):
+            return Subject(None, self._served.form, rows_as.inputs, rows_as.shape, _CONTAINERS[rows_as.layout]).given(rows)
         if self._served.named:
             return rows
         return StructuredRows({str(place): field for place, field in enumerate(rows.fields.values())}, named=False)

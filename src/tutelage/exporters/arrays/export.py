@@ -46,14 +46,13 @@ def written(
     subject = subject_of_arrays(student)
     form, rows = subject.form, subject.rows(check_on)
     model = model_of(subject.network, subject.output, form, rows, subject.threshold)
-    cascade = None if subject.guarantee is None else asdict(subject.guarantee)
-    described, about = _description(subject, rows, cascade), about_threshold(subject.guarantee)
+    described, about = _description(subject, rows), about_threshold(subject.guarantee)
     content = _described(model, described, (), about)
     proofs = () if unproven and find_spec("onnxruntime") is None else (proof_of(content, subject, rows, compared_rows),)
     content = _described(model, described, proofs, about)
     columns = tuple(one.name for one in model.graph.input)
     digest = hashlib.sha256(content).hexdigest()
-    return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), cascade)
+    return content, Export(name, "ONNX", len(content), digest, columns, form.classes, proofs, (), described.cascade)
 
 
 def unproven_content(student: Any, name: str, check_on: Any, settings: Settings, *, longest: bool) -> bytes:
@@ -73,10 +72,9 @@ def unproven_content(student: Any, name: str, check_on: Any, settings: Settings,
     subject = subject_of_arrays(student)
     rows = subject.rows(check_on)
     model = model_of(subject.network, subject.output, subject.form, rows, subject.threshold)
-    cascade = None if subject.guarantee is None else asdict(subject.guarantee)
-    deferred = None if cascade is None else ROWS
+    deferred = None if subject.guarantee is None else ROWS
     proof = Parity(ROWS, ROWS, LONG_NUMBER, LONG_NUMBER, 0, (), max(COMPARISONS, key=len), "-" * 30, deferrals_changed=deferred)
-    return _described(model, _description(subject, rows, cascade), (proof,) if longest else (), about_threshold(subject.guarantee))
+    return _described(model, _description(subject, rows), (proof,) if longest else (), about_threshold(subject.guarantee))
 
 
 def _check_target(name: str, settings: Settings) -> None:
@@ -97,7 +95,9 @@ def _pad_token_of(network: Any, rows: StructuredRows) -> int | None:
     return None if rows.fields.keys().isdisjoint(IDS) else pad_token_of(network)
 
 
-def _description(subject: ArraysSubject, rows: StructuredRows, cascade: dict[str, Any] | None) -> FileDescription:
+def _description(subject: ArraysSubject, rows: StructuredRows) -> FileDescription:
+    """What the file says of itself."""
+    cascade = None if subject.guarantee is None else asdict(subject.guarantee)
     return FileDescription(subject.form, None, cascade, pad_token=_pad_token_of(subject.network, rows), named=rows.named)
 
 

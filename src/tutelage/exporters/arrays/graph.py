@@ -125,9 +125,8 @@ def _deferring(answering: nn.Module, task: str, threshold: float) -> nn.Module:
 
         def forward(self, *arrays: Any) -> Any:
             answers = self.answering(*arrays)
-            numbers = answers if answers.dtype == torch.float64 else answers.float()
-            sure = torch.maximum(numbers, 1 - numbers).amin(-1) if task == "multilabel" else numbers.amax(-1)
-            least = rounded_up(threshold, np.float64 if numbers.dtype == torch.float64 else np.float32)
+            sure = torch.maximum(answers, 1 - answers).amin(-1) if task == "multilabel" else answers.amax(-1)
+            least = rounded_up(threshold, np.float64 if answers.dtype == torch.float64 else np.float32)
             return answers, ~(sure >= least)
 
     return Deferring()

@@ -40,9 +40,8 @@ def typed(values: Any, graph_input: Any) -> Any:
         typed = array.astype(_DTYPES[declared_type], copy=False)
     wrong = (np.isinf(typed) & ~np.isinf(array)) if typed.dtype.kind == "f" else (typed != array)
     if wrong.any():
-        raise BadInput(
-            f"the ONNX file takes {declared_type} for {name!r}; the rows hold {array.dtype} that do not fit (such as {array[wrong][0]!r})."
-        )
+        cell = array[wrong][0].item()
+        raise BadInput(f"the ONNX file takes {declared_type} for {name!r}; the rows hold {array.dtype} that do not fit (such as {cell!r}).")
     return typed
 
 

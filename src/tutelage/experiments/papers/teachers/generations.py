@@ -126,7 +126,12 @@ def run(plan: Plan, store: Store, stages: Stages) -> Findings:
                 "15.14 against 15.5 % error (a dense network, CIFAR-100)",
                 ensembles,
             ),
-            replace(claim_better(f"It is better than on labels that are smoothed by {SMOOTHED.smoothing:g}.", "-", regular), ours=True),
+            replace(
+                claim_better(
+                    f"The network that its like taught is better than on labels that are smoothed by {SMOOTHED.smoothing:g}.", "-", regular
+                ),
+                ours=True,
+            ),
             replace(
                 claim_better("An ensemble of the generations is better than one of as many networks on labels.", "-", against_plain),
                 ours=True,
